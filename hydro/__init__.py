@@ -1,0 +1,1 @@
+"""How water moves: in-process EPANET, runs with leaks, sensitivity, the model driven by measurements."""

@@ -1,0 +1,333 @@
+"""EPANET in process: opened once, run step by step, read into numpy arrays in SI units."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hydro.errors import HydraulicError
+from hydro.library import INIT_FLOWS, LibraryName
+from hydro.project import Project
+from networks import Network, Topology, UnknownElement, find
+
+if TYPE_CHECKING:
+    from wntr.network import WaterNetworkModel
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# m3/s per flow unit, in EPANET's order: CFS GPM MGD IMGD AFD LPS LPM MLD CMH CMD CMS
+_FLOW = (
+    0.0283168466, 0.0000630901964, 0.0438126364, 0.0526168042, 0.0142764102,
+    0.001, 1.0 / 60000.0, 1.0 / 86.4, 1.0 / 3600.0, 1.0 / 86400.0, 1.0,
+)  # fmt: skip
+_FIRST_METRIC = 5
+_FOOT = 0.3048
+_PSI_PER_FOOT = 0.4333  # EPANET's own constant, not 0.43353
+_JUNCTION, _RESERVOIR, _TANK = 0, 1, 2
+_PIPE_TYPES = (0, 1)  # check-valve pipe, pipe
+_PUMP = 2
+
+NODE_RESULTS = {"pressure": "m", "head": "m", "demand": "m3/s"}
+LINK_RESULTS = {"flow": "m3/s", "velocity": "m/s", "status": ""}
+
+
+class Engine:
+    """A network opened in EPANET; every number in and out is SI (m, m3/s, s).
+
+    Parameters
+    ----------
+    network
+        A `networks.Network`, a `WaterNetworkModel`, an INP path or a catalogue name.
+    library
+        "2.3" (owa-epanet, the default) or "2.2" (WNTR's own).
+
+    Attributes
+    ----------
+    topology : networks.Topology
+        Nodes and links in EPANET's order: junctions first, then tanks and reservoirs.
+
+    Raises
+    ------
+    EpanetError
+        If EPANET refuses the file.
+    """
+
+    def __init__(self, network: Network | WaterNetworkModel | Path | str, library: LibraryName = "2.3") -> None:
+        with tempfile.TemporaryDirectory(prefix="umanflow-") as folder:
+            self._project = Project(_inp_of(network, Path(folder)), library)
+        units = self._project.flow_units()
+        metric = units >= _FIRST_METRIC
+        flow, length = _FLOW[units], 1.0 if metric else _FOOT
+        self._factor = {
+            "elevation": length, "head": length, "pressure": 1.0 if metric else _FOOT / _PSI_PER_FOOT,
+            "tank_level": length, "tank_diameter": length, "min_level": length, "max_level": length,
+            "base_demand": flow, "demand": flow, "flow": flow, "velocity": length, "length": length,
+            "diameter": 0.001 if metric else 0.0254,
+            # the emitter coefficient is flow per pressure^exponent
+            "emitter": flow / (1.0 if metric else _FOOT / _PSI_PER_FOOT) ** self._project.option("emitter_exponent"),
+        }  # fmt: skip
+        self._read_structure()
+
+    def _read_structure(self) -> None:
+        project = self._project
+        node_types, self.link_types = project.types("node"), project.types("link")
+        ends = project.link_nodes()
+        length = np.empty(len(ends))
+        project.read("link", "length", length)
+        is_pipe = np.isin(self.link_types, _PIPE_TYPES)
+        self.node_types = node_types
+        self.topology = Topology(
+            nodes=project.ids("node"),
+            links=project.ids("link"),
+            start=ends[:, 0].copy(),
+            end=ends[:, 1].copy(),
+            length=np.where(is_pipe, length * self._factor["length"], 0.0),
+            is_pipe=is_pipe,
+            is_junction=node_types == _JUNCTION,
+            xy=project.coordinates(),
+        )
+
+    def __enter__(self) -> Self:
+        """Use in a `with` statement."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Free EPANET's memory."""
+        self.close()
+
+    def close(self) -> None:
+        """Free EPANET's memory and temporary files."""
+        self._project.close()
+
+    # structure ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def junctions(self) -> Ints:
+        """int64 [n_junctions], the nodes that are junctions."""
+        return np.flatnonzero(self.node_types == _JUNCTION).astype(np.int64)
+
+    @cached_property
+    def tanks(self) -> Ints:
+        """int64 [n_tanks], the nodes that are tanks, without reservoirs."""
+        return np.flatnonzero(self.node_types == _TANK).astype(np.int64)
+
+    @cached_property
+    def pumps(self) -> Ints:
+        """int64 [n_pumps], the links that are pumps."""
+        return np.flatnonzero(self.link_types == _PUMP).astype(np.int64)
+
+    def tank_area(self, node: int) -> float:
+        """Horizontal area of a cylindrical tank, m2."""
+        return float(np.pi / 4.0 * self.value("node", node, "tank_diameter") ** 2)
+
+    def demand_at(self, seconds: int) -> Floats:
+        """Demand of every junction that the model's patterns ask for at a time of its clock.
+
+        Returns
+        -------
+        float64 [n_junctions], m3/s
+        """
+        weights, patterns = self._demand_table
+        step = max(self._project.time("pattern_step"), 1)
+        period = (seconds + self._project.time("pattern_start")) // step
+        factors = np.array([pattern[period % len(pattern)] for pattern in patterns])
+        demand: Floats = weights @ factors
+        return demand
+
+    @cached_property
+    def _demand_table(self) -> tuple[Floats, list[Floats]]:
+        """Base demand by junction and pattern, m3/s, and the patterns' multipliers."""
+        project = self._project
+        entries = [(k, base, number) for k in self.junctions for base, number in project.demands(int(k))]
+        default = int(project.option("default_pattern")) if project.library.has_bulk else 0
+        numbers = sorted({number or default for _, _, number in entries})
+        column = {number: c for c, number in enumerate(numbers)}
+        weights = np.zeros((len(self.junctions), len(numbers)))
+        scale = self._factor["demand"] * project.option("demand_multiplier")
+        for node, base, number in entries:
+            weights[node, column[number or default]] += base * scale
+        return weights, [project.pattern(number) for number in numbers]
+
+    # values -------------------------------------------------------------------------------------------------------
+
+    def read(self, kind: str, name: str, out: Floats | None = None) -> Floats:
+        """Read a result or property of all nodes or links.
+
+        Parameters
+        ----------
+        kind
+            "node" or "link".
+        name
+            Such as "pressure", "head", "demand", "flow", "velocity", "status".
+        out
+            float64 [n_elements]; made where not given.
+
+        Returns
+        -------
+        float64 [n_elements], SI
+        """
+        if out is None:
+            out = np.empty(len(self.topology.nodes if kind == "node" else self.topology.links))
+        self._project.read(kind, name, out)
+        factor = self._factor.get(name, 1.0)
+        if factor != 1.0:
+            out *= factor
+        return out
+
+    def value(self, kind: str, index: int, name: str) -> float:
+        """One property of one node or link, SI."""
+        return self._project.get(kind, index, name) * self._factor.get(name, 1.0)
+
+    def set_value(self, kind: str, index: int, name: str, value: float) -> None:
+        """Change one property of one node or link, SI; holds from the next `solve`."""
+        self._project.set(kind, index, name, value / self._factor.get(name, 1.0))
+
+    def set_values(self, kind: str, indices: Ints, name: str, values: Floats) -> None:
+        """Change one property of many nodes or links, SI."""
+        self._project.write(kind, indices, name, values / self._factor.get(name, 1.0))
+
+    def set_demands(self, demand: Floats) -> None:
+        """Set the demand of every junction, float64 [n_junctions] m3/s, in place of its base demand.
+
+        Only meaningful after `freeze_demands`, which takes patterns and further categories away.
+        """
+        self.set_values("node", self.junctions, "base_demand", demand)
+
+    def freeze_demands(self) -> None:
+        """Make demand follow `set_demands` alone: one category, no pattern, multiplier 1."""
+        project = self._project
+        for node in self.junctions.tolist():
+            for category in range(len(project.demands(node))):
+                project.set_base_demand(node, category, 0.0)
+                project.call("setdemandpattern", node + 1, category + 1, 0)
+        project.set_option("demand_multiplier", 1.0)
+        if project.library.has_bulk:
+            project.set_option("default_pattern", 0)
+
+    def drop_controls(self) -> None:
+        """Take simple controls and rules away: statuses then change only by `set_value`."""
+        for _ in range(self._project.count("controls")):
+            self._project.call("deletecontrol", 1)
+        for _ in range(self._project.count("rules")):
+            self._project.call("deleterule", 1)
+
+    def set_accuracy(self, accuracy: float) -> None:
+        """Set EPANET's convergence criterion (sum of flow changes over sum of flows)."""
+        self._project.set_option("accuracy", accuracy)
+
+    def add_leak(self, pipe: str) -> int:
+        """Prepare a leak in the middle of a pipe: a junction whose emitter is still shut; return its index.
+
+        Call before `start`; indices of tanks and reservoirs move up by one. `open_leak` opens it.
+
+        Raises
+        ------
+        UnknownElement
+            If the network has no such pipe.
+        HydraulicError
+            If the model already has emitters of another exponent: EPANET has one exponent for the whole model.
+        """
+        link = self.topology.link_index.get(pipe)
+        if link is None or not self.topology.is_pipe[link]:
+            raise UnknownElement("pipe", pipe, "the network")
+        if abs(self._project.option("emitter_exponent") - 0.5) > 1e-9:
+            if np.any(self.read("node", "emitter") > 0.0):
+                raise HydraulicError(
+                    "the model has emitters whose exponent is not 0.5; EPANET has one exponent for all: "
+                    "remove them or give the leak as demand"
+                )
+            self._project.set_option("emitter_exponent", 0.5)
+            self._factor["emitter"] = self._factor["flow"] / self._factor["pressure"] ** 0.5
+        node = self._project.split_pipe(link, f"leak~{pipe}")
+        for cached in ("junctions", "tanks", "pumps", "_demand_table"):
+            self.__dict__.pop(cached, None)
+        self._read_structure()
+        return node
+
+    def open_leak(self, node: int, coefficient: float) -> None:
+        """Let a leak run: flow = coefficient x sqrt(pressure), coefficient in m3/s/m^0.5."""
+        self.set_value("node", node, "emitter", coefficient)
+
+    # time ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def report_step(self) -> int:
+        """Interval of reported results, s."""
+        return self._project.time("report_step")
+
+    @property
+    def duration(self) -> int:
+        """Length of the run, s; 0 for a single moment."""
+        return self._project.time("duration")
+
+    @duration.setter
+    def duration(self, seconds: int) -> None:
+        self._project.set_time("duration", seconds)
+
+    @property
+    def clock_start(self) -> int:
+        """Time of day at which the run begins, s after midnight."""
+        return self._project.time("start_time")
+
+    def set_hydraulic_step(self, seconds: int) -> None:
+        """Set the longest hydraulic step, s, during a run too."""
+        self._project.set_time("hydraulic_step", seconds)
+
+    @property
+    def hydraulic_step(self) -> int:
+        """Longest hydraulic step, s."""
+        return self._project.time("hydraulic_step")
+
+    def start(self) -> None:
+        """Begin a run from the model's initial state; flows too, so that no run depends on the one before."""
+        self._project.start(INIT_FLOWS)
+
+    def solve(self) -> int:
+        """Solve the current moment and return its time, s."""
+        now, warning = self._project.solve()
+        self.warning = warning
+        return now
+
+    def advance(self) -> int:
+        """Go on to the next event and return the step, s; 0 at the end of the run."""
+        return self._project.advance()
+
+    def steps(self) -> Iterator[int]:
+        """Run from the start; yield the time, s, of every solved moment, control events between steps included."""
+        self.start()
+        while True:
+            yield self.solve()
+            if self.advance() <= 0:
+                break
+
+    def describe_warning(self) -> str:
+        """EPANET's words for the last warning, or an empty text."""
+        return self._project.library.describe(self.warning) if self.warning else ""
+
+
+def _inp_of(network: Network | WaterNetworkModel | Path | str, folder: Path) -> Path:
+    """The INP file of whatever stands for a network; a changed WNTR model is written into `folder`."""
+    if isinstance(network, (str, Path)):
+        return find(network)[1]
+    if isinstance(network, Network):
+        if not network.is_modelled:
+            return network.source
+        network = network.model
+    import wntr.network
+
+    path = folder / "model.inp"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wntr.network.write_inpfile(network, str(path), units=network.options.hydraulic.inpfile_units)
+    return path

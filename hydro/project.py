@@ -1,0 +1,272 @@
+"""One open EPANET project: the C interface in terms of Python values, still in the INP's own units."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import tempfile
+from ctypes import byref, c_double, c_int, c_long, create_string_buffer
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hydro.library import COUNT, LINK, NODE, OPTION, TIME, LibraryName, load_library
+
+Floats = NDArray[np.float64]
+
+
+def _report_excerpt(path: Path) -> str:
+    """First error that EPANET wrote into its report, on one line: it names the section and the line."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    for k, line in enumerate(lines):
+        if "Error 2" in line:
+            following = [t.strip() for t in lines[k + 1 : k + 2] if t.strip()]
+            return " ".join([line.strip(), *following])
+    return ""
+
+
+class Project:
+    """An INP opened in one EPANET library; frees everything on `close` or at the end of a `with`.
+
+    One project belongs to one thread at a time. Indices are 0-based here and 1-based in EPANET.
+
+    Raises
+    ------
+    EpanetError
+        If EPANET refuses the file; the text holds the first line it complains about.
+    """
+
+    def __init__(self, inp: Path, library: LibraryName = "2.3") -> None:
+        self.library = load_library(library)
+        self.where = str(inp)
+        self._handle = self.library.create()
+        self._hydraulics_open = False
+        self._scratch = tempfile.TemporaryDirectory(prefix="umanflow-")
+        report = Path(self._scratch.name) / "report.txt"
+        results = Path(self._scratch.name) / "results.bin"
+        code = self.library.function("open")(
+            self._handle, os.fsencode(inp), os.fsencode(report), os.fsencode(results)
+        )
+        if code > 100:
+            excerpt = "" if code not in (200, 201) else _report_excerpt(report)
+            self.close()
+            self.library.check(code, f"{inp}{': ' + excerpt if excerpt else ''}")
+
+    def __enter__(self) -> Self:
+        """Use in a `with` statement."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Free the project."""
+        self.close()
+
+    def close(self) -> None:
+        """Free the project and its temporary files; a second call does nothing."""
+        if self._handle is None:
+            return
+        self._call_quietly("closeH" if self._hydraulics_open else None)
+        self._call_quietly("close")
+        self.library.delete(self._handle)
+        self._handle = None  # type: ignore[assignment]
+        self._scratch.cleanup()
+
+    def _call_quietly(self, name: str | None) -> None:
+        if name is not None:
+            self.library.function(name)(self._handle)
+
+    def call(self, name: str, *arguments: object, where: str = "") -> int:
+        """Call `EN_name` and raise on an error code; return the warning code."""
+        code = self.library.function(name)(self._handle, *arguments)
+        return self.library.check(code, f"{self.where}{': ' + where if where else ''}") if code else 0
+
+    def _int(self, name: str, *arguments: int) -> int:
+        value = c_int()
+        self.call(name, *arguments, byref(value))
+        return value.value
+
+    def _double(self, name: str, *arguments: int, where: str = "") -> float:
+        value = c_double()
+        self.call(name, *arguments, byref(value), where=where)
+        return value.value
+
+    # what is in the file -----------------------------------------------------------------------------------------
+
+    def count(self, what: str) -> int:
+        """Number of nodes, tanks, links, patterns, curves, controls or rules."""
+        return self._int("getcount", COUNT[what])
+
+    def ids(self, kind: str) -> tuple[str, ...]:
+        """Names of all nodes or links, in order."""
+        function = "getnodeid" if kind == "node" else "getlinkid"
+        text = create_string_buffer(64)
+        names = []
+        for k in range(self.count(f"{kind}s")):
+            self.call(function, k + 1, text)
+            names.append(text.value.decode("utf-8", "replace"))
+        return tuple(names)
+
+    def types(self, kind: str) -> NDArray[np.int64]:
+        """EPANET's type code of all nodes (0 junction, 1 reservoir, 2 tank) or links (0 CV, 1 pipe, 2 pump, 3…)."""
+        function = "getnodetype" if kind == "node" else "getlinktype"
+        return np.array([self._int(function, k + 1) for k in range(self.count(f"{kind}s"))], dtype=np.int64)
+
+    def link_nodes(self) -> NDArray[np.int64]:
+        """int64 [n_links, 2], the nodes at both ends of each link."""
+        ends = np.empty((self.count("links"), 2), dtype=np.int64)
+        a, b = c_int(), c_int()
+        for k in range(len(ends)):
+            self.call("getlinknodes", k + 1, byref(a), byref(b))
+            ends[k] = a.value - 1, b.value - 1
+        return ends
+
+    def coordinates(self) -> Floats:
+        """float64 [n_nodes, 2]; NaN where the INP has none."""
+        xy = np.full((self.count("nodes"), 2), np.nan)
+        x, y = c_double(), c_double()
+        function = self.library.function("getcoord")
+        for k in range(len(xy)):
+            if function(self._handle, k + 1, byref(x), byref(y)) == 0 and x.value > -1e19:
+                xy[k] = x.value, y.value
+        return xy
+
+    def demands(self, node: int) -> list[tuple[float, int]]:
+        """Base demand and pattern (0 = the default pattern) of each demand category of a junction."""
+        return [
+            (self._double("getbasedemand", node + 1, k), self._int("getdemandpattern", node + 1, k))
+            for k in range(1, self._int("getnumdemands", node + 1) + 1)
+        ]
+
+    def set_base_demand(self, node: int, category: int, value: float) -> None:
+        """Change one demand category (0-based) of a junction."""
+        self.call("setbasedemand", node + 1, category + 1, value)
+
+    def pattern(self, number: int) -> Floats:
+        """Multipliers of a pattern (EPANET's 1-based number); all ones for 0."""
+        if number == 0:
+            return np.ones(1)
+        length = self._int("getpatternlen", number)
+        return np.array([self._double("getpatternvalue", number, k + 1) for k in range(length)])
+
+    def option(self, name: str) -> float:
+        """Value of a hydraulic option."""
+        return self._double("getoption", OPTION[name])
+
+    def set_option(self, name: str, value: float) -> None:
+        """Change a hydraulic option."""
+        self.call("setoption", OPTION[name], value)
+
+    def time(self, name: str) -> int:
+        """Value of a time parameter, s."""
+        value = c_long()
+        self.call("gettimeparam", TIME[name], byref(value))
+        return value.value
+
+    def set_time(self, name: str, seconds: int) -> None:
+        """Change a time parameter, s."""
+        self.call("settimeparam", TIME[name], seconds)
+
+    def flow_units(self) -> int:
+        """EPANET's code of the flow unit."""
+        return self._int("getflowunits")
+
+    # values -------------------------------------------------------------------------------------------------------
+
+    def read(self, kind: str, name: str, out: Floats) -> None:
+        """Read one property of all nodes or links into an array; in one call where the library can."""
+        code = (NODE if kind == "node" else LINK)[name]
+        if self.library.has_bulk:
+            self.call(f"get{kind}values", code, out.ctypes.data)
+            return
+        function = self.library.function(f"get{kind}value")
+        value = c_double()
+        pointer = byref(value)
+        for k in range(len(out)):
+            self.library.check(function(self._handle, k + 1, code, pointer), self.where)
+            out[k] = value.value
+
+    def get(self, kind: str, index: int, name: str) -> float:
+        """One property of one node or link."""
+        code = (NODE if kind == "node" else LINK)[name]
+        return self._double(f"get{kind}value", index + 1, code, where=f"{kind} {index}")
+
+    def set(self, kind: str, index: int, name: str, value: float) -> None:
+        """Change one property of one node or link."""
+        code = (NODE if kind == "node" else LINK)[name]
+        self.call(f"set{kind}value", index + 1, code, value, where=f"{name} of {kind} {index}")
+
+    def write(self, kind: str, indices: NDArray[np.int64], name: str, values: Floats) -> None:
+        """Change one property of many nodes or links."""
+        code = (NODE if kind == "node" else LINK)[name]
+        function = self.library.function(f"set{kind}value")
+        handle, check = self._handle, self.library.check
+        for k, value in zip((indices + 1).tolist(), values.tolist(), strict=True):
+            error = function(handle, k, code, value)
+            if error:
+                check(error, f"{self.where}: {name} of {kind} {k - 1}")
+
+    # hydraulics ---------------------------------------------------------------------------------------------------
+
+    def start(self, flag: int) -> None:
+        """Begin a hydraulic run (`EN_openH` once, `EN_initH`)."""
+        if not self._hydraulics_open:
+            self.call("openH")
+            self._hydraulics_open = True
+        self.call("initH", flag)
+
+    def solve(self) -> tuple[int, int]:
+        """Solve the current moment; return its time, s, and EPANET's warning code."""
+        now = c_long()
+        warning = self.call("runH", byref(now))
+        return now.value, warning
+
+    def advance(self) -> int:
+        """Go to the next event; return the step, s (0 at the end)."""
+        step = c_long()
+        self.call("nextH", byref(step))
+        return step.value
+
+    def stop(self) -> None:
+        """End the hydraulic run."""
+        if self._hydraulics_open:
+            self.call("closeH")
+            self._hydraulics_open = False
+
+    def split_pipe(self, link: int, name: str) -> int:
+        """Put a junction into the middle of a pipe; return its index.
+
+        The pipe keeps its first half; the second half is a new pipe of the same diameter and roughness. Minor loss
+        stays with the first half. Indices of tanks and reservoirs move up by one, as EPANET keeps junctions first.
+        """
+        ends = self.link_nodes()[link]
+        elevation = sum(self.get("node", int(n), "elevation") for n in ends) / 2.0
+        x, y = self.coordinates()[ends].mean(axis=0)
+        number = c_int()
+        self._variadic("addnode", name.encode(), 0, byref(number))
+        middle = number.value - 1
+        first, last = self.link_nodes()[link]
+        self.set("node", middle, "elevation", elevation)
+        if np.isfinite(x):
+            self._variadic("setcoord", number.value, c_double(x), c_double(y))
+        half = self.get("link", link, "length") / 2.0
+        values = {key: self.get("link", link, key) for key in ("diameter", "roughness")}
+        node_names = self.ids("node")
+        self._variadic(
+            "addlink", f"{name}~2".encode(), 1, node_names[middle].encode(), node_names[last].encode(), byref(number)
+        )
+        self._variadic("setlinknodes", link + 1, int(first) + 1, middle + 1)
+        for key, value in {**values, "length": half}.items():
+            self.set("link", number.value - 1, key, value)
+        self.set("link", link, "length", half)
+        return middle
+
+    def _variadic(self, name: str, *arguments: object) -> None:
+        """Call a rarely used function whose arguments are already C values."""
+        self.call(name, *arguments, where=name)
