@@ -159,6 +159,17 @@ class Engine:
             weights[node, column[number or default]] += base * scale
         return weights, [project.pattern(number) for number in numbers]
 
+    @property
+    def headloss_law(self) -> int:
+        """EPANET's code of the head-loss formula: 0 Hazen-Williams, 1 Darcy-Weisbach, 2 Chezy-Manning."""
+        return int(self._project.option("headloss_form"))
+
+    def roughness_si(self, roughness: Floats) -> Floats:
+        """Roughness as the head-loss law takes it: Darcy-Weisbach's from the INP's mm or 0.001 ft to m."""
+        if self.headloss_law != 1:
+            return roughness
+        return roughness * (0.001 * self._factor["length"])
+
     # values -------------------------------------------------------------------------------------------------------
 
     def read(self, kind: str, name: str, out: Floats | None = None) -> Floats:

@@ -1,0 +1,212 @@
+"""Calibrate the driven model on a quiet week: pipe resistances, demand shares, sensor offsets.
+
+Maximum a posteriori by Gauss-Newton with the implicit derivatives of `hydro.sensitivity`: every pipe's resistance and
+every junction's demand share is free about the INP's value, with a prior that says how far it may be off. Few sensors
+cannot tell thousands of pipes apart; the prior leaves what they do not see where it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hydro.driven import Drive, DrivenModel
+from hydro.errors import RecordError
+from hydro.sensitivity import sensitivity
+
+Floats = NDArray[np.float64]
+
+_MOST_STATES = 84
+_ITERATIONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """How far the INP may be from the truth, one standard deviation; and how well it can fit at all.
+
+    Attributes
+    ----------
+    resistance, demand
+        Of the natural logarithm of a pipe's resistance and a junction's demand share.
+    offset
+        Of a pressure sensor's zero (elevation), m.
+    pressure, flow
+        Misfit that no parameter explains, m and share of the meter's mean flow.
+    """
+
+    resistance: float = 0.3
+    demand: float = 0.3
+    offset: float = 0.3
+    pressure: float = 0.01
+    flow: float = 0.004
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was learnt.
+
+    Attributes
+    ----------
+    resistance
+        float64 [n_pipes], factor on each pipe's head loss.
+    demand
+        float64 [n_junctions], factor on each junction's demand share.
+    offset
+        float64 [n_pressure_sensors], m, what a sensor shows above the model.
+    before, after
+        Root mean square misfit of pressures, m.
+    """
+
+    resistance: Floats
+    demand: Floats
+    offset: Floats
+    before: float
+    after: float
+
+
+def calibrate(model: DrivenModel, drive: Drive, measured: Floats, prior: Prior | None = None) -> Calibration:
+    """Fit the model to measurements of a period and leave it corrected.
+
+    Parameters
+    ----------
+    model
+        Driven by the same instruments; its factors are replaced by the calibrated ones.
+    drive
+        Boundary conditions of the period, built with the model's factors at 1.
+    measured
+        float64 [n, n_instruments], pressures (m) then flows (m3/s); NaN is missing.
+    prior
+        Standard deviations; the defaults suit a maintained model.
+
+    Raises
+    ------
+    RecordError
+        If no interval of the period can be driven.
+    """
+    prior = prior or Prior()
+    usable = np.flatnonzero(model.is_drivable(drive))
+    if len(usable) < 12:
+        raise RecordError(
+            f"only {len(usable)} intervals of the learning period have every inlet flow, pump flow and tank level; "
+            "calibration needs 12: give a longer history"
+        )
+    rows = usable[np.unique(np.linspace(0, len(usable) - 1, min(_MOST_STATES, len(usable))).astype(int))]
+    fit = _Fit(model, drive.rows(rows), measured[rows], prior)
+    return fit.run()
+
+
+class _Fit:
+    """One Gauss-Newton fit; parameters are offsets, log resistances and log demand shares in one vector."""
+
+    def __init__(self, model: DrivenModel, drive: Drive, measured: Floats, prior: Prior) -> None:
+        self.model, self.drive, self.measured = model, drive, measured
+        self.n_sensors, self.n_pipes = len(model.sensor_nodes), len(model.topology.pipes)
+        self.sd = np.concatenate(
+            [
+                np.full(self.n_sensors, prior.offset),
+                np.full(self.n_pipes, prior.resistance),
+                np.full(len(model.engine.junctions), prior.demand),
+            ]
+        )
+        size = np.nanmean(np.abs(measured[:, self.n_sensors :]), axis=0) if measured.shape[1] > self.n_sensors else []
+        self.noise = np.concatenate([np.full(self.n_sensors, prior.pressure), np.maximum(prior.flow * size, 1e-5)])
+        # a meter that drives the model cannot be misfit; one whose twin at a district's boundary does is still told
+        self.weight = np.where(np.isnan(measured), 0.0, 1.0 / self.noise)
+        forced = np.isin(model.meter_links, model.pumps)
+        self.weight[:, self.n_sensors :][:, forced] = 0.0
+        self.measured = np.nan_to_num(measured)
+
+    def run(self) -> Calibration:
+        theta = np.zeros_like(self.sd)
+        residual, jacobian = self.linearise(theta)
+        cost, first = self.cost(residual, theta), self.misfit(residual)
+        for _ in range(_ITERATIONS):
+            target = self.solve(residual, jacobian, theta)
+            step = 1.0
+            while step > 0.02:
+                trial = theta + step * (target - theta)
+                trial_residual = self.residual(trial)
+                trial_cost = self.cost(trial_residual, trial)
+                if trial_cost < cost:
+                    break
+                step /= 2.0
+            if trial_cost >= cost:
+                break
+            gain, theta, cost = (cost - trial_cost) / cost, trial, trial_cost
+            if gain < 1e-3:
+                break
+            residual, jacobian = self.linearise(theta)
+        offset, resistance, demand = self.split(theta)
+        last = self.misfit(self.residual(theta))
+        return Calibration(np.exp(resistance), np.exp(demand), offset, first, last)
+
+    def split(self, theta: Floats) -> tuple[Floats, Floats, Floats]:
+        a, b = self.n_sensors, self.n_sensors + self.n_pipes
+        return theta[:a], theta[a:b], theta[b:]
+
+    def cost(self, residual: Floats, theta: Floats) -> float:
+        return float(((residual * self.weight) ** 2).sum() + ((theta / self.sd) ** 2).sum())
+
+    def misfit(self, residual: Floats) -> float:
+        seen = self.weight[:, : self.n_sensors] > 0.0
+        values = residual[:, : self.n_sensors][seen]
+        return float(np.sqrt(np.mean(values**2))) if len(values) else 0.0
+
+    def drive_at(self, theta: Floats) -> Drive:
+        """The drive with each district's demand redistributed by the trial shares; puts the resistances in."""
+        _, resistance, demand = self.split(theta)
+        factor = np.exp(demand)
+        self.model.scale(np.exp(resistance), factor)
+        shared = self.drive.demand * factor
+        for district in self.model.districts:
+            inside = district.junctions
+            total = shared[:, inside].sum(axis=1)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                scale = np.where(np.abs(total) > 1e-12, self.drive.demand[:, inside].sum(axis=1) / total, 1.0)
+            shared[:, inside] *= scale[:, None]
+        d = self.drive
+        return Drive(d.times, shared, d.level, d.pump_flow, d.inflow, d.known)
+
+    def residual(self, theta: Floats) -> Floats:
+        offset, _, _ = self.split(theta)
+        pressure, flow = self.model.expect(self.drive_at(theta))
+        residual = self.measured - np.hstack([pressure, flow])
+        residual[:, : self.n_sensors] -= offset
+        return residual
+
+    def linearise(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Residual [n, n_instruments] and its Jacobian [n, n_instruments, n_parameters] with the sign of the model."""
+        model, offset = self.model, theta[: self.n_sensors]
+        drive = self.drive_at(theta)
+        n_instruments = len(self.noise)
+        residual = np.empty_like(self.measured)
+        jacobian = np.zeros((len(self.measured), n_instruments, len(theta)))
+        sensors = np.arange(self.n_sensors)
+        for row in range(len(self.measured)):
+            model.impose(drive, row)
+            pressure, flow = model.solve()
+            residual[row] = self.measured[row] - np.concatenate(
+                [pressure[model.sensor_nodes] + offset, flow[model.meter_links]]
+            )
+            s = sensitivity(model.engine, model.sensor_nodes, model.meter_links)
+            response = model.leak_response(s.by_demand, drive.demand[row])
+            jacobian[row, sensors, sensors] = 1.0
+            jacobian[row, :, self.n_sensors : self.n_sensors + self.n_pipes] = s.by_resistance[model.topology.pipes].T
+            jacobian[row, :, self.n_sensors + self.n_pipes :] = (response * drive.demand[row][:, None]).T
+        return residual, jacobian
+
+    def solve(self, residual: Floats, jacobian: Floats, theta: Floats) -> Floats:
+        """Minimise the linearised cost; in the space of data or of parameters, whichever is smaller."""
+        weight = self.weight.ravel()
+        a = jacobian.reshape(-1, len(theta)) * weight[:, None]
+        keep = weight > 0.0
+        a, b = a[keep], (residual.ravel() * weight)[keep] + (a @ theta)[keep]
+        if len(b) > len(theta):
+            normal = a.T @ a + np.diag(self.sd**-2.0)
+            target: Floats = np.linalg.solve(normal, a.T @ b)
+        else:
+            spread = a * self.sd**2
+            target = spread.T @ np.linalg.solve(spread @ a.T + np.eye(len(b)), b)
+        return target

@@ -1,0 +1,371 @@
+"""The model driven by measurements: what every pressure and flow should be, given what flowed in.
+
+The network is cut at its flow meters into districts. Every district's demand is scaled so that it takes up exactly
+the net inflow that was measured (meters in, less meters out, less what its tanks stored); tanks stand at their measured
+levels; a metered pump is replaced by its flow. What then remains between a measured and a modelled pressure is the
+model's error or water that leaves at the wrong place: a leak's share of the inflow is spread over the demands by the
+driving, so its signature is the difference between leaving at one node and leaving everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hydro.engine import Engine
+from hydro.errors import RecordError
+from hydro.record import Record
+from networks import Network, Topology
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_ACCURACY = 1e-4  # EPANET's default of 0.001 to 0.01 leaves centimetres of noise
+
+
+@dataclass(frozen=True, slots=True)
+class District:
+    """A part of the network bounded by flow meters.
+
+    Attributes
+    ----------
+    name
+        Its inlets' names joined, or its only node's.
+    junctions
+        int64 [k], positions among the network's junctions.
+    meters, signs
+        Metered links at its boundary and +1 where their positive flow enters, -1 where it leaves.
+    tanks
+        Its tanks' node indices.
+    is_closed
+        Whether everything that crosses its boundary is measured.
+    """
+
+    name: str
+    junctions: Ints
+    meters: tuple[str, ...]
+    signs: tuple[int, ...]
+    tanks: tuple[int, ...]
+    is_closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """Everything that is imposed on the model, one row per interval.
+
+    Attributes
+    ----------
+    times
+        DatetimeIndex [n], start of each interval.
+    demand
+        float64 [n, n_junctions], m3/s; NaN in a row that cannot be driven.
+    level
+        float64 [n, n_tanks], m.
+    pump_flow
+        float64 [n, n_metered_pumps], m3/s.
+    inflow
+        float64 [n, n_districts], net inflow, m3/s.
+    known
+        float64 [n, n_districts], demand seen by customers' meters, m3/s.
+    """
+
+    times: pd.DatetimeIndex
+    demand: Floats
+    level: Floats
+    pump_flow: Floats
+    inflow: Floats
+    known: Floats
+
+    def rows(self, selected: Ints) -> Drive:
+        """Some of the intervals."""
+        values = (getattr(self, f.name)[selected] for f in fields(self))
+        return Drive(*values)
+
+
+class DrivenModel:
+    """A model that takes its boundary from a Record.
+
+    Parameters
+    ----------
+    network
+        What `hydro.Engine` accepts.
+    record
+        Any record of the instruments that will drive the model: only its columns are used here.
+
+    Raises
+    ------
+    RecordError
+        If an instrument stands at an element that the network does not have.
+    """
+
+    def __init__(self, network: Network | Path | str, record: Record) -> None:
+        self.engine = Engine(network)
+        self.topology: Topology = self.engine.topology
+        self.pressure_sensors = tuple(record.pressure.columns)
+        self.flow_meters = tuple(record.flow.columns)
+        self.level_sensors = tuple(record.level.columns)
+        self.customer_meters = tuple(record.demand.columns)
+        self._check_names()
+        self.sensor_nodes = np.array([self.topology.node(n) for n in self.pressure_sensors], dtype=np.int64)
+        self.meter_links = np.array([self.topology.link(m) for m in self.flow_meters], dtype=np.int64)
+        self.districts = self._find_districts()
+        self.demand_factor = np.ones(len(self.engine.junctions))
+        self._prepare()
+
+    def close(self) -> None:
+        """Free the engine."""
+        self.engine.close()
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Names of the instruments that the model predicts: pressure sensors, then flow meters."""
+        return self.pressure_sensors + self.flow_meters
+
+    def scale(self, resistance: Floats, demand: Floats) -> None:
+        """Correct the model.
+
+        Parameters
+        ----------
+        resistance
+            float64 [n_pipes], factor on each pipe's head loss, against the INP.
+        demand
+            float64 [n_junctions], factor on each junction's share of its district's demand, against the INP.
+        """
+        # a pipe's length stands for its resistance: head loss is proportional to it under every head-loss law
+        self.engine.set_values("link", self.topology.pipes, "length", self._length * resistance)
+        self.demand_factor = demand
+
+    def _check_names(self) -> None:
+        topology = self.topology
+        for kind, names, known in (
+            ("pressure", self.pressure_sensors, topology.node_index),
+            ("flow", self.flow_meters, topology.link_index),
+            ("level", self.level_sensors, topology.node_index),
+            ("demand", self.customer_meters, topology.node_index),
+        ):
+            strange = [n for n in names if n not in known]
+            if strange:
+                what = "link" if kind == "flow" else "node"
+                raise RecordError(f"{kind} column '{strange[0]}' is no {what} of the network; rename or remove it")
+
+    def _find_districts(self) -> tuple[District, ...]:
+        topology, engine = self.topology, self.engine
+        boundary = np.isin(np.array(topology.links, dtype=object), self.flow_meters)
+        closed = engine.read("link", "init_status") == 0
+        is_pump = engine.link_types == 2
+        # a pump that is off in the file may run; a closed pipe or valve is a boundary
+        labels = topology.districts(boundary | (closed & ~is_pump))
+        position = np.full(len(topology.nodes), -1, dtype=np.int64)
+        position[engine.junctions] = np.arange(len(engine.junctions))
+        found = []
+        for label in np.unique(labels[engine.junctions]):
+            members = np.flatnonzero(labels == label)
+            meters, signs = [], []
+            for name in self.flow_meters:
+                k = topology.link_index[name]
+                enters = int(labels[topology.end[k]] == label) - int(labels[topology.start[k]] == label)
+                if enters:
+                    meters.append(name)
+                    signs.append(enters)
+            tanks = tuple(int(n) for n in members if engine.node_types[n] == 2)
+            reservoirs = [n for n in members if engine.node_types[n] == 1]
+            unseen = [n for n in tanks if topology.nodes[n] not in self.level_sensors]
+            inside = position[members]
+            found.append(
+                District(
+                    name="+".join(m for m, s in zip(meters, signs, strict=True) if s > 0)
+                    or topology.nodes[int(members[0])],
+                    junctions=inside[inside >= 0],
+                    meters=tuple(meters),
+                    signs=tuple(signs),
+                    tanks=tanks,
+                    is_closed=bool(meters) and not reservoirs and not unseen,
+                )
+            )
+        return tuple(found)
+
+    def _prepare(self) -> None:
+        """Take over everything that the measurements impose."""
+        engine, topology = self.engine, self.topology
+        self._nominal = engine.demand_at  # read before the patterns go
+        self._nominal(0)
+        self.tank_nodes = np.array([topology.node(n) for n in self.level_sensors], dtype=np.int64)
+        self.pumps = np.array(
+            [topology.link(n) for n in self.flow_meters if engine.link_types[topology.link(n)] == 2], dtype=np.int64
+        )
+        self._length = topology.length[topology.pipes]
+        engine.freeze_demands()
+        engine.drop_controls()
+        engine.duration = 0
+        engine.set_accuracy(_ACCURACY)
+        for pump in self.pumps.tolist():
+            engine.set_value("link", pump, "init_status", 0.0)
+
+    # what drives --------------------------------------------------------------------------------------------------
+
+    def drive(self, record: Record, step: pd.Timedelta, phase: int = 0) -> Drive:
+        """Turn a record into boundary conditions.
+
+        Parameters
+        ----------
+        record
+            Already resampled to `step`.
+        step
+            Length of an interval.
+        phase
+            Days by which the model's patterns are ahead of a week that begins on Monday.
+        """
+        times = _common_index(record, step)
+        level = _aligned(record.level, times, self.level_sensors)
+        flow = _aligned(record.flow, times, self.flow_meters)
+        customers = _aligned(record.demand, times, self.customer_meters)
+        inflow = self._net_inflow(flow, level, step)
+        junction = np.full(len(self.topology.nodes), -1, dtype=np.int64)
+        junction[self.engine.junctions] = np.arange(len(self.engine.junctions))
+        metered = junction[[self.topology.node(n) for n in self.customer_meters]] if self.customer_meters else []
+        nominal = self.nominal_demand(times, step, phase) * self.demand_factor
+        demand, known = self._scaled(nominal, inflow, customers, np.asarray(metered, dtype=np.int64))
+        columns = [self.flow_meters.index(self.topology.links[p]) for p in self.pumps]
+        return Drive(times, demand, level, flow[:, columns], inflow, known)
+
+    def nominal_demand(self, times: pd.DatetimeIndex, step: pd.Timedelta, phase: int = 0) -> Floats:
+        """Demand that the INP's patterns give at the middle of each interval, float64 [n, n_junctions], m3/s."""
+        middle = times + step / 2
+        seconds = (middle.dayofweek + phase) % 7 * 86400 + middle.hour * 3600 + middle.minute * 60
+        unique, inverse = np.unique(seconds.to_numpy(), return_inverse=True)
+        table = np.array([self._nominal(int(s) - self.engine.clock_start) for s in unique])
+        expanded: Floats = table[inverse]
+        return expanded
+
+    def _net_inflow(self, flow: Floats, level: Floats, step: pd.Timedelta) -> Floats:
+        """Net inflow of each district, float64 [n, n_districts], m3/s; NaN where it is not measured."""
+        inflow = np.full((len(flow), len(self.districts)), np.nan)
+        seconds = step.total_seconds()
+        # levels are means of the interval: the storage change within it is the central difference
+        slope = np.full_like(level, np.nan)
+        if len(level) > 2:
+            slope[1:-1] = (level[2:] - level[:-2]) / (2.0 * seconds)
+            slope[0], slope[-1] = (level[1] - level[0]) / seconds, (level[-1] - level[-2]) / seconds
+        for k, district in enumerate(self.districts):
+            if not district.is_closed:
+                continue
+            columns = [self.flow_meters.index(m) for m in district.meters]
+            inflow[:, k] = flow[:, columns] @ np.array(district.signs, dtype=float)
+            for tank in district.tanks:
+                column = self.level_sensors.index(self.topology.nodes[tank])
+                inflow[:, k] -= self.engine.tank_area(tank) * slope[:, column]
+        return inflow
+
+    def _scaled(self, nominal: Floats, inflow: Floats, customers: Floats, metered: Ints) -> tuple[Floats, Floats]:
+        """Spread each district's inflow over its junctions: customers' meters first, the rest as the model would."""
+        demand = nominal.copy()
+        known = np.zeros_like(inflow)
+        if len(metered):
+            demand[:, metered] = np.where(np.isnan(customers), demand[:, metered], customers)
+        for k, district in enumerate(self.districts):
+            if not district.is_closed or not len(district.junctions):
+                continue
+            inside = district.junctions
+            seen = np.intersect1d(metered, inside)
+            free = np.setdiff1d(inside, seen)
+            known[:, k] = demand[:, seen].sum(axis=1)
+            share = nominal[:, free]
+            # where nearly everybody is metered the rest has no shape of its own: spread it over all
+            if share.sum() < 0.1 * nominal[:, inside].sum():
+                free, share = inside, nominal[:, inside]
+                rest = inflow[:, k] - demand[:, inside].sum(axis=1)
+                demand[:, inside] += share / share.sum(axis=1, keepdims=True) * rest[:, None]
+            else:
+                rest = inflow[:, k] - known[:, k]
+                demand[:, free] = share / share.sum(axis=1, keepdims=True) * rest[:, None]
+        return demand, known
+
+    # what follows -------------------------------------------------------------------------------------------------
+
+    def impose(self, drive: Drive, row: int) -> None:
+        """Put one interval's boundary conditions into the engine."""
+        engine, topology = self.engine, self.topology
+        demand = drive.demand[row]
+        if len(self.pumps):
+            demand = demand.copy()
+            for pump, flow in zip(self.pumps.tolist(), drive.pump_flow[row].tolist(), strict=True):
+                for node, sign in ((topology.start[pump], 1.0), (topology.end[pump], -1.0)):
+                    if node < len(demand):  # a tank or reservoir takes any flow
+                        demand[node] += sign * flow
+        engine.set_demands(demand)
+        if len(self.tank_nodes):
+            engine.set_values("node", self.tank_nodes, "tank_level", drive.level[row])
+
+    def solve(self) -> tuple[Floats, Floats]:
+        """Solve the imposed moment.
+
+        Returns
+        -------
+        pressure : float64 [n_nodes], m
+        flow : float64 [n_links], m3/s
+        """
+        self.engine.start()
+        self.engine.solve()
+        return self.engine.read("node", "pressure"), self.engine.read("link", "flow")
+
+    def leak_response(self, by_demand: Floats, demand: Floats) -> Floats:
+        """Response of the driven instruments to a leak at each junction.
+
+        The district's inflow is as measured, so what leaks at a node is missing at the district's other demands: with
+        S_n the response to demand at n alone and w_i node i's share, the driven response is S_n - sum_i w_i S_i.
+
+        Parameters
+        ----------
+        by_demand
+            float64 [n_nodes, n_instruments], of `hydro.sensitivity`.
+        demand
+            float64 [n_junctions], m3/s.
+
+        Returns
+        -------
+        float64 [n_junctions, n_instruments], m per m3/s and m3/s per m3/s
+        """
+        response = by_demand[self.engine.junctions]
+        for district in self.districts:
+            share = np.maximum(demand[district.junctions], 0.0)
+            if district.is_closed and share.sum() > 0.0:
+                response[district.junctions] -= (share / share.sum()) @ response[district.junctions]
+        return response
+
+    def is_drivable(self, drive: Drive) -> NDArray[np.bool_]:
+        """bool [n], the intervals in which everything that drives was measured."""
+        complete: NDArray[np.bool_] = (
+            np.isfinite(drive.demand).all(axis=1)
+            & np.isfinite(drive.level).all(axis=1)
+            & np.isfinite(drive.pump_flow).all(axis=1)
+        )
+        return complete
+
+    def expect(self, drive: Drive) -> tuple[Floats, Floats]:
+        """Modelled values at the instruments for every interval.
+
+        Returns
+        -------
+        pressure : float64 [n, n_pressure_sensors], m
+        flow : float64 [n, n_flow_meters], m3/s
+            NaN where the model could not be driven.
+        """
+        pressure = np.full((len(drive.times), len(self.sensor_nodes)), np.nan)
+        flow = np.full((len(drive.times), len(self.flow_meters)), np.nan)
+        for row in np.flatnonzero(self.is_drivable(drive)):
+            self.impose(drive, int(row))
+            p, q = self.solve()
+            pressure[row], flow[row] = p[self.sensor_nodes], q[self.meter_links]
+        return pressure, flow
+
+
+def _common_index(record: Record, step: pd.Timedelta) -> pd.DatetimeIndex:
+    return pd.date_range(record.start.floor(step), record.end, freq=step)
+
+
+def _aligned(table: pd.DataFrame, times: pd.DatetimeIndex, columns: tuple[str, ...]) -> Floats:
+    return table.reindex(index=times, columns=list(columns)).to_numpy(dtype=np.float64)
