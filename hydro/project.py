@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hydro.bulk import setter
 from hydro.library import COUNT, LINK, NODE, OPTION, TIME, LibraryName, load_library
 
 Floats = NDArray[np.float64]
@@ -205,12 +206,8 @@ class Project:
     def write(self, kind: str, indices: NDArray[np.int64], name: str, values: Floats) -> None:
         """Change one property of many nodes or links."""
         code = (NODE if kind == "node" else LINK)[name]
-        function = self.library.function(f"set{kind}value")
-        handle, check = self._handle, self.library.check
-        for k, value in zip((indices + 1).tolist(), values.tolist(), strict=True):
-            error = function(handle, k, code, value)
-            if error:
-                check(error, f"{self.where}: {name} of {kind} {k - 1}")
+        error = setter(self.library.name, kind)(self._handle.value, indices + 1, code, values)
+        self.library.check(error, f"{self.where}: {name} of {kind}s")
 
     # hydraulics ---------------------------------------------------------------------------------------------------
 

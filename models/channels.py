@@ -1,0 +1,94 @@
+"""What the detector looks at: residuals of independent instruments and each district's unexplained inflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hydro.driven import Drive, DrivenModel
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# where customers' meters see this share of a district's inflow, the rest has no daily shape of its own
+_METERED = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """Which instruments are channels, and what each district is expected to take.
+
+    Attributes
+    ----------
+    names
+        [n_channels]: sensors, meters, then "balance of <district>".
+    picked
+        int64 [k], columns of the model's instruments that are independent of what drives it.
+    balances
+        Districts, by number, whose inflow is wholly measured.
+    n_pressures
+        How many of the channels are pressures.
+    usual
+        float64 [n_balances], what a district takes beyond its customers' meters: a share of the nominal demand, or
+        m3/s where nearly all customers are metered.
+    is_flat
+        bool [n_balances], where `usual` is in m3/s.
+    """
+
+    names: tuple[str, ...]
+    picked: Ints
+    balances: tuple[int, ...]
+    n_pressures: int
+    usual: Floats
+    is_flat: NDArray[np.bool_]
+
+    def residuals(self, measured: Floats, expected: Floats, drive: Drive, nominal: Floats) -> Floats:
+        """Residual of every channel, float64 [n, n_channels].
+
+        Parameters
+        ----------
+        measured, expected
+            float64 [n, n_instruments], offsets already in `expected`.
+        nominal
+            float64 [n, n_districts], the model's own demand of each district, m3/s.
+        """
+        residual = (measured - expected)[:, self.picked]
+        columns = list(self.balances)
+        usual = np.where(self.is_flat, self.usual, nominal[:, columns] * self.usual)
+        return np.hstack([residual, drive.inflow[:, columns] - drive.known[:, columns] - usual])
+
+    def responses(self, model: DrivenModel, by_leak: Floats) -> Floats:
+        """Response of every channel to a leak at each node, float64 [n_nodes, n_channels], from the instruments'."""
+        junctions = model.engine.junctions
+        response = np.zeros((len(model.topology.nodes), len(self.names)))
+        response[junctions, : len(self.picked)] = by_leak[:, self.picked]
+        for column, number in enumerate(self.balances, start=len(self.picked)):
+            response[junctions[model.districts[number].junctions], column] = 1.0
+        return response
+
+
+def choose(model: DrivenModel, drive: Drive, nominal: Floats) -> Channels:
+    """Choose the channels and learn each district's usual take from a quiet period.
+
+    A district's inflow is imposed on the model, so of its inlets one tells nothing new: the largest is left out.
+    """
+    n_pressures = len(model.sensor_nodes)
+    free = [k for k, link in enumerate(model.meter_links) if link not in model.pumps]
+    balances = tuple(k for k, d in enumerate(model.districts) if d.is_closed and len(d.junctions))
+    for number in balances:
+        inlets = [k for k in free if model.flow_meters[k] in model.districts[number].meters]
+        if inlets:
+            diameters = [model.engine.value("link", int(model.meter_links[k]), "diameter") for k in inlets]
+            free.remove(inlets[int(np.argmax(diameters))])
+    picked = np.array([*range(n_pressures), *(n_pressures + k for k in free)], dtype=np.int64)
+    instruments = model.instruments
+    columns = list(balances)
+    rest = drive.inflow[:, columns] - drive.known[:, columns]
+    is_flat = np.nansum(drive.known[:, columns], axis=0) > _METERED * np.nansum(drive.inflow[:, columns], axis=0)
+    seen = np.isfinite(rest)
+    total = np.where(seen, nominal[:, columns], 0.0).sum(axis=0)
+    usual = np.where(is_flat, np.nanmean(rest, axis=0), np.nansum(rest, axis=0) / np.where(total > 0.0, total, 1.0))
+    names = [instruments[k] for k in picked] + [f"balance of {model.districts[k].name}" for k in balances]
+    return Channels(tuple(names), picked, balances, n_pressures, usual, is_flat)

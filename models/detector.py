@@ -1,0 +1,153 @@
+"""The detector: `step(frame)` never learns from what it calls abnormal, keeps the ledger and raises alarms.
+
+One call serves live polling, replay and batch. In each step the effects of all known leaks are taken off the window of
+residuals; what remains is scanned for a new leak, and the known ones are revised: ends, better places, sizes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.growth import Growth
+from models.leak import Estimate, Leak
+from models.ledger import Alarm, Entry, Ledger
+from models.revise import Reviser
+from models.rules import Repair, Rules
+from models.watch import Frame, Watch
+
+Floats = NDArray[np.float64]
+
+_MOST_PER_FRAME = 3
+
+
+class Detector:
+    """State of detection on one watched network.
+
+    Parameters
+    ----------
+    watch
+        What is known beforehand.
+    rules
+        Thresholds.
+    repairs
+        Known repairs; each is used only from its own time on.
+
+    Attributes
+    ----------
+    ledger
+        Every leak found so far.
+    """
+
+    def __init__(self, watch: Watch, rules: Rules | None = None, repairs: tuple[Repair, ...] = ()) -> None:
+        self.watch = watch
+        self.rules = rules or Rules()
+        self.ledger = Ledger(watch, self.rules.window)
+        self._reviser = Reviser(self.ledger, self.rules)
+        self._repairs = sorted(repairs, key=lambda r: r.time)
+
+    def step(self, frame: Frame) -> list[Entry]:
+        """Take one frame; return the entries that it raised."""
+        self.ledger.append(frame, self.watch.noise)
+        while self._repairs and self._repairs[0].time <= frame.end:
+            self._reviser.apply(self._repairs.pop(0))
+        self._reviser.run()
+        raised: list[Entry] = []
+        while len(raised) < _MOST_PER_FRAME:
+            entry = self._seek(frame)
+            if entry is None:
+                break
+            raised.append(entry)
+        return raised
+
+    def _seek(self, frame: Frame) -> Entry | None:
+        """Raise the leak that explains the rest best, if it passes the rules."""
+        rules, watch, window = self.rules, self.watch, self.ledger.window
+        if len(window) < 2:
+            return None
+        residual = self.ledger.residual
+        evidence = self._reviser.scan(residual, watch.responses)
+        gain = float(evidence.gain.max())
+        if gain < rules.gain:
+            return None
+        place = self._reviser.locate(evidence)
+        if place.probability < rules.sure_mass and gain < rules.sure_gain:
+            return None
+        at = self._reviser.position(place.link)
+        growth = evidence.growth(at, window.first)
+        flow = float(evidence.now[at])
+        if flow < max(rules.least_flow, rules.least_share * watch.inflow_of_pipes[at]):
+            return None
+        deviation = float(evidence.deviation[at]) * flow / max(growth.peak, 1e-12)
+        alarm = Alarm(
+            time=frame.end,
+            place=place,
+            flow=Estimate(flow, max(0.0, flow - 2.0 * deviation), flow + 2.0 * deviation),
+            kind=growth.kind,
+            evidence=self._sigmas(residual, growth),
+        )
+        entry = Entry(alarm, window.last, place, growth, watch.responses[at])
+        self.ledger.entries.append(entry)
+        self._reviser.refit(entry)
+        if entry.is_withdrawn:  # at its true size it would not have been raised
+            self.ledger.entries.remove(entry)
+            return None
+        return entry
+
+    def _sigmas(self, residual: Floats, growth: Growth) -> tuple[tuple[str, float], ...]:
+        """Channels that moved most since the onset, in standard deviations of one frame's noise."""
+        since = self.ledger.window.blocks >= growth.onset
+        moved = residual[since][-5:].mean(axis=0) / np.sqrt(np.diag(self.watch.noise.white))
+        order = np.argsort(-np.abs(moved))[:8]
+        return tuple((self.watch.channels.names[k], float(moved[k])) for k in order)
+
+    # what is known ------------------------------------------------------------------------------------------------
+
+    def leaks(self, since: pd.Timestamp | None = None) -> list[Leak]:
+        """Report the ledger.
+
+        Parameters
+        ----------
+        since
+            Beginning of the data: leaks that had been raised before and ran on are reported as "old" at that time;
+            those that had ended are left out.
+        """
+        found = []
+        for entry in self.ledger.entries:
+            end = self.ledger.window.time(entry.growth.end) if entry.growth.end is not None else None
+            is_old = since is not None and entry.alarm.time <= since
+            if is_old and (entry.is_withdrawn or (end is not None and end <= since)):
+                continue
+            found.append(self._leak(entry, since if is_old else None, end))
+        found.sort(key=lambda leak: leak.detected)
+        return [replace(leak, event=k + 1) for k, leak in enumerate(found)]
+
+    def _leak(self, entry: Entry, old: pd.Timestamp | None, end: pd.Timestamp | None) -> Leak:
+        alarm, links, window = entry.alarm, self.watch.topology.links, self.ledger.window
+        place = alarm.place if old is None else entry.place
+        district = self.watch.district_of(place.link)
+        onset, spread = entry.growth.onset, entry.onset_deviation
+        return Leak(
+            event=0,
+            detected=alarm.time if old is None else old,
+            pipe=links[place.link],
+            flow=alarm.flow,
+            probability=place.probability,
+            search_length=place.search_length,
+            candidates=place.candidates,
+            kind=alarm.kind if old is None else "old",
+            dma=self.watch.model.districts[district].name if district is not None else "",
+            start=window.time(onset),
+            start_low=window.time(onset - 2.0 * spread),
+            start_high=window.time(onset + 2.0 * spread),
+            pipe_best=links[entry.place.link],
+            flow_best=float(entry.growth.flow(window.blocks[-1:])[0]) if entry.is_open else float(entry.growth.peak),
+            probability_best=entry.place.probability,
+            candidates_best=entry.place.candidates,
+            ended=end,
+            status="withdrawn" if entry.is_withdrawn else "ended" if end is not None else "open",
+            evidence=alarm.evidence,
+        )

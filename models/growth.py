@@ -1,0 +1,88 @@
+"""Shapes in which a leak's flow grows: at once, or with the square of time up to a peak.
+
+A leak whose opening widens evenly in diameter has an area, and so a flow, that grows with the square of time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How one leak grew, in blocks of the detector's clock.
+
+    Attributes
+    ----------
+    onset
+        Block in which the flow begins.
+    rise
+        Blocks from onset to peak; 0 is abrupt.
+    peak
+        Flow at the peak, m3/s.
+    end
+        Block from which it flows no more, or None.
+    """
+
+    onset: float
+    rise: float
+    peak: float
+    end: float | None = None
+
+    @property
+    def kind(self) -> str:
+        """Either "abrupt" or "growing"."""
+        return "abrupt" if self.rise == 0 else "growing"
+
+    def flow(self, blocks: Floats) -> Floats:
+        """Mean flow in each block, float64 [n], m3/s."""
+        flow = self.peak * shape(blocks, self.onset, self.rise)
+        return flow if self.end is None else np.where(blocks >= self.end, 0.0, flow)
+
+
+def shape(blocks: Floats, onset: float, rise: float) -> Floats:
+    """Share of the peak flow in each block, float64 [n], 0 to 1."""
+    since = blocks - onset
+    if rise <= 0:
+        return np.where(since >= 0.0, 1.0, 0.0)
+    middle = np.clip((since + 0.5) / rise, 0.0, 1.0)
+    return np.where(since >= 0.0, middle**2, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """Every shape that is tried over a window.
+
+    Attributes
+    ----------
+    onset, rise
+        int64 [n_shapes], blocks; onset counts from the window's first block and may lie before it.
+    values
+        float64 [n_blocks, n_shapes], share of the peak flow.
+    """
+
+    onset: Ints
+    rise: Ints
+    values: Floats
+
+
+def shapes(n_blocks: int, rises: tuple[int, ...]) -> Shapes:
+    """All shapes whose onset lies in the window, and growth that began up to one rise before it."""
+    onset, rise = [], []
+    for r in (0, *rises):
+        first = -r
+        step = max(1, r // 8)
+        starts = np.arange(first, n_blocks, step)
+        onset.append(starts)
+        rise.append(np.full(len(starts), r))
+    onsets, rises_ = np.concatenate(onset).astype(np.int64), np.concatenate(rise).astype(np.int64)
+    blocks = np.arange(n_blocks, dtype=float)
+    values = np.stack([shape(blocks, o, r) for o, r in zip(onsets, rises_, strict=True)], axis=1)
+    visible = values[-1] > 0.0
+    return Shapes(onsets[visible], rises_[visible], values[:, visible])

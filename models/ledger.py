@@ -1,0 +1,143 @@
+"""The ledger of leaks that are known: all of them are simulated in the model before the next is sought."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.growth import Growth
+from models.leak import Estimate
+from models.localise import Place
+from models.noise import Noise
+from models.watch import Frame, Watch
+from models.window import Window
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """What was known when an entry was raised; frozen from then on."""
+
+    time: pd.Timestamp
+    place: Place
+    flow: Estimate
+    kind: str
+    evidence: tuple[tuple[str, float], ...]
+
+
+@dataclass
+class Entry:
+    """One known leak.
+
+    Attributes
+    ----------
+    alarm
+        As raised.
+    raised
+        Block in which it was raised.
+    place, growth
+        As known now.
+    unit
+        float64 [n_channels], effect per m3/s at its present flow.
+    onset_deviation
+        Blocks, standard deviation of the onset.
+    is_withdrawn
+        Later data spoke against it.
+    """
+
+    alarm: Alarm
+    raised: int
+    place: Place
+    growth: Growth
+    unit: Floats
+    onset_deviation: float = 1.0
+    is_withdrawn: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still runs, as far as is known."""
+        return self.growth.end is None and not self.is_withdrawn
+
+    def flow(self, blocks: Floats) -> Floats:
+        """Flow in each block, float64 [n], m3/s."""
+        return np.zeros_like(blocks) if self.is_withdrawn else self.growth.flow(blocks)
+
+
+class Ledger:
+    """Entries, the window they are seen in, and what they do to it together.
+
+    Attributes
+    ----------
+    entries
+        In order of detection.
+    window
+        The frames.
+    effect
+        float64 [n_blocks, n_channels], simulated effect of all entries together.
+    """
+
+    def __init__(self, watch: Watch, length: int) -> None:
+        self.watch = watch
+        self.entries: list[Entry] = []
+        self.window = Window(length, watch.settings.block, len(watch.channels.names))
+        self.effect: Floats = np.empty((0, len(watch.channels.names)))
+
+    @property
+    def residual(self) -> Floats:
+        """What the known leaks leave unexplained, float64 [n_blocks, n_channels]."""
+        return self.window.values - self.effect
+
+    def append(self, frame: Frame, noise: Noise) -> None:
+        """Take a frame and simulate the known leaks in it."""
+        block = np.array([float(round(self.window.number(frame.start)))])
+        now = self._simulated([frame], block, self.entries)
+        drop = self.window.append(frame, now[0], noise)
+        self.effect = np.vstack([self.effect[drop:], now])
+
+    def without(self, entry: Entry) -> Floats:
+        """Residual with one entry put back, float64 [n_blocks, n_channels]."""
+        others = [e for e in self.entries if e is not entry]
+        return self.window.values - self._effect(others, self._begin(entry))
+
+    def update(self, entry: Entry, before: Growth | None = None) -> None:
+        """Simulate anew after an entry has changed, from where it (or what it was) begins."""
+        begin = self._begin(entry)
+        if before is not None:
+            begin = min(begin, self._row(before.onset))
+        self.effect = self._effect(self.entries, begin)
+
+    def _begin(self, entry: Entry) -> int:
+        return self._row(entry.growth.onset)
+
+    def _row(self, onset: float) -> int:
+        return int(np.clip(np.floor(onset) - self.window.first, 0, len(self.window)))
+
+    def _effect(self, entries: list[Entry], begin: int) -> Floats:
+        """Effect of some entries; rows before `begin` are those of all entries, which it does not change."""
+        effect = self.effect.copy()
+        if begin < len(self.window):
+            effect[begin:] = self._simulated(self.window.frames[begin:], self.window.blocks[begin:], entries)
+        return effect
+
+    def _simulated(self, frames: list[Frame], blocks: Floats, entries: list[Entry]) -> Floats:
+        flows: dict[int, Floats] = {}
+        for entry in entries:
+            flow = entry.flow(blocks)
+            if np.any(flow > 0.0):
+                link = entry.place.link
+                flows[link] = flows.get(link, np.zeros(len(blocks))) + flow
+        return self.watch.effect(frames, flows)
+
+    def flows_now(self, half: Entry | None, n: int) -> dict[int, Floats]:
+        """Present flow of every leak as a drive of `n` rows wants it; of one of them half."""
+        flows: dict[int, Floats] = {}
+        for entry in self.entries:
+            flow = float(entry.flow(self.window.blocks[-1:])[0]) * (0.5 if entry is half else 1.0)
+            if flow > 0.0:
+                link = entry.place.link
+                flows[link] = flows.get(link, np.zeros(n)) + flow
+        return flows

@@ -1,0 +1,106 @@
+"""What residuals do without a leak: block-to-block noise, and a slow bias that comes and goes over weeks.
+
+Residuals of a window are Gaussian with covariance  I (x) white + K (x) slow,  K_tt' = exp(-|t - t'| / memory):
+demands that differ from block to block, and demands and sensors that drift. One generalised eigenproblem makes both
+diagonal, so that every whitened component has its own small temporal covariance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+from sklearn.covariance import ledoit_wolf_shrinkage
+
+Floats = NDArray[np.float64]
+
+_MAD = 1.4826
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Covariances of one block's residuals.
+
+    Attributes
+    ----------
+    white, slow
+        float64 [n_channels, n_channels], squared units of the channels.
+    memory
+        Blocks over which the slow part forgets.
+    """
+
+    white: Floats
+    slow: Floats
+    memory: float
+
+
+def from_structure(demand: Floats, floor: Floats, drift: Floats, memory: float) -> Noise:
+    """Noise before any has been seen: demand noise through the model, and each instrument's own.
+
+    Parameters
+    ----------
+    demand
+        float64 [n_junctions, n_channels], response to one standard deviation of each junction's demand.
+    floor, drift
+        float64 [n_channels], each instrument's own noise in a block and slow drift.
+    memory
+        Blocks.
+    """
+    through = demand.T @ demand
+    return Noise(through + np.diag(floor**2), through + np.diag(drift**2), memory)
+
+
+def learn(noise: Noise, residuals: Floats) -> Noise:
+    """Sharpen the white part by what block-to-block differences of a history say.
+
+    Differences are blind to slow changes, and single large ones (a leak beginning, a repair) are clipped.
+
+    Parameters
+    ----------
+    noise
+        The structural guess.
+    residuals
+        float64 [n_blocks, n_channels]; NaN is missing.
+    """
+    difference = np.diff(residuals, axis=0) / np.sqrt(2.0)
+    difference = difference[np.isfinite(difference).all(axis=1)]
+    if len(difference) < 4:
+        return noise
+    sd = np.maximum(_MAD * np.median(np.abs(difference), axis=0), 1e-9)
+    scaled = np.clip(difference / sd, -3.0, 3.0)
+    seen = scaled.T @ scaled / len(scaled)
+    guess = noise.white / np.outer(sd, sd)
+    # the structure keeps the shape where few blocks were seen; its size follows what was seen
+    guess *= np.trace(seen) / np.trace(guess)
+    weight = max(float(ledoit_wolf_shrinkage(scaled)), 2.0 / (2.0 + len(scaled) / len(sd)))
+    white = (weight * guess + (1.0 - weight) * seen) * np.outer(sd, sd)
+    # drift through demands is of the size of the noise through demands, as seen
+    ratio = np.trace(white / np.outer(sd, sd)) / np.trace(noise.white / np.outer(sd, sd))
+    return Noise(white, noise.slow * min(1.0, ratio), noise.memory)
+
+
+@dataclass(frozen=True, slots=True)
+class Whitening:
+    """Coordinates in which a window's noise is independent between components.
+
+    Attributes
+    ----------
+    transform
+        float64 [n_channels, n_components]: whitened = residual @ transform.
+    precision
+        float64 [n_components, n_blocks, n_blocks], inverse temporal covariance of each component.
+    """
+
+    transform: Floats
+    precision: Floats
+
+
+def whitening(noise: Noise, n_blocks: int) -> Whitening:
+    """Diagonalise the noise for a window."""
+    ratio, transform = eigh(noise.slow, noise.white)
+    age = np.arange(n_blocks, dtype=float)
+    kernel = np.exp(-np.abs(age[:, None] - age[None, :]) / noise.memory)
+    covariance = np.eye(n_blocks) + np.maximum(ratio, 0.0)[:, None, None] * kernel
+    return Whitening(transform, np.linalg.inv(covariance))

@@ -1,0 +1,58 @@
+"""When an alarm is raised, and what a crew has told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """When an alarm is raised and how sure the detector may be.
+
+    Attributes
+    ----------
+    window
+        Blocks that are looked back.
+    rises
+        Blocks that a growing leak may take to its peak.
+    gain
+        Half the likelihood-ratio chi-square that an alarm needs.
+    sure_gain, sure_mass
+        An alarm also needs this probability within 300 m, or this gain.
+    least_share, least_flow
+        Smallest leak that is reported: share of the district's mean inflow, and m3/s.
+    most_share
+        Largest leak that is believed, share of the district's mean inflow.
+    withdrawn_share
+        An entry whose flow falls below this share of its first estimate was none.
+    end_gain
+        Gain in log likelihood that the end of a known leak needs.
+    refit_ages
+        Blocks after an alarm at which its place is sought anew.
+    temper, temper_growth
+        See `models.localise.locate`.
+    """
+
+    window: int = 60
+    rises: tuple[int, ...] = (5, 10, 20, 40, 80, 160)
+    gain: float = 20.0
+    sure_gain: float = 60.0
+    sure_mass: float = 0.65
+    least_share: float = 0.004
+    least_flow: float = 0.2 / 3600.0
+    most_share: float = 0.6
+    withdrawn_share: float = 0.4
+    end_gain: float = 20.0
+    refit_ages: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 36, 43, 50, 58)
+    temper: float = 2.5
+    temper_growth: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A pipe that a crew has repaired, and when (UTC)."""
+
+    pipe: str
+    time: pd.Timestamp

@@ -1,0 +1,321 @@
+"""The watched network: a calibrated model that turns measurements into residual frames and simulates leaks.
+
+This is what the detector knows beforehand; it does not change while it watches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hydro.calibration import Calibration, Prior, calibrate
+from hydro.driven import Drive, DrivenModel
+from hydro.record import Record
+from hydro.sensitivity import sensitivity
+from models.channels import Channels, choose
+from models.errors import NotEnoughData
+from models.noise import Noise, from_structure, learn
+from networks import Network, Topology
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_RESPONSE_STATES = 24
+_PROBES = 3  # moments of a block at which leaks are simulated: their effect is smooth over the day
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the watch is kept.
+
+    Attributes
+    ----------
+    step
+        Interval over which measurements are averaged before they drive the model.
+    block
+        Length of the detector's frames; whole days cancel what repeats daily.
+    learning
+        Length of the quiet period at the beginning of the history.
+    memory
+        Time over which slow biases of demand and sensors forget.
+    demand_noise
+        Day-to-day standard deviation of one junction's demand, as a share, before any was seen.
+    """
+
+    step: pd.Timedelta = pd.Timedelta("1h")
+    block: pd.Timedelta = pd.Timedelta("1D")
+    learning: pd.Timedelta = pd.Timedelta("7D")
+    memory: pd.Timedelta = pd.Timedelta("25D")
+    demand_noise: float = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One block of residuals: what the detector's `step` takes.
+
+    Attributes
+    ----------
+    start, end
+        UTC; the frame was complete at `end`.
+    values
+        float64 [n_channels], mean residual against the model without leaks, m and m3/s; NaN is missing.
+    drive
+        Boundary conditions at a few moments of the block, to simulate leaks at.
+    base
+        float64 [n_probes, n_instruments], the model without leaks at those moments.
+    """
+
+    start: pd.Timestamp
+    end: pd.Timestamp
+    values: Floats
+    drive: Drive
+    base: Floats
+
+
+class Watch:
+    """A network under watch.
+
+    Parameters
+    ----------
+    network
+        What `hydro.Engine` accepts.
+    quiet
+        Record that begins with the learning period.
+    settings
+        How the watch is kept.
+
+    Attributes
+    ----------
+    pipes
+        int64 [n_pipes], links that can leak.
+    responses
+        float64 [n_pipes, n_channels], response of each channel to a small leak in the middle of each pipe.
+    noise
+        Of one frame.
+
+    Raises
+    ------
+    NotEnoughData
+        If the record is shorter than the learning period.
+    """
+
+    def __init__(self, network: Network | Path | str, quiet: Record, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        learning = quiet.between(quiet.start, quiet.start + self.settings.learning).resampled(self.settings.step)
+        if learning.end - learning.start < self.settings.learning - 2 * self.settings.step:
+            raise NotEnoughData(
+                f"the record has {(learning.end - learning.start) / pd.Timedelta('1D'):.1f} days; the detector learns "
+                f"from {self.settings.learning / pd.Timedelta('1D'):.0f}: give a longer record or a --history"
+            )
+        self.model = DrivenModel(network, quiet)
+        self.topology: Topology = self.model.topology
+        self.pipes: Ints = self.topology.pipes
+        self._offset = np.zeros(len(self.model.instruments))
+        phase = self.find_phase(learning)
+        self.calibration: Calibration = self._calibrate(learning, phase)
+        drive = self.model.drive(learning, self.settings.step, phase)
+        self.channels: Channels = choose(self.model, drive, self._nominal(drive, phase))
+        usable = np.flatnonzero(self.model.is_drivable(drive))
+        rows = usable[np.unique(np.linspace(0, len(usable) - 1, _RESPONSE_STATES).astype(int))]
+        self._typical: Drive = drive.rows(rows)
+        self.responses = self.respond(self._typical, {})
+        self.mean_inflow: Floats = np.nan_to_num(np.nanmean(np.abs(drive.inflow), axis=0))
+        districts = [self.district_of(int(link)) for link in self.pipes]
+        # m3/s of the district that each pipe lies in; where none is measured, no size is excluded
+        self.inflow_of_pipes: Floats = np.array([self.mean_inflow[d] if d is not None else 0.0 for d in districts])
+        self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = max(float(self.mean_inflow.max()), 1e-3)
+        self.noise: Noise = self._guess_noise(drive)
+
+    def close(self) -> None:
+        """Free the model."""
+        self.model.close()
+
+    def district_of(self, link: int) -> int | None:
+        """Number of the district in which a link lies, by its junctions; None where it has none."""
+        n_junctions = len(self.model.engine.junctions)
+        for node in (self.topology.start[link], self.topology.end[link]):
+            if node < n_junctions:
+                for number, district in enumerate(self.model.districts):
+                    if node in district.junctions:
+                        return number
+        return None
+
+    def _calibrate(self, learning: Record, phase: int) -> Calibration:
+        drive = self.model.drive(learning, self.settings.step, phase)
+        found = calibrate(self.model, drive, self._measured(learning, drive.times), Prior())
+        self.model.scale(found.resistance, found.demand)
+        self._offset[: len(found.offset)] = found.offset
+        return found
+
+    def find_phase(self, record: Record) -> int:
+        """Day of the week at which the model's patterns begin, found from the measured inflow.
+
+        A weekly pattern does not say which day is its first; the phase under which the districts' nominal demand
+        follows their inflow best is taken, and 0 (Monday) where it makes no difference.
+        """
+        head = record.between(record.start, record.start + pd.Timedelta("28D")).resampled(self.settings.step)
+        inflow = self.model.drive(head, self.settings.step, 0).inflow
+        scores = []
+        for phase in range(7):
+            nominal = self._nominal_of(head, phase)
+            closed = [k for k, d in enumerate(self.model.districts) if d.is_closed and len(d.junctions)]
+            total, expected = inflow[:, closed].sum(axis=1), nominal[:, closed].sum(axis=1)
+            seen = np.isfinite(total)
+            flat = seen.sum() < 48 or np.std(expected[seen]) < 1e-12
+            scores.append(0.0 if flat else float(np.corrcoef(total[seen], expected[seen])[0, 1]))
+        best = int(np.argmax(scores))
+        return best if scores[best] > scores[0] + 1e-6 else 0
+
+    def _nominal_of(self, record: Record, phase: int) -> Floats:
+        times = pd.date_range(record.start.floor(self.settings.step), record.end, freq=self.settings.step)
+        return self._by_district(self.model.nominal_demand(times, self.settings.step, phase))
+
+    def _nominal(self, drive: Drive, phase: int) -> Floats:
+        return self._by_district(self.model.nominal_demand(drive.times, self.settings.step, phase))
+
+    def _by_district(self, nominal: Floats) -> Floats:
+        return np.stack([nominal[:, d.junctions].sum(axis=1) for d in self.model.districts], axis=1)
+
+    def _measured(self, record: Record, times: pd.DatetimeIndex) -> Floats:
+        pressure = record.pressure.reindex(index=times, columns=list(self.model.pressure_sensors))
+        flow = record.flow.reindex(index=times, columns=list(self.model.flow_meters))
+        return np.hstack([pressure.to_numpy(dtype=float), flow.to_numpy(dtype=float)])
+
+    # noise --------------------------------------------------------------------------------------------------------
+
+    def _guess_noise(self, drive: Drive) -> Noise:
+        """Noise of a frame before any has been seen."""
+        model, channels = self.model, self.channels
+        by_node = self._node_response
+        demand = np.nanmean(drive.demand, axis=0)
+        through = by_node[model.engine.junctions] * (demand * self.settings.demand_noise)[:, None]
+        n_flows = len(channels.picked) - channels.n_pressures
+        through[:, len(channels.picked) :] = 0.0
+        columns = list(channels.balances)
+        inflow = np.abs(np.nanmean(drive.inflow[:, columns], axis=0))
+        rest = np.abs(np.nanmean(drive.inflow[:, columns] - drive.known[:, columns], axis=0))
+        scale = np.where(channels.is_flat, 0.2 * rest + 0.005 * inflow, inflow)
+        blocks = self.settings.memory / self.settings.block
+        floor = np.concatenate([np.full(channels.n_pressures, 0.002), np.full(n_flows, 3e-5), 0.03 * scale])
+        drift = np.concatenate([np.full(channels.n_pressures, 0.002), np.full(n_flows, 6e-5), 0.08 * scale])
+        return from_structure(through, floor, drift, blocks)
+
+    def sharpen(self, frames: list[Frame]) -> None:
+        """Learn the noise of frames from a history."""
+        self.noise = learn(self.noise, np.stack([f.values for f in frames]))
+
+    # frames -------------------------------------------------------------------------------------------------------
+
+    def frames(self, record: Record) -> Iterator[Frame]:
+        """Turn a record into frames, in order; a block with less than half of its intervals is left out.
+
+        Parameters
+        ----------
+        record
+            Raw or resampled measurements.
+        """
+        step, block = self.settings.step, self.settings.block
+        fine = record.resampled(step)
+        phase = self.find_phase(fine)
+        drive = self.model.drive(fine, step, phase)
+        pressure, flow = self.model.expect(drive)
+        expected = np.hstack([pressure, flow])
+        residual = self.channels.residuals(
+            self._measured(fine, drive.times), expected + self._offset, drive, self._nominal(drive, phase)
+        )
+        per_block = int(block / step)
+        for at in range(0, len(drive.times) - per_block + 1, per_block):
+            part = slice(at, at + per_block)
+            drivable = at + np.flatnonzero(np.isfinite(expected[part]).all(axis=1))
+            if len(drivable) < per_block // 2:
+                continue
+            probes = drivable[np.unique(np.linspace(0, len(drivable) - 1, 2 * _PROBES + 1).astype(int)[1::2])]
+            enough = np.isfinite(residual[part]).sum(axis=0) >= per_block // 2
+            with np.errstate(invalid="ignore"):
+                total = np.nansum(residual[part], axis=0) / np.maximum(np.isfinite(residual[part]).sum(axis=0), 1)
+            values = np.where(enough, total, np.nan)
+            start = drive.times[at]
+            yield Frame(start, start + block, values, drive.rows(probes), expected[probes])
+
+    # leaks --------------------------------------------------------------------------------------------------------
+
+    def respond(self, drive: Drive, leaks: Mapping[int, Floats]) -> Floats:
+        """Response of every channel to a small further leak in each pipe, averaged over a drive.
+
+        Parameters
+        ----------
+        leaks
+            Leaks that already run: link -> float64 [n], m3/s.
+
+        Returns
+        -------
+        float64 [n_pipes, n_channels]
+        """
+        leaking = self._with_leaks(drive, leaks)
+        total = np.zeros((len(self.model.engine.junctions), len(self.model.instruments)))
+        for row in range(len(drive.times)):
+            self.model.impose(leaking, row)
+            self.model.solve()
+            s = sensitivity(self.model.engine, self.model.sensor_nodes, self.model.meter_links)
+            total += self.model.leak_response(s.by_demand, leaking.demand[row])
+        by_node = self.channels.responses(self.model, total / len(drive.times))
+        if not leaks:
+            self._node_response = by_node
+        return 0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]])
+
+    def effect(self, frames: list[Frame], leaks: Mapping[int, Floats]) -> Floats:
+        """Effect of leaks on the channels of each frame, by simulation.
+
+        Parameters
+        ----------
+        leaks
+            Link -> float64 [n_frames], m3/s.
+
+        Returns
+        -------
+        float64 [n_frames, n_channels]
+        """
+        effect = np.zeros((len(frames), len(self.channels.names)))
+        n_picked = len(self.channels.picked)
+        if not leaks:
+            return effect
+        for k, frame in enumerate(frames):
+            flows = {link: np.full(len(frame.drive.times), flow[k]) for link, flow in leaks.items() if flow[k] > 0.0}
+            if not flows:
+                continue
+            pressure, flow = self.model.expect(self._with_leaks(frame.drive, flows))
+            change = np.hstack([pressure, flow]) - frame.base
+            effect[k, :n_picked] = np.nanmean(change, axis=0)[self.channels.picked]
+        for column, number in enumerate(self.channels.balances, start=n_picked):
+            for link, flow in leaks.items():
+                effect[:, column] += flow * self._share(link, number)
+        return effect
+
+    def _share(self, link: int, district: int) -> float:
+        """Share of a link's two ends that lies in a district."""
+        inside = self.model.engine.junctions[self.model.districts[district].junctions]
+        return float(np.isin([self.topology.start[link], self.topology.end[link]], inside).mean())
+
+    def _with_leaks(self, drive: Drive, leaks: Mapping[int, Floats]) -> Drive:
+        """Drive with part of the inflow leaving at leaks: half at each end of the pipe, the other demands less."""
+        if not leaks:
+            return drive
+        n_junctions = drive.demand.shape[1]
+        lost = np.zeros_like(drive.demand)
+        for link, flow in leaks.items():
+            ends = [int(n) for n in (self.topology.start[link], self.topology.end[link]) if n < n_junctions]
+            for node in ends:
+                lost[:, node] += flow / len(ends)
+        demand = drive.demand.copy()
+        for district in self.model.districts:
+            inside = district.junctions
+            if district.is_closed and len(inside):
+                total = demand[:, inside].sum(axis=1)
+                share = np.where(np.abs(total) > 1e-9, lost[:, inside].sum(axis=1) / total, 0.0)
+                demand[:, inside] *= (1.0 - share)[:, None]
+        return Drive(drive.times, demand + lost, drive.level, drive.pump_flow, drive.inflow, drive.known)

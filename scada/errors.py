@@ -1,0 +1,177 @@
+"""Every error the package raises on purpose.
+
+::
+
+    ScadaError
+    +-- CodecError                a value does not fit a register type
+    +-- TagError                  one mistake in a tag table: file, line, what, mend
+    +-- TagErrors                 all mistakes of one tag table
+    +-- PlanError                 a tag cannot be fetched in one request
+    +-- WireError                 a request brought no value: url, unit, reason
+    |   +-- Timeout               no reply in time
+    |   +-- Refused               no connection
+    |   +-- Disconnected          the connection broke before the reply was whole
+    |   +-- GarbledReply          a reply that is not the answer to the request
+    |   +-- ModbusExceptionReply  the device refused: code
+    +-- HistorianError            the store failed: path
+    +-- PortInUse                 a simulated PLC cannot listen: host, port
+
+Names follow httpx: the leaf says what happened, not that it is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = [
+    "CodecError",
+    "Disconnected",
+    "GarbledReply",
+    "HistorianError",
+    "ModbusExceptionReply",
+    "PlanError",
+    "PortInUse",
+    "Refused",
+    "ScadaError",
+    "TagError",
+    "TagErrors",
+    "Timeout",
+    "WireError",
+]
+
+
+class ScadaError(Exception):
+    """Root of the tree; its text is one line fit for an operator."""
+
+
+class CodecError(ScadaError):
+    """A value cannot be written as, or read from, registers of the given type."""
+
+
+class PlanError(ScadaError):
+    """A tag is larger than what its device answers in one request."""
+
+
+@dataclass
+class TagError(ScadaError):
+    """One mistake in a tag table.
+
+    Attributes
+    ----------
+    file : str
+        The table's file, or ``""`` for tags made in code.
+    line : int
+        Line in the file, the header being line 1; 0 where there is no line.
+    what : str
+        What is wrong.
+    mend : str
+        What to write instead.
+    """
+
+    file: str
+    line: int
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}: " if self.file else ""
+        return f"{where}{self.what}; {self.mend}"
+
+
+class TagErrors(ScadaError):  # noqa: N818 - a list of errors
+    """All mistakes of one tag table, so that one run of the editor mends them.
+
+    Attributes
+    ----------
+    errors : tuple of TagError
+    """
+
+    def __init__(self, errors: Sequence[TagError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(str(error) for error in self.errors))
+
+
+class WireError(ScadaError):
+    """A request to a device brought no value.
+
+    Attributes
+    ----------
+    url : str
+        Where the request went.
+    unit : int
+        Modbus unit id asked.
+    reason : str
+        The word stored with the samples that were lost.
+    """
+
+    reason: str = "wire"
+    sentence: ClassVar[str] = "request failed"
+
+    def __init__(self, url: str, unit: int, detail: str = "") -> None:
+        self.url = url
+        self.unit = unit
+        super().__init__(f"{url} unit {unit}: {detail or self.sentence}")
+
+
+class Timeout(WireError):  # noqa: N818
+    """No reply came in time."""
+
+    reason = "timeout"
+    sentence = "no reply in time"
+
+
+class Refused(WireError):  # noqa: N818
+    """No connection could be made."""
+
+    reason = "refused"
+    sentence = "no connection"
+
+
+class Disconnected(WireError):  # noqa: N818
+    """The connection broke before the reply was whole."""
+
+    reason = "disconnected"
+    sentence = "connection lost before the reply"
+
+
+class GarbledReply(WireError):  # noqa: N818
+    """A reply came that does not answer the request (function code or length)."""
+
+    reason = "garbled"
+    sentence = "the reply does not answer the request"
+
+
+class ModbusExceptionReply(WireError):  # noqa: N818
+    """The device answered with a Modbus exception.
+
+    Attributes
+    ----------
+    code : int
+        Exception code: 1 function, 2 address, 3 value, 4 device failure, 10 and 11 gateway.
+    """
+
+    def __init__(self, url: str, unit: int, code: int) -> None:
+        self.code = code
+        self.reason = "illegal-address" if code == 2 else f"exception-{code}"
+        super().__init__(url, unit, f"Modbus exception {code}")
+
+
+class HistorianError(ScadaError):
+    """The store of samples failed; the text names the file or server."""
+
+
+class PortInUse(ScadaError):  # noqa: N818
+    """A simulated PLC cannot listen because somebody else does.
+
+    Attributes
+    ----------
+    host : str
+    port : int
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+        super().__init__(f"port {port} on {host} is in use; stop the other program or choose another port")

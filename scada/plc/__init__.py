@@ -1,0 +1,1 @@
+"""Simulated PLCs: a process on one side, Modbus registers on the other."""

@@ -1,0 +1,248 @@
+"""Reading over one connection, whatever happens to it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from itertools import chain, zip_longest
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scada.backoff import Backoff
+from scada.block import Block, absent, halves, joined
+from scada.clock import Clock
+from scada.errors import Disconnected, ModbusExceptionReply, Refused, Timeout, WireError
+from scada.plan import MAX_BITS, Request
+from scada.sample import Reason, Sample
+from scada.schedule import Schedule
+from scada.tag import Tag
+from scada.transport import Connection
+from scada.unit import RECHECK_MS, Refusal, Round, Unit
+
+__all__ = ["Poller", "Sink"]
+
+Sink = Callable[[list[Sample]], None]
+
+_ILLEGAL = {2, 3}  # address; and value, which some devices answer to a block they find too long
+_GATEWAY = {10, 11}  # the gateway answers for a unit it cannot reach
+
+
+class Poller:
+    """Serves the units behind one connection, one request at a time.
+
+    Parameters
+    ----------
+    connection : Connection
+    units : sequence of Unit
+    clock : Clock
+    sink : callable
+        Receives the samples of one block at a time.
+    rng : random.Random
+        Source of jitter.
+
+    Notes
+    -----
+    Two things are held off separately. A connection that cannot be made holds off all its units. A unit that stays
+    silent is parked: its slots are recorded as lost without asking, and one request at the end of the pause probes it;
+    the others behind the same gateway go on.
+    """
+
+    def __init__(
+        self, connection: Connection, units: Sequence[Unit], clock: Clock, sink: Sink, rng: random.Random
+    ) -> None:
+        self.units = tuple(units)
+        self.is_stopping = False
+        self._connection = connection
+        self._clock = clock
+        self._sink = sink
+        self._rounds = [entry for unit in units for entry in unit.rounds]
+        self._backoff = Backoff(min(unit.settings.reconnect_holdoff_s for unit in units) * 1000, rng)
+        self._schedule: Schedule | None = None
+
+    def begin(self, phases_ms: Sequence[int]) -> None:
+        """Make ready for a run; slots that went by since the last one are nobody's loss.
+
+        Parameters
+        ----------
+        phases_ms : sequence of int
+            Delay of each round, ms, against its slot; those of the first run stay.
+        """
+        self.is_stopping = False
+        now_ms = self._clock.now_ms()
+        if self._schedule is None:
+            self._schedule = Schedule(self.intervals_ms, phases_ms, now_ms)
+        self._schedule.skip_stale(now_ms)
+
+    def next_wake_ms(self, until_ms: int | None) -> int | None:
+        """Return when there is something to do for a slot before `until_ms`; None when there is nothing."""
+        return None if self._schedule is None else self._schedule.next_wake_ms(until_ms)
+
+    async def serve_due(self, until_ms: int | None) -> None:
+        """Serve what is due now, of slots before `until_ms`; whatever happens, the next slot is planned."""
+        schedule = self._schedule
+        if schedule is None:
+            return
+        due = schedule.take_due(self._clock.now_ms(), until_ms)
+        for entry, slot_ms, missed in due:
+            schedule.give_back(entry, slot_ms)
+            self._count_missed(self._rounds[entry], missed)
+        await self._serve([(self._rounds[entry], slot_ms) for entry, slot_ms, _ in due])
+
+    @property
+    def name(self) -> str:
+        """The connection's URL."""
+        return str(self._connection.endpoint)
+
+    @property
+    def intervals_ms(self) -> list[int]:
+        """Interval of each round (unit and interval), ms."""
+        return [entry.interval_ms for entry in self._rounds]
+
+    def _count_missed(self, entry: Round, missed: int) -> None:
+        entry.unit.status.slots_missed += missed
+        entry.unit.status.registers_lost += missed * entry.registers
+
+    async def _serve(self, due: list[tuple[Round, int]]) -> None:
+        """Serve the rounds that are due, the units taking turns request by request."""
+        refusals = [(entry, refusal, slot_ms) for entry, slot_ms in due for refusal in entry.refusals]  # old ones only
+        turns = [[(entry, block, slot_ms) for block in list(entry.blocks)] for entry, slot_ms in due]
+        for turn in chain.from_iterable(zip_longest(*turns)):
+            if turn is not None:
+                await self._serve_block(*turn)
+        for old in refusals:
+            await self._serve_refusal(*old)
+
+    async def _serve_block(self, entry: Round, block: Block, slot_ms: int) -> None:
+        unit = entry.unit
+        held = self._held(unit)
+        if held is not None:
+            self._lose(unit, block.request.tags, slot_ms, held)
+            return
+        try:
+            words = await self._ask(unit, block.request)
+        except ModbusExceptionReply as error:
+            if error.code in _ILLEGAL:
+                await self._isolate(entry, block, slot_ms, error)
+            elif error.code in _GATEWAY:
+                self._fail(unit, error)
+                self._lose(unit, block.request.tags, slot_ms, error.reason)
+            else:
+                self._refuse(unit, block.request.tags, slot_ms, error.reason)
+        except WireError as error:
+            self._fail(unit, error)
+            self._lose(unit, block.request.tags, slot_ms, error.reason)
+        else:
+            self._sink(block.samples(words, slot_ms, self._clock.now_ms(), unit.status))
+
+    async def _serve_refusal(self, entry: Round, refusal: Refusal, slot_ms: int) -> None:
+        """Record a refused tag as bad, and ask for it again once in a while."""
+        now_ms = self._clock.now_ms()
+        if now_ms < refusal.retry_ms or self._held(entry.unit) is not None:
+            self._refuse(entry.unit, refusal.block.request.tags, slot_ms, refusal.reason)
+            return
+        entry.refusals.remove(refusal)
+        entry.blocks.append(refusal.block)
+        await self._serve_block(entry, refusal.block, slot_ms)
+
+    async def _isolate(self, entry: Round, block: Block, slot_ms: int, refused: ModbusExceptionReply) -> None:
+        """Halve a refused block until the refused tags stand alone, and remember the result for later slots."""
+        unit = entry.unit
+        todo = [block.request]
+        answered: list[Request] = []
+        refusals: list[Refusal] = []
+        error: WireError | None = refused  # of the request on top
+        while todo:
+            request = todo.pop()
+            words = None
+            if error is None:
+                words, error = await self._attempt(unit, request)
+            if words is not None:
+                answered.append(request)
+                self._sink(Block(request).samples(words, slot_ms, self._clock.now_ms(), unit.status))
+                continue
+            if not isinstance(error, ModbusExceptionReply) or error.code not in _ILLEGAL:
+                self._abandon(unit, [request, *todo], slot_ms, error)
+                return
+            if len(request.tags) > 1:
+                todo.extend(reversed(halves(request)))
+            else:
+                refusals.append(Refusal(Block(request), error.reason, self._clock.now_ms() + RECHECK_MS))
+                self._refuse(unit, request.tags, slot_ms, error.reason)
+            error = None
+        is_bits = block.request.table in {"coil", "discrete"}
+        limit = MAX_BITS if is_bits else unit.settings.max_registers
+        # without a refused tag the gap was refused, or the length: then the halves stay as they are
+        kept = joined(answered, limit) if refusals else answered
+        entry.blocks.remove(block)
+        entry.blocks.extend(Block(request) for request in kept)
+        entry.refusals.extend(refusals)
+
+    async def _attempt(self, unit: Unit, request: Request) -> tuple[NDArray[np.uint16] | None, WireError | None]:
+        try:
+            return await self._ask(unit, request), None
+        except WireError as error:
+            return None, error
+
+    def _abandon(self, unit: Unit, requests: list[Request], slot_ms: int, error: WireError | None) -> None:
+        """Give up isolating because the unit fell silent meanwhile; nothing was learnt."""
+        if error is not None:
+            self._fail(unit, error)
+        for request in requests:
+            self._lose(unit, request.tags, slot_ms, error.reason if error else Reason.STOPPED.value)
+
+    async def _ask(self, unit: Unit, request: Request) -> NDArray[np.uint16]:
+        """Send one request, again over a fresh connection when the old one broke, again when a sleeper may wake."""
+        settings = unit.settings
+        wakes = settings.wake_retries
+        is_fresh = not self._connection.is_open
+        while True:
+            if settings.request_delay_ms and self._connection.is_open and self._clock.is_realtime:
+                await self._clock.sleep_until(self._clock.now_ms() + settings.request_delay_ms)
+            unit.status.requests += 1
+            began = time.perf_counter()
+            try:
+                words = await self._connection.read(
+                    settings.unit, request.table, request.start, request.count, settings.timeout_s
+                )
+            except WireError as error:
+                unit.status.errors[error.reason] += 1
+                if isinstance(error, ModbusExceptionReply):
+                    self._backoff.succeed()
+                    if error.code not in _GATEWAY:
+                        unit.backoff.succeed()
+                if isinstance(error, Disconnected) and not is_fresh:
+                    is_fresh = True
+                elif isinstance(error, Timeout) and wakes:
+                    wakes -= 1
+                else:
+                    raise
+            else:
+                unit.status.round_trips_ms.append((time.perf_counter() - began) * 1000)
+                self._backoff.succeed()
+                unit.backoff.succeed()
+                return words
+
+    def _held(self, unit: Unit) -> str | None:
+        """Return why `unit` is not asked now, or None."""
+        if self.is_stopping:
+            return Reason.STOPPED.value
+        now_ms = self._clock.now_ms()
+        if self._backoff.is_holding(now_ms):
+            return Reason.REFUSED.value
+        return Reason.PARKED.value if unit.backoff.is_holding(now_ms) else None
+
+    def _fail(self, unit: Unit, error: WireError) -> None:
+        backoff = self._backoff if isinstance(error, Refused) else unit.backoff
+        backoff.fail(self._clock.now_ms())
+
+    def _lose(self, unit: Unit, tags: Sequence[Tag], slot_ms: int, reason: str) -> None:
+        unit.status.samples_lost += len(tags)
+        unit.status.registers_lost += sum(tag.registers for tag in tags)
+        self._sink(absent(tags, slot_ms, self._clock.now_ms(), reason))
+
+    def _refuse(self, unit: Unit, tags: Sequence[Tag], slot_ms: int, reason: str) -> None:
+        unit.status.samples_bad += len(tags)
+        unit.status.registers_bad += sum(tag.registers for tag in tags)
+        self._sink(absent(tags, slot_ms, self._clock.now_ms(), reason))

@@ -1,0 +1,78 @@
+"""Whether a value that arrived may be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scada.sample import Quality, Reason
+from scada.tag import Tag
+
+__all__ = ["REASONS", "Limits", "judge", "limits_of"]
+
+# what the reason codes of judge() mean
+REASONS = (Reason.NONE, Reason.NAN, Reason.SENTINEL, Reason.RANGE)
+_NAN, _SENTINEL, _RANGE = 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is known of the tags of one block.
+
+    Attributes
+    ----------
+    low, high : float64 [n_tags], engineering units
+        Bounds of a plausible value.
+    bad : float64 [n_tags, n_bad], raw
+        Raw values that mean "not known"; padded with NaN, which equals nothing.
+    """
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    bad: NDArray[np.float64]
+
+
+def limits_of(tags: Sequence[Tag]) -> Limits:
+    """Return the limits of `tags` as arrays."""
+    width = max((len(tag.bad_values) for tag in tags), default=0)
+    bad = np.full((len(tags), width), np.nan)
+    for row, tag in enumerate(tags):
+        bad[row, : len(tag.bad_values)] = tag.bad_values
+    return Limits(
+        np.array([tag.min for tag in tags], dtype=float), np.array([tag.max for tag in tags], dtype=float), bad
+    )
+
+
+def judge(
+    limits: Limits, raw: NDArray[np.float64], values: NDArray[np.float64]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Judge the values of one block.
+
+    Parameters
+    ----------
+    limits : Limits
+    raw : float64 [n_tags]
+        Raw values, compared with the sentinels.
+    values : float64 [n_tags]
+        Engineering values, compared with the range.
+
+    Returns
+    -------
+    quality : uint8 [n_tags]
+        BAD for NaN, infinity and sentinels; UNCERTAIN out of range, as OPC UA part 8 calls a value that exceeds its
+        engineering units.
+    reason : uint8 [n_tags]
+        Index into :data:`REASONS`.
+    """
+    reason = np.zeros(len(values), dtype=np.uint8)
+    reason[(values < limits.low) | (values > limits.high)] = _RANGE
+    reason[~np.isfinite(values)] = _NAN
+    if limits.bad.shape[1]:
+        reason[(raw[:, None] == limits.bad).any(axis=1)] = _SENTINEL
+    return _QUALITY[reason], reason
+
+
+_QUALITY = np.array([Quality.GOOD, Quality.BAD, Quality.BAD, Quality.UNCERTAIN], dtype=np.uint8)

@@ -1,0 +1,120 @@
+"""A Modbus TCP server written from the specification, with any manners a test wants."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+HANG_UP = b"hang up"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it lay on the wire."""
+
+    number: int
+    unit: int
+    function: int
+    start: int
+    count: int
+
+
+Manners = Callable[[Asked], Awaitable[bytes | None]]
+
+
+def registers(asked: Asked, words: list[int]) -> bytes:
+    """Frame a reply of registers (or, for functions 1 and 2, of bits)."""
+    if asked.function <= 2:
+        payload = bytearray((len(words) + 7) // 8)
+        for position, bit in enumerate(words):
+            payload[position // 8] |= bool(bit) << position % 8
+    else:
+        payload = bytearray(struct.pack(f">{len(words)}H", *words))
+    body = struct.pack(">BBB", asked.unit, asked.function, len(payload)) + payload
+    return struct.pack(">HHH", asked.number, 0, len(body)) + body
+
+
+def refusal(asked: Asked, code: int) -> bytes:
+    """Frame an exception reply."""
+    return struct.pack(">HHHBBB", asked.number, 0, 3, asked.unit, asked.function | 0x80, code)
+
+
+async def own_addresses(asked: Asked) -> bytes | None:
+    """Answer each register with its own address."""
+    return registers(asked, [address & 0xFFFF for address in range(asked.start, asked.start + asked.count)])
+
+
+@dataclass
+class WireServer:
+    """Records what is asked and answers as `manners` says: bytes, None for silence, HANG_UP (after bytes or alone)."""
+
+    manners: Manners = own_addresses
+    port: int = 0
+    asked: list[Asked] = field(default_factory=list)
+    connections: int = 0
+    _server: asyncio.Server | None = None
+    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def url(self) -> str:
+        return f"tcp://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in list(self._writers):
+            writer.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+        await asyncio.sleep(0.01)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await self._serve(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            self._writers.discard(writer)
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head = await reader.readexactly(6)
+            number, _, length = struct.unpack(">HHH", head)
+            unit, function, start, count = struct.unpack(">BBHH", (await reader.readexactly(length))[:6])
+            asked = Asked(number, unit, function, start, count)
+            self.asked.append(asked)
+            reply = await self.manners(asked)
+            if reply is None:
+                continue
+            writer.write(reply.removesuffix(HANG_UP))
+            await writer.drain()
+            if reply.endswith(HANG_UP):
+                return
+
+
+@asynccontextmanager
+async def serving(manners: Manners = own_addresses, port: int = 0) -> AsyncIterator[WireServer]:
+    """Run a server for the length of a block."""
+    server = WireServer(manners, port)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
