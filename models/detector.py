@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.evidence import Evidence
 from models.growth import Growth
 from models.leak import Estimate, Leak
 from models.ledger import Alarm, Entry, Ledger
@@ -21,7 +22,7 @@ from models.watch import Frame, Watch
 
 Floats = NDArray[np.float64]
 
-_MOST_PER_FRAME = 3
+_MOST_PER_FRAME = 1
 
 
 class Detector:
@@ -68,11 +69,10 @@ class Detector:
         rules, watch, window = self.rules, self.watch, self.ledger.window
         if len(window) < 2:
             return None
-        residual = self.ledger.residual
-        evidence = self._reviser.scan(residual, watch.responses)
-        gain = float(evidence.gain.max())
-        if gain < rules.gain:
+        evidence = self._unexplained()
+        if evidence is None or self._reviser.is_echo(evidence):
             return None
+        residual, gain = self.ledger.residual, float(evidence.gain.max())
         place = self._reviser.locate(evidence)
         if place.probability < rules.sure_mass and gain < rules.sure_gain:
             return None
@@ -87,20 +87,37 @@ class Detector:
             place=place,
             flow=Estimate(flow, max(0.0, flow - 2.0 * deviation), flow + 2.0 * deviation),
             kind=growth.kind,
+            gain=gain,
             evidence=self._sigmas(residual, growth),
         )
-        entry = Entry(alarm, window.last, place, growth, watch.responses[at])
+        entry = Entry(alarm, window.last, place, growth, watch.responses[at], np.empty((0, residual.shape[1])))
         self.ledger.entries.append(entry)
         self._reviser.refit(entry)
         if entry.is_withdrawn:  # at its true size it would not have been raised
             self.ledger.entries.remove(entry)
             return None
+        self._reviser.prune()
+        if entry.is_withdrawn:
+            return None
         return entry
+
+    def _unexplained(self) -> Evidence | None:
+        """Evidence for a new leak that no better place or size of a known one removes, or None."""
+        tried: list[Entry] = []
+        while True:
+            evidence = self._reviser.scan(self.ledger.residual, self.watch.responses)
+            if evidence.gain.max() < self.rules.gain:
+                return None
+            similar = [e for e in self._reviser.similar(evidence) if e not in tried]
+            if not similar:
+                return evidence
+            self._reviser.refit(similar[0])
+            tried.append(similar[0])
 
     def _sigmas(self, residual: Floats, growth: Growth) -> tuple[tuple[str, float], ...]:
         """Channels that moved most since the onset, in standard deviations of one frame's noise."""
         since = self.ledger.window.blocks >= growth.onset
-        moved = residual[since][-5:].mean(axis=0) / np.sqrt(np.diag(self.watch.noise.white))
+        moved = residual[-5:].mean(axis=0) if not since.any() else residual[since][-5:].mean(axis=0) / np.sqrt(np.diag(self.watch.noise.white))
         order = np.argsort(-np.abs(moved))[:8]
         return tuple((self.watch.channels.names[k], float(moved[k])) for k in order)
 

@@ -1,15 +1,23 @@
-"""How well each leak would explain a window of residuals: a likelihood-ratio scan over pipes and growth."""
+"""How well each leak would explain a window of residuals: a likelihood-ratio scan over pipes and growth.
+
+A window's noise has covariance I (x) white + K (x) slow. With white = B B', slow = B diag(l) B' (one generalised
+eigenproblem over channels) and K = Q diag(k) Q' (one eigenproblem over blocks, which depends on the window's length
+alone) the residuals' coordinates in B and Q are independent with variance 1 + l_j k_b, and every inner product that a
+likelihood ratio needs becomes a small matrix product.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 
 from models.growth import Growth, Shapes, shapes
 from models.kernels import best_shape
-from models.noise import Noise, Whitening, whitening
+from models.noise import Noise
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,7 +36,7 @@ class Evidence:
     deviation
         float64 [n_candidates], standard deviation of that flow, m3/s.
     onset, rise
-        int64 [n_candidates], blocks from the window's first.
+        float64 and int64 [n_candidates], blocks from the window's first.
     now
         float64 [n_candidates], flow in the newest block, m3/s.
     """
@@ -36,7 +44,7 @@ class Evidence:
     gain: Floats
     flow: Floats
     deviation: Floats
-    onset: Ints
+    onset: Floats
     rise: Ints
     now: Floats
 
@@ -50,6 +58,26 @@ class Evidence:
         return Growth(
             float(self.onset[candidate] + first_block), float(self.rise[candidate]), float(self.flow[candidate])
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """What depends on the window's length and the noise's memory alone."""
+
+    basis: Floats
+    variance: Floats
+    shapes: Shapes
+    rotated: Floats
+    squared: Floats
+
+
+@cache
+def _time(n_blocks: int, memory: float, rises: tuple[int, ...]) -> _Time:
+    age = np.arange(n_blocks, dtype=float)
+    variance, basis = np.linalg.eigh(np.exp(-np.abs(age[:, None] - age[None, :]) / memory))
+    grown = shapes(n_blocks, rises)
+    rotated = basis.T @ grown.values
+    return _Time(basis, np.maximum(variance, 0.0), grown, rotated, rotated**2)
 
 
 class Scanner:
@@ -66,11 +94,10 @@ class Scanner:
     """
 
     def __init__(self, noise: Noise, n_blocks: int, rises: tuple[int, ...]) -> None:
-        self.n_blocks = n_blocks
-        self.shapes: Shapes = shapes(n_blocks, rises)
-        self.whitening: Whitening = whitening(noise, n_blocks)
-        self._weighted = self.whitening.precision @ self.shapes.values
-        self._energy = np.einsum("bs,jbs->js", self.shapes.values, self._weighted)
+        self._time = _time(n_blocks, noise.memory, rises)
+        ratio, self._transform = eigh(noise.slow, noise.white, check_finite=False)
+        # float64 [n_components, n_blocks], precision of each coordinate
+        self._precision = 1.0 / (1.0 + np.maximum(ratio, 0.0)[:, None] * self._time.variance)
 
     def scan(self, residuals: Floats, responses: Floats) -> Evidence:
         """Scan a window.
@@ -82,20 +109,46 @@ class Scanner:
         responses
             float64 [n_candidates, n_channels], response to a unit leak at each candidate.
         """
-        data = residuals @ self.whitening.transform
-        templates = responses @ self.whitening.transform
-        projected = np.einsum("bj,jbs->js", data, self._weighted)
-        match = templates @ projected
-        energy = templates**2 @ self._energy
+        time, grown = self._time, self._time.shapes
+        data = (time.basis.T @ residuals @ self._transform).T
+        templates = responses @ self._transform
+        match = templates @ ((data * self._precision) @ time.rotated)
+        energy = templates**2 @ (self._precision @ time.squared)
         n = len(responses)
         gain, flow, at = np.empty(n), np.empty(n), np.empty(n, dtype=np.int64)
         best_shape(match, energy, gain, at, flow)
         picked = np.maximum(at, 0)
         deviation = 1.0 / np.sqrt(np.maximum(energy[np.arange(n), picked], 1e-30))
-        now = flow * self.shapes.values[-1, picked]
-        return Evidence(gain, flow, deviation, self.shapes.onset[picked], self.shapes.rise[picked], now)
+        now = flow * grown.values[-1, picked]
+        return Evidence(gain, flow, deviation, grown.onset[picked], grown.rise[picked], now)
 
-    def likelihood(self, residuals: Floats) -> float:
-        """Log likelihood of a window without any leak, up to a constant."""
-        data = residuals @ self.whitening.transform
-        return -0.5 * float(np.einsum("bj,jbc,cj->", data, self.whitening.precision, data))
+    def alike(self, response: Floats, others: Floats) -> Floats:
+        """Cosine between what one leak and each of others do, in units of the noise, float64 [n]."""
+        unit, rest = response @ self._transform, others @ self._transform
+        norm = np.linalg.norm(rest, axis=1) * np.linalg.norm(unit)
+        cosine: Floats = rest @ unit / np.maximum(norm, 1e-30)
+        return cosine
+
+    def whiten(self, residuals: Floats) -> Floats:
+        """Coordinates of a window in which the noise is white, float64 [n_components x n_blocks]."""
+        data = (self._time.basis.T @ residuals @ self._transform).T
+        return (data * np.sqrt(self._precision)).ravel()
+
+    def whiten_products(self, flows: Floats, response: Floats) -> Floats:
+        """The same for many flows over time through one response.
+
+        Parameters
+        ----------
+        flows
+            float64 [n, n_blocks], m3/s.
+        response
+            float64 [n_channels], per m3/s.
+
+        Returns
+        -------
+        float64 [n, n_components x n_blocks]
+        """
+        rotated = flows @ self._time.basis
+        unit = response @ self._transform
+        products = unit[None, :, None] * rotated[:, None, :] * np.sqrt(self._precision)[None]
+        return products.reshape(len(flows), -1)

@@ -43,16 +43,16 @@ class Growth:
     def flow(self, blocks: Floats) -> Floats:
         """Mean flow in each block, float64 [n], m3/s."""
         flow = self.peak * shape(blocks, self.onset, self.rise)
-        return flow if self.end is None else np.where(blocks >= self.end, 0.0, flow)
+        return flow if self.end is None else flow * np.clip(self.end - blocks, 0.0, 1.0)
 
 
 def shape(blocks: Floats, onset: float, rise: float) -> Floats:
-    """Share of the peak flow in each block, float64 [n], 0 to 1."""
-    since = blocks - onset
+    """Share of the peak flow in each block, float64 [n], 0 to 1; a block in which it begins counts for its part."""
+    since = blocks + 1.0 - onset  # to the end of the block
     if rise <= 0:
-        return np.where(since >= 0.0, 1.0, 0.0)
-    middle = np.clip((since + 0.5) / rise, 0.0, 1.0)
-    return np.where(since >= 0.0, middle**2, 0.0)
+        return np.clip(since, 0.0, 1.0)
+    middle = np.clip((since - 0.5 * np.clip(since, 0.0, 1.0)) / rise, 0.0, 1.0)
+    return np.where(since > 0.0, middle**2 * np.clip(since, 0.0, 1.0), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ class Shapes:
     Attributes
     ----------
     onset, rise
-        int64 [n_shapes], blocks; onset counts from the window's first block and may lie before it.
+        float64 and int64 [n_shapes], blocks; onset counts from the window's first block and may lie before it.
     values
         float64 [n_blocks, n_shapes], share of the peak flow.
     """
 
-    onset: Ints
+    onset: Floats
     rise: Ints
     values: Floats
 
@@ -76,13 +76,13 @@ def shapes(n_blocks: int, rises: tuple[int, ...]) -> Shapes:
     """All shapes whose onset lies in the window, and growth that began up to one rise before it."""
     onset, rise = [], []
     for r in (0, *rises):
-        first = -r
-        step = max(1, r // 8)
-        starts = np.arange(first, n_blocks, step)
+        # an abrupt leak's first block is told to a third; growth is slow enough for steps of an eighth of its rise
+        step = 1.0 / 3.0 if r == 0 else max(1.0, r / 8.0)
+        starts = np.arange(-float(r), n_blocks, step)
         onset.append(starts)
         rise.append(np.full(len(starts), r))
-    onsets, rises_ = np.concatenate(onset).astype(np.int64), np.concatenate(rise).astype(np.int64)
+    onsets, rises_ = np.concatenate(onset), np.concatenate(rise).astype(np.int64)
     blocks = np.arange(n_blocks, dtype=float)
     values = np.stack([shape(blocks, o, r) for o, r in zip(onsets, rises_, strict=True)], axis=1)
-    visible = values[-1] > 0.0
+    visible = values[-1] > 1e-6
     return Shapes(onsets[visible], rises_[visible], values[:, visible])

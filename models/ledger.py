@@ -26,6 +26,7 @@ class Alarm:
     place: Place
     flow: Estimate
     kind: str
+    gain: float
     evidence: tuple[tuple[str, float], ...]
 
 
@@ -43,10 +44,14 @@ class Entry:
         As known now.
     unit
         float64 [n_channels], effect per m3/s at its present flow.
+    doubt
+        float64 [n, n_channels], directions in which the effect of one m3/s may be misjudged, one deviation each.
     onset_deviation
         Blocks, standard deviation of the onset.
     is_withdrawn
         Later data spoke against it.
+    withdrawn
+        Block in which they did.
     """
 
     alarm: Alarm
@@ -54,8 +59,14 @@ class Entry:
     place: Place
     growth: Growth
     unit: Floats
+    doubt: Floats
     onset_deviation: float = 1.0
     is_withdrawn: bool = False
+    withdrawn: int = 0
+
+    def withdraw(self, block: int) -> None:
+        """Call the alarm false."""
+        self.is_withdrawn, self.withdrawn = True, block
 
     @property
     def is_open(self) -> bool:
@@ -78,6 +89,8 @@ class Ledger:
         The frames.
     effect
         float64 [n_blocks, n_channels], simulated effect of all entries together.
+    correction
+        float64 [n_blocks, n_channels], what ended leaks did beyond their simulation.
     """
 
     def __init__(self, watch: Watch, length: int) -> None:
@@ -85,11 +98,12 @@ class Ledger:
         self.entries: list[Entry] = []
         self.window = Window(length, watch.settings.block, len(watch.channels.names))
         self.effect: Floats = np.empty((0, len(watch.channels.names)))
+        self.correction: Floats = self.effect
 
     @property
     def residual(self) -> Floats:
         """What the known leaks leave unexplained, float64 [n_blocks, n_channels]."""
-        return self.window.values - self.effect
+        return self.window.values - self.effect - self.correction
 
     def append(self, frame: Frame, noise: Noise) -> None:
         """Take a frame and simulate the known leaks in it."""
@@ -97,11 +111,12 @@ class Ledger:
         now = self._simulated([frame], block, self.entries)
         drop = self.window.append(frame, now[0], noise)
         self.effect = np.vstack([self.effect[drop:], now])
+        self.correction = np.vstack([self.correction[drop:], np.zeros_like(now)])
 
     def without(self, entry: Entry) -> Floats:
         """Residual with one entry put back, float64 [n_blocks, n_channels]."""
         others = [e for e in self.entries if e is not entry]
-        return self.window.values - self._effect(others, self._begin(entry))
+        return self.window.values - self.correction - self._effect(others, self._begin(entry))
 
     def update(self, entry: Entry, before: Growth | None = None) -> None:
         """Simulate anew after an entry has changed, from where it (or what it was) begins."""
@@ -109,6 +124,25 @@ class Ledger:
         if before is not None:
             begin = min(begin, self._row(before.onset))
         self.effect = self._effect(self.entries, begin)
+
+    def doubts(self, but: Entry | None = None) -> Floats:
+        """What is uncertain about the open leaks, float64 [n, n_channels], but for one of them."""
+        now = self.window.blocks[-1:]
+        parts = [
+            e.doubt * float(e.flow(now)[0]) for e in self.entries if e.is_open and e is not but and len(e.doubt)
+        ]
+        return np.vstack(parts) if parts else np.empty((0, len(self.watch.channels.names)))
+
+    def settle(self, entry: Entry) -> None:
+        """Close the book on a leak that has ended: what followed its flow beyond its simulation was its own.
+
+        The simulation of a leak that is placed a street away is wrong by a fixed pattern times its flow. Left in the
+        window, that pattern would look like a leak that began or ended when this one ended.
+        """
+        flow = entry.flow(self.window.blocks)
+        energy = float(flow @ flow)
+        if energy > 0.0:
+            self.correction = self.correction + np.outer(flow, flow @ self.residual / energy)
 
     def _begin(self, entry: Entry) -> int:
         return self._row(entry.growth.onset)

@@ -1,8 +1,7 @@
 """What residuals do without a leak: block-to-block noise, and a slow bias that comes and goes over weeks.
 
 Residuals of a window are Gaussian with covariance  I (x) white + K (x) slow,  K_tt' = exp(-|t - t'| / memory):
-demands that differ from block to block, and demands and sensors that drift. One generalised eigenproblem makes both
-diagonal, so that every whitened component has its own small temporal covariance.
+demands that differ from block to block, and demands and sensors that drift.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh
 from sklearn.covariance import ledoit_wolf_shrinkage
 
 Floats = NDArray[np.float64]
@@ -81,26 +79,13 @@ def learn(noise: Noise, residuals: Floats) -> Noise:
     return Noise(white, noise.slow * min(1.0, ratio), noise.memory)
 
 
-@dataclass(frozen=True, slots=True)
-class Whitening:
-    """Coordinates in which a window's noise is independent between components.
+def with_known(noise: Noise, doubts: Floats) -> Noise:
+    """Add what is uncertain about known leaks, so that it is not taken for new ones.
 
-    Attributes
+    Parameters
     ----------
-    transform
-        float64 [n_channels, n_components]: whitened = residual @ transform.
-    precision
-        float64 [n_components, n_blocks, n_blocks], inverse temporal covariance of each component.
+    doubts
+        float64 [n, n_channels], independent directions in which the known leaks may be misjudged, one standard
+        deviation each.
     """
-
-    transform: Floats
-    precision: Floats
-
-
-def whitening(noise: Noise, n_blocks: int) -> Whitening:
-    """Diagonalise the noise for a window."""
-    ratio, transform = eigh(noise.slow, noise.white)
-    age = np.arange(n_blocks, dtype=float)
-    kernel = np.exp(-np.abs(age[:, None] - age[None, :]) / noise.memory)
-    covariance = np.eye(n_blocks) + np.maximum(ratio, 0.0)[:, None, None] * kernel
-    return Whitening(transform, np.linalg.inv(covariance))
+    return Noise(noise.white, noise.slow + doubts.T @ doubts, noise.memory)

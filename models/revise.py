@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from models.evidence import Evidence, Scanner
 from models.ledger import Entry, Ledger
 from models.localise import Place, locate
+from models.noise import with_known
 from models.rules import Repair, Rules
 
 Floats = NDArray[np.float64]
 
 _END_BLOCKS = 10
+_DOUBTS = 6
+_PATTERNS = 12
+_SIMILAR = 0.8
+_SIMILAR_M = 500.0
 _REPAIR_REACH_M = 1000.0
 
 
@@ -31,22 +38,46 @@ class Reviser:
 
     def __init__(self, ledger: Ledger, rules: Rules) -> None:
         self.ledger, self.rules, self.watch = ledger, rules, ledger.watch
-        self._scanners: dict[int, Scanner] = {}
 
-    def scanner(self, n_blocks: int) -> Scanner:
-        """The prepared scan for a window length."""
-        if n_blocks not in self._scanners:
-            if len(self._scanners) > 3:
-                self._scanners.clear()
-            self._scanners[n_blocks] = Scanner(self.watch.noise, n_blocks, self.rules.rises)
-        return self._scanners[n_blocks]
+    def scanner(self, n_blocks: int, but: Entry | None = None) -> Scanner:
+        """A scan prepared for a window length and for what is uncertain about the known leaks, but for one."""
+        noise = with_known(self.watch.noise, self.ledger.doubts(but))
+        return Scanner(noise, n_blocks, self.rules.rises)
 
-    def scan(self, residual: Floats, responses: Floats) -> Evidence:
+    def scan(self, residual: Floats, responses: Floats, but: Entry | None = None) -> Evidence:
         """Scan all pipes; leaks larger than a district could feed explain nothing."""
-        evidence = self.scanner(len(residual)).scan(residual, responses)
+        evidence = self.scanner(len(residual), but).scan(residual, responses)
         most = self.rules.most_share * self.watch.inflow_of_pipes
         gain = np.where(evidence.now > most, 0.0, evidence.gain)
         return replace(evidence, gain=gain)
+
+    def doubt(self, evidence: Evidence, responses: Floats, at: int) -> Floats:
+        """Directions in which a leak placed by a scan may be misjudged: other pipes that it may be in, and its size."""
+        weight = np.exp((evidence.gain - evidence.gain.max()) / (self.rules.temper + self.rules.temper_growth * evidence.gain.max()))
+        weight *= np.maximum(self.watch.topology.length[self.watch.pipes], 1.0)
+        weight /= weight.sum()
+        spread = (responses - responses[at]) * np.sqrt(weight)[:, None]
+        _, size, direction = np.linalg.svd(spread, full_matrices=False)
+        return np.vstack(
+            [
+                size[:_DOUBTS, None] * direction[:_DOUBTS],
+                self.rules.size_doubt * responses[at],
+                self.rules.pattern_doubt * self._patterns,
+            ]
+        )
+
+    @cached_property
+    def _patterns(self) -> Floats:
+        """What a unit leak anywhere may do, float64 [k, n_channels], as independent directions.
+
+        A large leak changes flows everywhere, and the model's errors with them: beside a known leak a share of its
+        size may seem to leak anywhere else.
+        """
+        weight = np.sqrt(self.watch.topology.length[self.watch.pipes])
+        _, size, direction = np.linalg.svd(self.watch.responses * (weight / np.linalg.norm(weight))[:, None], full_matrices=False)
+        patterns: Floats = size[:_PATTERNS, None] * direction[:_PATTERNS]
+        patterns[:, len(self.watch.channels.picked) :] = 0.0
+        return patterns
 
     def locate(self, evidence: Evidence) -> Place:
         """The place that a scan of all pipes speaks for."""
@@ -64,8 +95,7 @@ class Reviser:
             age = self.ledger.window.last - entry.raised
             if age in self.rules.refit_ages:
                 self.refit(entry)
-            if entry.is_open:
-                self.test_end(entry)
+        self.test_ends()
 
     def refit(self, entry: Entry) -> None:
         """Seek an entry's place and flow anew, with responses at half its flow and the other leaks running."""
@@ -76,25 +106,33 @@ class Reviser:
         for _ in range(2):
             old_flow, old_link = float(entry.flow(window.blocks[-1:])[0]), entry.place.link
             responses = self.watch.respond(drive, ledger.flows_now(entry, len(drive.times)))
-            evidence = self.scan(residual, responses)
+            evidence = self.scan(residual, responses, entry)
+            evidence = replace(evidence, gain=np.where(self._reachable(entry, responses), evidence.gain, 0.0))
             if evidence.gain.max() <= 0.0:
-                entry.is_withdrawn = True
+                entry.withdraw(window.last)
                 break
             entry.place = self.locate(evidence)
             at = self.position(entry.place.link)
-            entry.unit = responses[at]
+            entry.unit, entry.doubt = responses[at], self.doubt(evidence, responses, at)
             self._adopt(entry, evidence, at)
             flow = float(entry.flow(window.blocks[-1:])[0])
             if entry.is_withdrawn or (entry.place.link == old_link and abs(flow - old_flow) < 0.1 * old_flow):
                 break
         ledger.update(entry, before)
 
+    def _reachable(self, entry: Entry, responses: Floats) -> NDArray[np.bool_]:
+        """Pipes to which an entry may move: near its place, or alike in what they do; others are other leaks."""
+        cosine = self.scanner(len(self.ledger.window), entry).alike(entry.unit, responses)
+        distance = self.watch.topology.distance_from_link(entry.place.link)[self.watch.pipes]
+        reachable: NDArray[np.bool_] = (cosine > _SIMILAR) | (distance < _SIMILAR_M)
+        return reachable
+
     def _adopt(self, entry: Entry, evidence: Evidence, at: int) -> None:
         """Take over a candidate's growth; an entry that shrank to little was none."""
         growth = evidence.growth(at, self.ledger.window.first)
         flow = float(growth.flow(self.ledger.window.blocks[-1:])[0])
         if flow < self.rules.withdrawn_share * entry.alarm.flow.flow:
-            entry.is_withdrawn = True
+            entry.withdraw(self.ledger.window.last)
             return
         onset = growth.onset
         if self.ledger.window.last - entry.raised > self.rules.window // 2 and onset <= self.ledger.window.first:
@@ -104,28 +142,94 @@ class Reviser:
             np.clip(3.0 / np.sqrt(max(evidence.gain[at], 1.0)) * max(1.0, growth.rise), 0.5, 30.0)
         )
 
+    def similar(self, evidence: Evidence) -> list[Entry]:
+        """Open entries whose leak a scan's best candidate resembles: they may have grown or be misplaced."""
+        watch = self.watch
+        scanner = self.scanner(len(self.ledger.window))
+        entries = [e for e in self.ledger.entries if e.is_open]
+        if not entries:
+            return []
+        cosine = scanner.alike(watch.responses[evidence.best], np.stack([e.unit for e in entries]))
+        distance = watch.topology.distance_from_link(int(watch.pipes[evidence.best]))
+        found = [
+            (float(c), e)
+            for c, e in zip(cosine, entries, strict=True)
+            if c > _SIMILAR or distance[e.place.link] < _SIMILAR_M
+        ]
+        return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])][:2]
+
+    def is_echo(self, evidence: Evidence) -> bool:
+        """Whether a scan's best candidate was raised and withdrawn lately, and speaks no louder now."""
+        watch, rules = self.watch, self.rules
+        distance = watch.topology.distance_from_link(int(watch.pipes[evidence.best]))
+        now, gain = self.ledger.window.last, float(evidence.gain.max())
+        return any(
+            e.is_withdrawn
+            and now - e.withdrawn < rules.echo_blocks
+            and distance[e.place.link] < _SIMILAR_M
+            and gain < rules.echo_gain * e.alarm.gain
+            for e in self.ledger.entries
+        )
+
+    def prune(self) -> None:
+        """Withdraw entries that the others can stand in for: fit all flows together, leave out what adds little."""
+        ledger, window = self.ledger, self.ledger.window
+        entries = [e for e in ledger.entries if e.is_open]
+        if len(entries) < 2:
+            return
+        scanner = Scanner(self.watch.noise, len(window), self.rules.rises)
+        flows = [e.flow(window.blocks) for e in entries]
+        templates = np.vstack(
+            [scanner.whiten_products(f[None, :], e.unit) for f, e in zip(flows, entries, strict=True)]
+        )
+        data = scanner.whiten(ledger.residual) + templates.sum(axis=0)
+        keep = list(range(len(entries)))
+        _, loss = nnls(templates[keep].T, data)
+        while len(keep) > 1:
+            trials = [nnls(templates[[m for m in keep if m != k]].T, data)[1] for k in keep]
+            cost = [0.5 * (t**2 - loss**2) for t in trials]
+            least = int(np.argmin(cost))
+            if cost[least] > self.rules.keep_gain:
+                break
+            entry = entries[keep.pop(least)]
+            loss = trials[least]
+            before = entry.growth
+            entry.withdraw(window.last)
+            ledger.update(entry, before)
+
     # ends ---------------------------------------------------------------------------------------------------------
 
-    def test_end(self, entry: Entry) -> None:
-        """Recognise that a known leak has stopped: from some block on its effect is missing."""
-        ledger, window = self.ledger, self.ledger.window
-        n = len(window)
-        whitening = self.scanner(n).whitening
-        data = ledger.residual @ whitening.transform
-        unit = entry.unit @ whitening.transform
-        flow = entry.flow(window.blocks)
-        weighted = np.einsum("jbc,cj,j->b", whitening.precision, data, unit)
-        curvature = np.einsum("jbc,j->bc", whitening.precision, unit**2)
-        best_gain, best_at = 0.0, -1
-        for at in range(max(1, n - _END_BLOCKS), n):
-            template = np.where(np.arange(n) >= at, -flow, 0.0)
-            gain = float(template @ weighted - 0.5 * template @ curvature @ template)
-            if gain > best_gain:
-                best_gain, best_at = gain, at
-        if best_gain > self.rules.end_gain:
-            before = entry.growth
-            entry.growth = replace(before, end=float(window.blocks[best_at]))
-            ledger.update(entry, before)
+    def test_ends(self) -> None:
+        """Recognise a known leak that has stopped: from some block on its effect is missing.
+
+        Only if that explains the residual better than any new leak does: a leak that begins elsewhere also pushes
+        against the known ones.
+        """
+        entries = [e for e in self.ledger.entries if e.is_open]
+        ends = [(*self._end_of(e), e) for e in entries]
+        if not ends:
+            return
+        gain, at, entry = max(ends, key=lambda end: end[0])
+        if gain < self.rules.end_gain:
+            return
+        rival = self.scan(self.ledger.residual, self.watch.responses)
+        if rival.gain.max() > gain:
+            return
+        before = entry.growth
+        entry.growth = replace(before, end=float(self.ledger.window.first + at))
+        self.ledger.update(entry, before)
+        self.ledger.settle(entry)
+
+    def _end_of(self, entry: Entry) -> tuple[float, float]:
+        """Gain in log likelihood of an entry's best end, and that end, blocks from the window's first."""
+        n = len(self.ledger.window)
+        scanner = self.scanner(n, entry)
+        ends = np.arange(max(1, n - _END_BLOCKS), n, 1.0 / 3.0)
+        stopped = 1.0 - np.clip(ends[:, None] - np.arange(n), 0.0, 1.0)
+        templates = scanner.whiten_products(-entry.flow(self.ledger.window.blocks) * stopped, entry.unit)
+        gain = templates @ scanner.whiten(self.ledger.residual) - 0.5 * (templates**2).sum(axis=1)
+        best = int(np.argmax(gain))
+        return float(gain[best]), float(ends[best])
 
     # repairs ------------------------------------------------------------------------------------------------------
 
@@ -153,8 +257,10 @@ class Reviser:
         if past >= 2:
             drive = window.recent_drive()
             response = watch.respond(drive, ledger.flows_now(entry, len(drive.times)))[self.position(link)]
-            evidence = self.scanner(past).scan(residual, response[None, :])
+            evidence = self.scanner(past, entry).scan(residual, response[None, :])
             if evidence.gain[0] > 0.0:
                 entry.growth, entry.unit = evidence.growth(0, window.first), response
+                entry.doubt = self.rules.size_doubt * response[None, :]
         entry.growth = replace(entry.growth, end=end)
         ledger.update(entry, before)
+        ledger.settle(entry)

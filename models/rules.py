@@ -29,6 +29,14 @@ class Rules:
         An entry whose flow falls below this share of its first estimate was none.
     end_gain
         Gain in log likelihood that the end of a known leak needs.
+    keep_gain
+        Gain in log likelihood, the others fitted anew, below which a known leak is withdrawn.
+    echo_blocks, echo_gain
+        For so long an alarm that was withdrawn is not raised again unless its gain is so many times the first.
+    size_doubt
+        Share by which the effect of a known leak may be misjudged.
+    pattern_doubt
+        Share of a known leak's flow that may seem to leak elsewhere.
     refit_ages
         Blocks after an alarm at which its place is sought anew.
     temper, temper_growth
@@ -45,6 +53,11 @@ class Rules:
     most_share: float = 0.6
     withdrawn_share: float = 0.4
     end_gain: float = 20.0
+    keep_gain: float = 12.0
+    echo_blocks: int = 20
+    echo_gain: float = 2.0
+    size_doubt: float = 0.05
+    pattern_doubt: float = 0.03
     refit_ages: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 36, 43, 50, 58)
     temper: float = 2.5
     temper_growth: float = 0.02

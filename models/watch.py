@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _RESPONSE_STATES = 24
-_PROBES = 3  # moments of a block at which leaks are simulated: their effect is smooth over the day
+_PROBES = 2  # moments of a block at which leaks are simulated: their effect is smooth over the day
 
 
 @dataclass(frozen=True, slots=True)
