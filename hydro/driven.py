@@ -17,13 +17,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.engine import Engine
-from hydro.errors import RecordError
+from hydro.errors import EpanetError, RecordError
 from hydro.record import Record
 from networks import Network, Topology
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_UNSOLVED = 110
+_FULL_M = 0.03
 _ACCURACY = 1e-4  # EPANET's default of 0.001 to 0.01 leaves centimetres of noise
 
 
@@ -178,6 +180,7 @@ class DrivenModel:
             found.append(
                 District(
                     name="+".join(m for m, s in zip(meters, signs, strict=True) if s > 0)
+                    or "+".join(meters)
                     or topology.nodes[int(members[0])],
                     junctions=inside[inside >= 0],
                     meters=tuple(meters),
@@ -204,6 +207,8 @@ class DrivenModel:
         engine.set_accuracy(_ACCURACY)
         for pump in self.pumps.tolist():
             engine.set_value("link", pump, "init_status", 0.0)
+        limits = [[engine.value("node", int(n), name) for name in ("min_level", "max_level")] for n in self.tank_nodes]
+        self._level_limits = np.array(limits).reshape(-1, 2).T
 
     # what drives --------------------------------------------------------------------------------------------------
 
@@ -220,7 +225,7 @@ class DrivenModel:
             Days by which the model's patterns are ahead of a week that begins on Monday.
         """
         times = _common_index(record, step)
-        level = _aligned(record.level, times, self.level_sensors)
+        level = self._snapped(_aligned(record.level, times, self.level_sensors))
         flow = _aligned(record.flow, times, self.flow_meters)
         customers = _aligned(record.demand, times, self.customer_meters)
         inflow = self._net_inflow(flow, level, step)
@@ -231,6 +236,11 @@ class DrivenModel:
         demand, known = self._scaled(nominal, inflow, customers, np.asarray(metered, dtype=np.int64))
         columns = [self.flow_meters.index(self.topology.links[p]) for p in self.pumps]
         return Drive(times, demand, level, flow[:, columns], inflow, known)
+
+    def _snapped(self, level: Floats) -> Floats:
+        """Levels within the model's limits; one as good as full is full: its inlet is shut then, in EPANET as outside."""
+        low, high = self._level_limits
+        return np.where(level > high - _FULL_M, high, np.maximum(level, low + _FULL_M))
 
     def nominal_demand(self, times: pd.DatetimeIndex, step: pd.Timedelta, phase: int = 0) -> Floats:
         """Demand that the INP's patterns give at the middle of each interval, float64 [n, n_junctions], m3/s."""
@@ -352,13 +362,18 @@ class DrivenModel:
         -------
         pressure : float64 [n, n_pressure_sensors], m
         flow : float64 [n, n_flow_meters], m3/s
-            NaN where the model could not be driven.
+            NaN where the model could not be driven or EPANET found no solution.
         """
         pressure = np.full((len(drive.times), len(self.sensor_nodes)), np.nan)
         flow = np.full((len(drive.times), len(self.flow_meters)), np.nan)
         for row in np.flatnonzero(self.is_drivable(drive)):
-            self.impose(drive, int(row))
-            p, q = self.solve()
+            try:
+                self.impose(drive, int(row))
+                p, q = self.solve()
+            except EpanetError as error:
+                if error.code != _UNSOLVED:
+                    raise
+                continue
             pressure[row], flow[row] = p[self.sensor_nodes], q[self.meter_links]
         return pressure, flow
 

@@ -160,6 +160,11 @@ class Engine:
         return weights, [project.pattern(number) for number in numbers]
 
     @property
+    def pressure_unit(self) -> float:
+        """Metres of water in the INP's unit of pressure; a PRV's setting is in that unit."""
+        return self._factor["pressure"]
+
+    @property
     def headloss_law(self) -> int:
         """EPANET's code of the head-loss formula: 0 Hazen-Williams, 1 Darcy-Weisbach, 2 Chezy-Manning."""
         return int(self._project.option("headloss_form"))

@@ -29,6 +29,7 @@ NODE = {
     "pressure": 11,
     "quality": 12,
     "tank_diameter": 17,
+    "volume_curve": 19,
     "min_level": 20,
     "max_level": 21,
 }

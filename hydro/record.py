@@ -80,9 +80,11 @@ class Record:
 def _means(table: pd.DataFrame, step: pd.Timedelta) -> pd.DataFrame:
     if len(table) < 2:
         return table
-    usual = max(1.0, step / pd.Series(table.index).diff().median())
     groups = table.resample(step)
-    return groups.mean().where(groups.count() >= 0.5 * usual)
+    counts = groups.count()
+    # instruments report at their own pace: what is usual is each one's own
+    usual = counts.where(counts > 0).median()
+    return groups.mean().where((counts > 0) & (counts >= 0.5 * usual))
 
 
 def read_record(folder: Path, timezone: str | None = None) -> Record:

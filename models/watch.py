@@ -26,7 +26,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _RESPONSE_STATES = 24
-_PROBES = 2  # moments of a block at which leaks are simulated: their effect is smooth over the day
+_CLIP = 3.5  # robust standard deviations
+_PROBES = 4  # moments of a block at which leaks are simulated: their effect is smooth over the day
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,27 @@ class Frame:
     base: Floats
 
 
+def _steady_mean(values: Floats) -> Floats:
+    """Mean of each column over a block, with moments of switching (far off the median) held at the edge.
+
+    A pump or a tank's inlet that switches within an interval leaves metres of residual that no steady state explains.
+    """
+    mean = np.full(values.shape[1], np.nan)
+    seen = np.isfinite(values).any(axis=0)
+    column = values[:, seen]
+    middle = np.nanmedian(column, axis=0)
+    reach = _CLIP * np.maximum(1.4826 * np.nanmedian(np.abs(column - middle), axis=0), 1e-9)
+    mean[seen] = np.nanmean(np.clip(column, middle - reach, middle + reach), axis=0)
+    return mean
+
+
+def _typical_rows(demand: Floats, rows: Ints) -> Ints:
+    """Moments that stand for a block: the middle of each part of its intervals in order of demand."""
+    order = rows[np.argsort(demand, kind="stable")]
+    middle = ((np.arange(_PROBES) + 0.5) / _PROBES * len(order)).astype(int)
+    return np.sort(order[middle])
+
+
 class Watch:
     """A network under watch.
 
@@ -120,11 +142,16 @@ class Watch:
         self.calibration: Calibration = self._calibrate(learning, phase)
         drive = self.model.drive(learning, self.settings.step, phase)
         self.channels: Channels = choose(self.model, drive, self._nominal(drive, phase))
+        measured = self._measured(learning, drive.times)
+        # share of the intervals in which each channel reports: loggers are slower than stations
+        self._pace = np.concatenate([np.isfinite(measured[:, self.channels.picked]).mean(axis=0), np.ones(len(self.channels.balances))])
+        self._centre(drive, measured, phase)
         usable = np.flatnonzero(self.model.is_drivable(drive))
         rows = usable[np.unique(np.linspace(0, len(usable) - 1, _RESPONSE_STATES).astype(int))]
         self._typical: Drive = drive.rows(rows)
         self.responses = self.respond(self._typical, {})
-        self.mean_inflow: Floats = np.nan_to_num(np.nanmean(np.abs(drive.inflow), axis=0))
+        seen = np.isfinite(drive.inflow).sum(axis=0)
+        self.mean_inflow: Floats = np.nansum(np.abs(drive.inflow), axis=0) / np.maximum(seen, 1)
         districts = [self.district_of(int(link)) for link in self.pipes]
         # m3/s of the district that each pipe lies in; where none is measured, no size is excluded
         self.inflow_of_pipes: Floats = np.array([self.mean_inflow[d] if d is not None else 0.0 for d in districts])
@@ -151,6 +178,16 @@ class Watch:
         self.model.scale(found.resistance, found.demand)
         self._offset[: len(found.offset)] = found.offset
         return found
+
+    def _centre(self, drive: Drive, measured: Floats, phase: int) -> None:
+        """Take each channel's usual residual, as frames will see it, for its zero."""
+        pressure, flow = self.model.expect(drive)
+        expected = np.hstack([pressure, flow]) + self._offset
+        residual = self.channels.residuals(measured, expected, drive, self._nominal(drive, phase))
+        per_block = int(self.settings.block / self.settings.step)
+        blocks = [_steady_mean(residual[at : at + per_block]) for at in range(0, len(residual) - per_block + 1, per_block)]
+        usual = np.nan_to_num(np.nanmean(np.stack(blocks), axis=0))[: len(self.channels.picked)]
+        self._offset[self.channels.picked] += usual
 
     def find_phase(self, record: Record) -> int:
         """Day of the week at which the model's patterns begin, found from the measured inflow.
@@ -234,11 +271,9 @@ class Watch:
             drivable = at + np.flatnonzero(np.isfinite(expected[part]).all(axis=1))
             if len(drivable) < per_block // 2:
                 continue
-            probes = drivable[np.unique(np.linspace(0, len(drivable) - 1, 2 * _PROBES + 1).astype(int)[1::2])]
-            enough = np.isfinite(residual[part]).sum(axis=0) >= per_block // 2
-            with np.errstate(invalid="ignore"):
-                total = np.nansum(residual[part], axis=0) / np.maximum(np.isfinite(residual[part]).sum(axis=0), 1)
-            values = np.where(enough, total, np.nan)
+            probes = _typical_rows(drive.demand[drivable].sum(axis=1), drivable)
+            enough = np.isfinite(residual[part]).mean(axis=0) >= 0.5 * self._pace
+            values = np.where(enough, _steady_mean(residual[part]), np.nan)
             start = drive.times[at]
             yield Frame(start, start + block, values, drive.rows(probes), expected[probes])
 

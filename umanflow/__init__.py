@@ -1,0 +1,1 @@
+"""The application: configuration, twin, pipeline, reports, command line."""
