@@ -130,7 +130,8 @@ class _Fit:
                 np.full(len(model.engine.junctions), prior.demand),
             ]
         )
-        size = np.nanmean(np.abs(measured[:, self.n_sensors :]), axis=0) if measured.shape[1] > self.n_sensors else []
+        flows = np.abs(measured[:, self.n_sensors :])
+        size = np.nansum(flows, axis=0) / np.maximum(np.isfinite(flows).sum(axis=0), 1)
         self.noise = np.concatenate([np.full(self.n_sensors, prior.pressure), np.maximum(prior.flow * size, 1e-5)])
         # a meter that drives the model cannot be misfit; one whose twin at a district's boundary does is still told
         self.weight = np.where(np.isnan(measured), 0.0, 1.0 / self.noise)
@@ -235,8 +236,6 @@ class _Fit:
         a, b = a[keep], (residual.ravel() * weight)[keep] + (a @ theta)[keep]
         if len(b) > len(theta):
             normal = a.T @ a + np.diag(self.sd**-2.0)
-            target: Floats = np.linalg.solve(normal, a.T @ b)
-        else:
-            spread = a * self.sd**2
-            target = spread.T @ np.linalg.solve(spread @ a.T + np.eye(len(b)), b)
-        return target
+            return np.asarray(np.linalg.solve(normal, a.T @ b), dtype=np.float64)
+        spread = a * self.sd**2
+        return np.asarray(spread.T @ np.linalg.solve(spread @ a.T + np.eye(len(b)), b), dtype=np.float64)

@@ -116,6 +116,7 @@ class DrivenModel:
         self.meter_links = np.array([self.topology.link(m) for m in self.flow_meters], dtype=np.int64)
         self.districts = self._find_districts()
         self.demand_factor = np.ones(len(self.engine.junctions))
+        self._is_warm = False
         self._prepare()
 
     def close(self) -> None:
@@ -163,7 +164,7 @@ class DrivenModel:
         labels = topology.districts(boundary | (closed & ~is_pump))
         position = np.full(len(topology.nodes), -1, dtype=np.int64)
         position[engine.junctions] = np.arange(len(engine.junctions))
-        found = []
+        found: list[District] = []
         for label in np.unique(labels[engine.junctions]):
             members = np.flatnonzero(labels == label)
             meters, signs = [], []
@@ -177,11 +178,11 @@ class DrivenModel:
             reservoirs = [n for n in members if engine.node_types[n] == 1]
             unseen = [n for n in tanks if topology.nodes[n] not in self.level_sensors]
             inside = position[members]
+            first = topology.nodes[int(members[0])]
+            name = "+".join(m for m, s in zip(meters, signs, strict=True) if s > 0) or "+".join(meters) or first
             found.append(
                 District(
-                    name="+".join(m for m, s in zip(meters, signs, strict=True) if s > 0)
-                    or "+".join(meters)
-                    or topology.nodes[int(members[0])],
+                    name=name if name not in {d.name for d in found} else f"{name} at {first}",
                     junctions=inside[inside >= 0],
                     meters=tuple(meters),
                     signs=tuple(signs),
@@ -231,14 +232,14 @@ class DrivenModel:
         inflow = self._net_inflow(flow, level, step)
         junction = np.full(len(self.topology.nodes), -1, dtype=np.int64)
         junction[self.engine.junctions] = np.arange(len(self.engine.junctions))
-        metered = junction[[self.topology.node(n) for n in self.customer_meters]] if self.customer_meters else []
+        metered = junction[np.array([self.topology.node(n) for n in self.customer_meters], dtype=np.int64)]
         nominal = self.nominal_demand(times, step, phase) * self.demand_factor
-        demand, known = self._scaled(nominal, inflow, customers, np.asarray(metered, dtype=np.int64))
+        demand, known = self._scaled(nominal, inflow, customers, metered)
         columns = [self.flow_meters.index(self.topology.links[p]) for p in self.pumps]
         return Drive(times, demand, level, flow[:, columns], inflow, known)
 
     def _snapped(self, level: Floats) -> Floats:
-        """Levels within the model's limits; one as good as full is full: its inlet is shut then, in EPANET as outside."""
+        """Levels within the model's limits; as good as full is full: the inlet is shut then, in EPANET as outside."""
         low, high = self._level_limits
         return np.where(level > high - _FULL_M, high, np.maximum(level, low + _FULL_M))
 
@@ -318,8 +319,10 @@ class DrivenModel:
         pressure : float64 [n_nodes], m
         flow : float64 [n_links], m3/s
         """
-        self.engine.start()
+        self.engine.start(keep_flows=self._is_warm)
+        self._is_warm = False  # not after a failure
         self.engine.solve()
+        self._is_warm = True
         return self.engine.read("node", "pressure"), self.engine.read("link", "flow")
 
     def leak_response(self, by_demand: Floats, demand: Floats) -> Floats:
@@ -347,13 +350,9 @@ class DrivenModel:
         return response
 
     def is_drivable(self, drive: Drive) -> NDArray[np.bool_]:
-        """bool [n], the intervals in which everything that drives was measured."""
-        complete: NDArray[np.bool_] = (
-            np.isfinite(drive.demand).all(axis=1)
-            & np.isfinite(drive.level).all(axis=1)
-            & np.isfinite(drive.pump_flow).all(axis=1)
-        )
-        return complete
+        """Bool [n], the intervals in which everything that drives was measured."""
+        imposed = np.hstack([drive.demand, drive.level, drive.pump_flow])
+        return np.asarray(np.isfinite(imposed).all(axis=1))
 
     def expect(self, drive: Drive) -> tuple[Floats, Floats]:
         """Modelled values at the instruments for every interval.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import tempfile
 from ctypes import byref, c_double, c_int, c_long, create_string_buffer
@@ -51,9 +50,7 @@ class Project:
         self._scratch = tempfile.TemporaryDirectory(prefix="umanflow-")
         report = Path(self._scratch.name) / "report.txt"
         results = Path(self._scratch.name) / "results.bin"
-        code = self.library.function("open")(
-            self._handle, os.fsencode(inp), os.fsencode(report), os.fsencode(results)
-        )
+        code = self.library.function("open")(self._handle, os.fsencode(inp), os.fsencode(report), os.fsencode(results))
         if code > 100:
             excerpt = "" if code not in (200, 201) else _report_excerpt(report)
             self.close()

@@ -52,12 +52,12 @@ class Record:
     @property
     def start(self) -> pd.Timestamp:
         """First time of any instrument."""
-        return min(table.index[0] for table in self._tables())
+        return min(pd.Timestamp(table.index[0]) for table in self._tables())
 
     @property
     def end(self) -> pd.Timestamp:
         """Last time of any instrument."""
-        return max(table.index[-1] for table in self._tables())
+        return max(pd.Timestamp(table.index[-1]) for table in self._tables())
 
     def _tables(self) -> Iterator[pd.DataFrame]:
         return (table for f in fields(self) if len(table := getattr(self, f.name)))
@@ -116,7 +116,9 @@ def read_record(folder: Path, timezone: str | None = None) -> Record:
             table = table[~table.index.duplicated(keep="last")]
             tables[quantity] = table * _UNITS[quantity][units[quantity]]
     if not tables:
-        raise RecordError(f"{folder}: holds no *Pressures*, *Flows*, *Levels* or *Demands* file (.csv, .csv.gz, .parquet)")
+        raise RecordError(
+            f"{folder}: holds no *Pressures*, *Flows*, *Levels* or *Demands* file (.csv, .csv.gz, .parquet)"
+        )
     return Record(**tables)
 
 
@@ -163,9 +165,7 @@ def _read_table(path: Path, zone: ZoneInfo | None) -> pd.DataFrame:
                 bad = frame[name].dropna().iloc[0]
                 raise RecordError(f"{path}: column '{name}' holds '{bad}', which is no number")
             frame[name] = np.nan
-    frame = frame.astype(np.float64)
-    frame.index = index
-    return frame
+    return pd.DataFrame(frame.to_numpy(dtype=np.float64), index=index, columns=frame.columns)
 
 
 def _arrow_table(path: Path) -> pa.Table:

@@ -85,7 +85,7 @@ def sensitivity(engine: Engine, nodes: Ints, links: Ints) -> Sensitivity:
     factor = splu(matrix)
     wanted = _instruments(place, start, end, conductance, active, nodes, links, len(free))
     adjoint = np.zeros((n + 1, wanted.shape[1]))
-    adjoint[free] = factor.solve(wanted, trans="T")
+    adjoint[free] = factor.solve(wanted, "T")  # type: ignore[call-overload]  # the stubs know no transpose
     # a change of demand enters at the row in which the node's continuity stands; fixed heads take anything
     seen = np.where(place[row] >= 0, row, n)
     by_demand = -adjoint[seen]

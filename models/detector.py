@@ -50,6 +50,10 @@ class Detector:
         self._reviser = Reviser(self.ledger, self.rules)
         self._repairs = sorted(repairs, key=lambda r: r.time)
 
+    def learn(self, frame: Frame) -> None:
+        """Take one frame of the learning period: it is looked back on, but raises nothing."""
+        self.ledger.append(frame, self.watch.noise)
+
     def step(self, frame: Frame) -> list[Entry]:
         """Take one frame; return the entries that it raised."""
         self.ledger.append(frame, self.watch.noise)
@@ -117,7 +121,11 @@ class Detector:
     def _sigmas(self, residual: Floats, growth: Growth) -> tuple[tuple[str, float], ...]:
         """Channels that moved most since the onset, in standard deviations of one frame's noise."""
         since = self.ledger.window.blocks >= growth.onset
-        moved = residual[-5:].mean(axis=0) if not since.any() else residual[since][-5:].mean(axis=0) / np.sqrt(np.diag(self.watch.noise.white))
+        moved = (
+            residual[-5:].mean(axis=0)
+            if not since.any()
+            else residual[since][-5:].mean(axis=0) / np.sqrt(np.diag(self.watch.noise.white))
+        )
         order = np.argsort(-np.abs(moved))[:8]
         return tuple((self.watch.channels.names[k], float(moved[k])) for k in order)
 
@@ -136,7 +144,7 @@ class Detector:
         for entry in self.ledger.entries:
             end = self.ledger.window.time(entry.growth.end) if entry.growth.end is not None else None
             is_old = since is not None and entry.alarm.time <= since
-            if is_old and (entry.is_withdrawn or (end is not None and end <= since)):
+            if is_old and (entry.is_withdrawn or (end is not None and since is not None and end <= since)):
                 continue
             found.append(self._leak(entry, since if is_old else None, end))
         found.sort(key=lambda leak: leak.detected)

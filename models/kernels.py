@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def cusum(values: Floats, drift: float, threshold: float, high: Floats, low: Floats, age: Ints, alarm: Ints) -> Any:
     """Two-sided CUSUM of standardised values over many channels, in place, resettable and split-proof.
 
@@ -71,7 +71,7 @@ def cusum(values: Floats, drift: float, threshold: float, high: Floats, low: Flo
             low[c] = down
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def best_shape(match: Floats, energy: Floats, gain: Floats, shape: Ints, flow: Floats) -> Any:
     """Generalised likelihood ratio of each candidate over all shapes of growth, in place.
 

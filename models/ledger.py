@@ -128,9 +128,7 @@ class Ledger:
     def doubts(self, but: Entry | None = None) -> Floats:
         """What is uncertain about the open leaks, float64 [n, n_channels], but for one of them."""
         now = self.window.blocks[-1:]
-        parts = [
-            e.doubt * float(e.flow(now)[0]) for e in self.entries if e.is_open and e is not but and len(e.doubt)
-        ]
+        parts = [e.doubt * float(e.flow(now)[0]) for e in self.entries if e.is_open and e is not but and len(e.doubt)]
         return np.vstack(parts) if parts else np.empty((0, len(self.watch.channels.names)))
 
     def settle(self, entry: Entry) -> None:

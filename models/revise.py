@@ -53,7 +53,9 @@ class Reviser:
 
     def doubt(self, evidence: Evidence, responses: Floats, at: int) -> Floats:
         """Directions in which a leak placed by a scan may be misjudged: other pipes that it may be in, and its size."""
-        weight = np.exp((evidence.gain - evidence.gain.max()) / (self.rules.temper + self.rules.temper_growth * evidence.gain.max()))
+        weight = np.exp(
+            (evidence.gain - evidence.gain.max()) / (self.rules.temper + self.rules.temper_growth * evidence.gain.max())
+        )
         weight *= np.maximum(self.watch.topology.length[self.watch.pipes], 1.0)
         weight /= weight.sum()
         spread = (responses - responses[at]) * np.sqrt(weight)[:, None]
@@ -74,7 +76,9 @@ class Reviser:
         size may seem to leak anywhere else.
         """
         weight = np.sqrt(self.watch.topology.length[self.watch.pipes])
-        _, size, direction = np.linalg.svd(self.watch.responses * (weight / np.linalg.norm(weight))[:, None], full_matrices=False)
+        _, size, direction = np.linalg.svd(
+            self.watch.responses * (weight / np.linalg.norm(weight))[:, None], full_matrices=False
+        )
         patterns: Floats = size[:_PATTERNS, None] * direction[:_PATTERNS]
         patterns[:, len(self.watch.channels.picked) :] = 0.0
         return patterns

@@ -25,9 +25,11 @@ from networks import Network, Topology
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
+_LEARNING, _MEMORY = pd.Timedelta(days=7), pd.Timedelta(days=25)
 _RESPONSE_STATES = 24
 _CLIP = 3.5  # robust standard deviations
-_PROBES = 4  # moments of a block at which leaks are simulated: their effect is smooth over the day
+_PROBES = 3  # moments of a block at which leaks are simulated: their effect is smooth over the day
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,10 @@ class Settings:
         Day-to-day standard deviation of one junction's demand, as a share, before any was seen.
     """
 
-    step: pd.Timedelta = pd.Timedelta("1h")
-    block: pd.Timedelta = pd.Timedelta("1D")
-    learning: pd.Timedelta = pd.Timedelta("7D")
-    memory: pd.Timedelta = pd.Timedelta("25D")
+    step: pd.Timedelta = _HOUR
+    block: pd.Timedelta = _DAY
+    learning: pd.Timedelta = _LEARNING
+    memory: pd.Timedelta = _MEMORY
     demand_noise: float = 0.15
 
 
@@ -144,7 +146,9 @@ class Watch:
         self.channels: Channels = choose(self.model, drive, self._nominal(drive, phase))
         measured = self._measured(learning, drive.times)
         # share of the intervals in which each channel reports: loggers are slower than stations
-        self._pace = np.concatenate([np.isfinite(measured[:, self.channels.picked]).mean(axis=0), np.ones(len(self.channels.balances))])
+        self._pace = np.concatenate(
+            [np.isfinite(measured[:, self.channels.picked]).mean(axis=0), np.ones(len(self.channels.balances))]
+        )
         self._centre(drive, measured, phase)
         usable = np.flatnonzero(self.model.is_drivable(drive))
         rows = usable[np.unique(np.linspace(0, len(usable) - 1, _RESPONSE_STATES).astype(int))]
@@ -185,7 +189,9 @@ class Watch:
         expected = np.hstack([pressure, flow]) + self._offset
         residual = self.channels.residuals(measured, expected, drive, self._nominal(drive, phase))
         per_block = int(self.settings.block / self.settings.step)
-        blocks = [_steady_mean(residual[at : at + per_block]) for at in range(0, len(residual) - per_block + 1, per_block)]
+        blocks = [
+            _steady_mean(residual[at : at + per_block]) for at in range(0, len(residual) - per_block + 1, per_block)
+        ]
         usual = np.nan_to_num(np.nanmean(np.stack(blocks), axis=0))[: len(self.channels.picked)]
         self._offset[self.channels.picked] += usual
 
@@ -195,7 +201,7 @@ class Watch:
         A weekly pattern does not say which day is its first; the phase under which the districts' nominal demand
         follows their inflow best is taken, and 0 (Monday) where it makes no difference.
         """
-        head = record.between(record.start, record.start + pd.Timedelta("28D")).resampled(self.settings.step)
+        head = record.between(record.start, record.start + pd.Timedelta("7D")).resampled(self.settings.step)
         inflow = self.model.drive(head, self.settings.step, 0).inflow
         scores = []
         for phase in range(7):

@@ -76,9 +76,7 @@ class Window:
     def recent_drive(self, n_frames: int = 2) -> Drive:
         """Boundary conditions of the newest frames in one drive."""
         parts = [f.drive for f in self.frames[-n_frames:]]
-        times = parts[0].times
-        for part in parts[1:]:
-            times = times.append(part.times)
+        times = pd.DatetimeIndex(np.concatenate([part.times.to_numpy() for part in parts]), tz="UTC")
         return Drive(
             times,
             *(

@@ -80,7 +80,7 @@ class TagError(ScadaError):
         return f"{where}{self.what}; {self.mend}"
 
 
-class TagErrors(ScadaError):  # noqa: N818 - a list of errors
+class TagErrors(ScadaError):
     """All mistakes of one tag table, so that one run of the editor mends them.
 
     Attributes
@@ -115,35 +115,35 @@ class WireError(ScadaError):
         super().__init__(f"{url} unit {unit}: {detail or self.sentence}")
 
 
-class Timeout(WireError):  # noqa: N818
+class Timeout(WireError):
     """No reply came in time."""
 
     reason = "timeout"
     sentence = "no reply in time"
 
 
-class Refused(WireError):  # noqa: N818
+class Refused(WireError):
     """No connection could be made."""
 
     reason = "refused"
     sentence = "no connection"
 
 
-class Disconnected(WireError):  # noqa: N818
+class Disconnected(WireError):
     """The connection broke before the reply was whole."""
 
     reason = "disconnected"
     sentence = "connection lost before the reply"
 
 
-class GarbledReply(WireError):  # noqa: N818
+class GarbledReply(WireError):
     """A reply came that does not answer the request (function code or length)."""
 
     reason = "garbled"
     sentence = "the reply does not answer the request"
 
 
-class ModbusExceptionReply(WireError):  # noqa: N818
+class ModbusExceptionReply(WireError):
     """The device answered with a Modbus exception.
 
     Attributes
@@ -162,7 +162,7 @@ class HistorianError(ScadaError):
     """The store of samples failed; the text names the file or server."""
 
 
-class PortInUse(ScadaError):  # noqa: N818
+class PortInUse(ScadaError):
     """A simulated PLC cannot listen because somebody else does.
 
     Attributes

@@ -50,7 +50,8 @@ def pump_station(
 ) -> list[Tag]:
     """Return the map of a pump station.
 
-    Discrete inputs: running, fault and remote of each pump from 0, door and mains failure from 100. Input registers:
+    Coils: start command of each pump. Discrete inputs: running, fault and remote of each pump from 0, door and mains
+    failure from 100. Input registers:
     suction and discharge pressure and flow as float32 CDAB from 0, sump level int16 mm, station totaliser uint32,
     heartbeat; speed, current, power and run hours of each pump from 20 in steps of 10. Holding registers: pressure
     setpoint, and a status word of bits.
@@ -90,6 +91,7 @@ def _pump(station: _Station, pump: int) -> list[Tag]:
     bit, word = 3 * (pump - 1), 20 + 10 * (pump - 1)
     hours = {"unit": "h", "wrap": _UINT32_WRAP, "order": "CDAB"}
     return [
+        station.tag(_numbered(pump, "command"), "coil", pump - 1, "bool", "status"),
         station.tag(_numbered(pump, "running"), "discrete", bit, "bool", "status"),
         station.tag(_numbered(pump, "fault"), "discrete", bit + 1, "bool", "status"),
         station.tag(_numbered(pump, "remote"), "discrete", bit + 2, "bool", "status"),

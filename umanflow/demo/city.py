@@ -20,10 +20,11 @@ from scada.tag import Tag
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One metered block: its name, inlet pipes and pressure loggers (junctions)."""
+    """One metered block: its name, inlet pipes, section meters within it and pressure loggers (junctions)."""
 
     name: str
     inlets: tuple[str, ...]
+    sections: tuple[str, ...]
     loggers: tuple[str, ...]
 
 
@@ -59,7 +60,9 @@ def read_layout() -> Layout:
     return Layout(
         network=table["network"],
         closed=tuple(table["closed"]),
-        blocks=tuple(Block(b["name"], tuple(b["inlets"]), tuple(b["loggers"])) for b in table["blocks"]),
+        blocks=tuple(
+            Block(b["name"], tuple(b["inlets"]), tuple(b["sections"]), tuple(b["loggers"])) for b in table["blocks"]
+        ),
         mains_loggers=tuple(table["mains"]["loggers"]),
         prv_pipe=prv["pipe"],
         prv_name=prv["name"],
@@ -94,7 +97,9 @@ def build_network(layout: Layout, path: Path) -> Path:
     return path
 
 
-def build_tags(layout: Layout, network: Path, interval_s: float = 300.0, logger_s: float = 900.0) -> dict[str, list[Tag]]:
+def build_tags(
+    layout: Layout, network: Path, interval_s: float = 300.0, logger_s: float = 900.0
+) -> dict[str, list[Tag]]:
     """Tags of every simulated PLC, by device.
 
     Parameters
@@ -115,7 +120,8 @@ def build_tags(layout: Layout, network: Path, interval_s: float = 300.0, logger_
     devices: dict[str, list[Tag]] = {}
     for number, (pump, discharge) in enumerate(ends.items(), start=1):
         elements = {
-            "flow": pump, "discharge_pressure": discharge, "volume": pump, "pump1_running": pump, "pump1_speed": pump,
+            "flow": pump, "discharge_pressure": discharge, "volume": pump, "pump1_running": pump, "pump1_command": pump,
+            "pump1_speed": pump,
             "pump1_power": pump,
         }  # fmt: skip
         name = f"ps-{number}"
@@ -127,7 +133,7 @@ def build_tags(layout: Layout, network: Path, interval_s: float = 300.0, logger_
     devices["prv-1"] = valve_station("prv-1", valve, interval_s=interval_s)
     for number, name in enumerate(tanks, start=1):
         devices[f"tank-{number}"] = tank(f"tank-{number}", {"level": name}, interval_s=interval_s)
-    inlets = [pipe for block in layout.blocks for pipe in block.inlets if pipe != layout.prv_pipe]
+    inlets = [p for block in layout.blocks for p in (*block.inlets, *block.sections) if p != layout.prv_pipe]
     for number, pipe in enumerate(inlets, start=1):
         name = f"dma-{number}"
         devices[name] = dma_inlet(name, {"flow": pipe, "volume": pipe}, interval_s=interval_s)

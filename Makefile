@@ -1,0 +1,42 @@
+# Everything runs in a virtual environment of its own; nothing has to be prepared by hand.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install demo test check bench format clean
+
+help:  ## show the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "umanflow needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+install: $(VENV)/installed  ## make .venv with the pinned versions
+
+demo: install  ## the whole road on a simulated city, about two minutes
+	$(BIN)/umanflow demo
+
+test: install  ## all tests, with coverage
+	$(BIN)/python -m pytest
+
+check: install  ## format, lint, types, import contract
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install  ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install  ## benchmarks; each prints one JSON line
+	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/kernels.py
+	$(BIN)/python benchmarks/demo_seeds.py
+	@if [ -d ../shared/data/ltown ]; then $(BIN)/python benchmarks/ltown.py; else echo 'no L-Town data: python benchmarks/ltown.py --data DIR'; fi
+
+clean:  ## remove what is made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage out

@@ -1,0 +1,132 @@
+"""Batch detection: replay a record through the detector, frame by frame, as if it came in live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hydro.calibration import Calibration
+from hydro.record import Record
+from models.detector import Detector
+from models.errors import NotEnoughData
+from models.leak import Leak
+from models.rules import Repair, Rules
+from models.watch import Frame, Settings, Watch
+from networks import Network, Topology
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Everything that a detection found.
+
+    Attributes
+    ----------
+    leaks
+        In order of `detected`.
+    residuals
+        DataFrame [n_frames, n_channels], m and m3/s, against the model without leaks; index is each frame's start.
+    noise
+        float64 [n_channels], standard deviation of a frame.
+    calibration
+        What was learnt of the model.
+    topology
+        Of the network.
+    districts
+        (name, mean inflow m3/s, whether its balance is closed) of each district.
+    """
+
+    leaks: list[Leak]
+    residuals: pd.DataFrame
+    noise: NDArray[np.float64]
+    calibration: Calibration
+    topology: Topology
+    districts: tuple[tuple[str, float, bool], ...]
+
+
+def detect(
+    network: Network | Path | str,
+    data: Record,
+    history: Record | None = None,
+    repairs: Sequence[Repair] = (),
+    settings: Settings | None = None,
+    rules: Rules | None = None,
+    progress: Progress | None = None,
+) -> Detection:
+    """Find the leaks in a record.
+
+    Parameters
+    ----------
+    network
+        What `hydro.Engine` accepts.
+    data
+        The period in question.
+    history
+        What came before; the detector learns from its first days and watches the rest. Without it the first days of
+        the data are learnt from, and no leak that ran then can be found.
+    repairs
+        What crews have repaired, and when.
+    progress
+        Called with a stage's name and the share that is done of it.
+
+    Raises
+    ------
+    NotEnoughData
+        If the record is shorter than the learning period, or nothing in it can be driven.
+    RecordError
+        If the instruments do not fit the network.
+    """
+    report = progress or (lambda stage, share: None)
+    quiet = data if history is None else history
+    report("calibrate", 0.0)
+    watch = Watch(network, quiet, settings)
+    try:
+        for repair in repairs:
+            watch.topology.link(repair.pipe)
+        report("residuals", 0.0)
+        before = [] if history is None else list(watch.frames(history))
+        frames = [*before, *watch.frames(data)]
+        if not frames:
+            raise NotEnoughData(
+                "no block of the record has every inlet flow, pump flow and tank level that drive the model"
+            )
+        learnt = quiet.start + watch.settings.learning
+        watch.sharpen(before or [f for f in frames if f.end <= learnt])
+        detector = Detector(watch, rules, tuple(repairs))
+        _replay(detector, frames, learnt, report)
+        return _gather(watch, detector, frames, data.start if history is not None else None)
+    finally:
+        watch.close()
+
+
+def _replay(detector: Detector, frames: list[Frame], learnt: pd.Timestamp, report: Progress) -> None:
+    for k, frame in enumerate(frames):
+        if frame.end <= learnt:
+            detector.learn(frame)
+        else:
+            detector.step(frame)
+        report("detect", (k + 1) / len(frames))
+
+
+def _gather(watch: Watch, detector: Detector, frames: list[Frame], since: pd.Timestamp | None) -> Detection:
+    residuals = pd.DataFrame(
+        np.stack([f.values for f in frames]),
+        index=pd.DatetimeIndex([f.start for f in frames], name="time"),
+        columns=list(watch.channels.names),
+    )
+    return Detection(
+        leaks=detector.leaks(since),
+        residuals=residuals,
+        noise=np.sqrt(np.diag(watch.noise.white)),
+        calibration=watch.calibration,
+        topology=watch.topology,
+        districts=tuple(
+            (d.name, float(q), d.is_closed) for d, q in zip(watch.model.districts, watch.mean_inflow, strict=True)
+        ),
+    )

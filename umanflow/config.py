@@ -1,0 +1,133 @@
+"""The configuration file `umanflow.toml`, read and validated in one place."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from scada.reader import DeviceSettings
+from umanflow.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HistorianSection(_Section):
+    """Where samples are kept."""
+
+    url: str = "sqlite:///history.db"
+
+
+class TagsSection(_Section):
+    """The tag table."""
+
+    file: str = "tags.csv"
+    addressing: Literal["wire", "modicon"] = "wire"
+
+
+class DeviceSection(_Section):
+    """One Modbus unit."""
+
+    name: str = Field(min_length=1)
+    url: str
+    unit: int = Field(default=1, ge=0, le=255)
+    timeout_s: float = Field(default=1.0, gt=0)
+    max_registers: int = Field(default=125, ge=1, le=125)
+    request_delay_ms: int = Field(default=0, ge=0)
+    wake_retries: int = Field(default=0, ge=0, le=10)
+    reconnect_holdoff_s: float = Field(default=1.0, ge=0)
+
+    def settings(self) -> DeviceSettings:
+        """What the reader takes."""
+        return DeviceSettings(**self.model_dump())
+
+
+class PlcSection(_Section):
+    """Simulated PLCs (`umanflow plc`).
+
+    Attributes
+    ----------
+    speed
+        Seconds of the city in a second of ours.
+    step_s
+        Hydraulic step, s of the city.
+    seed
+        Of the twin's mismatch and noise.
+    """
+
+    speed: float = Field(default=1.0, gt=0)
+    step_s: int = Field(default=60, ge=1)
+    seed: int = 0
+
+
+class Config(_Section):
+    """A whole configuration; paths are relative to the file's folder."""
+
+    network: str
+    crs: str | None = None
+    timezone: str = "UTC"
+    language: Literal["uk", "en"] = "en"
+    historian: HistorianSection = HistorianSection()
+    tags: TagsSection = TagsSection()
+    devices: tuple[DeviceSection, ...] = ()
+    plc: PlcSection = PlcSection()
+    folder: Path = Path()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"no time zone '{value}'; use a name such as Europe/Kyiv")
+        return value
+
+    def path(self, name: str) -> Path:
+        """A file that the configuration names."""
+        return self.folder / name
+
+    @property
+    def network_path(self) -> str:
+        """Catalogue name, or the INP's path from the configuration's folder."""
+        beside = self.path(self.network)
+        return str(beside) if beside.is_file() else self.network
+
+    @property
+    def historian_url(self) -> str:
+        """The historian's URL with a relative SQLite file taken from the configuration's folder."""
+        prefix = "sqlite:///"
+        url = self.historian.url
+        return f"{prefix}{self.path(url[len(prefix) :])}" if url.startswith(prefix) else url
+
+
+def read_config(path: Path) -> Config:
+    """Read a configuration.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is no TOML, or has an unknown key or a wrong value; one line names the key.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    if "folder" in table:
+        raise ConfigError(f"{path}: folder: unknown key; remove it")
+    try:
+        config = Config(**table, folder=path.resolve().parent)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        words = "unknown key; remove it or mend its spelling" if first["type"] == "extra_forbidden" else first["msg"]
+        raise ConfigError(f"{path}: {key}: {words}") from error
+    names = [device.name for device in config.devices]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ConfigError(f"{path}: devices: '{sorted(twice)[0]}' stands twice; every device needs its own name")
+    return config

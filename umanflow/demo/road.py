@@ -1,0 +1,215 @@
+"""The whole road once: a city, its PLCs on real sockets, polling, the historian, detection, a report.
+
+Nothing here is a loop of the demo's own: the production reader polls, on a clock that jumps as soon as everybody waits;
+before each jump lands the twin is moved on and its values are put into the registers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from hydro.record import Record
+from models.detect import Detection, detect
+from models.rules import Rules
+from models.watch import Settings
+from networks import Network
+from scada.clock import LockstepClock
+from scada.historian import open_historian
+from scada.reader import DeviceSettings, Reader, ReaderStatus
+from scada.tag import Tag
+from umanflow.demo.city import build_network, build_tags, read_layout
+from umanflow.demo.leaks import DrawnLeak, draw_leaks
+from umanflow.demo.scoring import Score, score_leaks
+from umanflow.detection import write_detection, write_json
+from umanflow.pipeline import measured_tags, record_of
+from umanflow.plant import HOST, Plant
+from umanflow.twin import Twin
+
+Progress = Callable[[str, float], None]
+
+START = pd.Timestamp("2026-01-05", tz="UTC")  # a Monday: the model's patterns begin there
+LEARNING_DAYS = 7
+_STEP_S = 300
+_DAY_MS = 86_400_000
+_GATEWAYS = {"dma": 1, "log": 2}  # meters and loggers share gateways; every station has a port of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a demo gave.
+
+    Attributes
+    ----------
+    score
+        Each true leak, found or missed, and the false alarms.
+    registers
+        read, lost, bad.
+    seconds
+        Wall time from start to report.
+    """
+
+    network: Network
+    seed: int
+    drawn: list[DrawnLeak]
+    detection: Detection
+    score: Score
+    registers: dict[str, int]
+    seconds: float
+
+    def as_json(self) -> dict[str, object]:
+        """The content of demo.json."""
+        return {
+            "network": self.network.name,
+            "seed": self.seed,
+            "leaks": [row.as_json() for row in self.score.rows],
+            "false_alarms": len(self.score.false_alarms),
+            "registers": self.registers,
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def run_demo(seed: int, out: Path, days: int, progress: Progress) -> Outcome:
+    """Run the road and write everything but the report page.
+
+    Parameters
+    ----------
+    seed
+        Of leaks and noise.
+    out
+        Folder of the results; made where it is not.
+    days
+        Length of the simulated record, the learning period included.
+    progress
+        Called with a stage's name and the share that is done.
+    """
+    began = time.monotonic()
+    out.mkdir(parents=True, exist_ok=True)
+    layout = read_layout()
+    network = Network("demo-city", build_network(layout, out / "network.inp"))
+    devices = build_tags(layout, network.source)
+    start_ms = START.value // 1_000_000
+    drawn = draw_leaks(network.source, layout, seed, start_ms, days, LEARNING_DAYS)
+    tags = [tag for unit in devices.values() for tag in unit]
+    twin = Twin(network.source, tags, start_ms, _STEP_S, seed, [d.leak for d in drawn])
+    with tempfile.TemporaryDirectory(prefix="umanflow-") as folder:
+        history = Path(folder) / "history.db"
+        try:
+            truth = _TruthLog(twin, drawn)
+            status = asyncio.run(_poll(devices, truth, f"sqlite:///{history}", start_ms, days, progress))
+        finally:
+            twin.close()
+        record = _read_back(f"sqlite:///{history}", tags)
+        shutil.move(history, out / "history.db")
+    found = detect(network, record, settings=demo_settings(), rules=demo_rules(), progress=progress)
+    write_detection(found, record, network, out, "UTC")
+    outcome = Outcome(
+        network=network,
+        seed=seed,
+        drawn=drawn,
+        detection=found,
+        score=score_leaks(drawn, truth.flows_at, found),
+        registers={
+            "read": sum(s.registers_read for s in status.values()),
+            "lost": sum(s.registers_lost for s in status.values()),
+            "bad": sum(s.registers_bad for s in status.values()),
+        },
+        seconds=time.monotonic() - began,
+    )
+    write_json(outcome.as_json(), out / "demo.json")
+    return outcome
+
+
+def demo_settings() -> Settings:
+    """The model is driven at the pace of the polling: every snapshot is a steady state of its own."""
+    return Settings(step=pd.Timedelta(seconds=_STEP_S), learning=pd.Timedelta(days=LEARNING_DAYS))
+
+
+def demo_rules() -> Rules:
+    """Leaks below 1.5 % of a block's inflow are none that a crew would be sent to."""
+    return Rules(least_share=0.015)
+
+
+class _TruthLog:
+    """The twin, with a note of what leaked when: for scoring, out of the detector's sight."""
+
+    def __init__(self, twin: Twin, drawn: Sequence[DrawnLeak]) -> None:
+        self._twin = twin
+        self._times: list[int] = []
+        self._flows: dict[str, list[float]] = {d.leak.pipe: [] for d in drawn}
+
+    def advance(self, t_ms: int, commands: Mapping[str, float]) -> Mapping[str, float]:
+        """Move the twin on and note its leaks."""
+        values = self._twin.advance(t_ms, commands)
+        self._times.append(t_ms)
+        for pipe, flow in self._twin.leak_flows.items():
+            self._flows[pipe].append(flow)
+        return values
+
+    def flows_at(self, pipe: str) -> pd.Series:
+        """A leak's flow, m3/s, by UTC time."""
+        return pd.Series(self._flows[pipe], index=pd.to_datetime(self._times, unit="ms", utc=True))
+
+
+def _ports(devices: dict[str, list[Tag]]) -> list[dict[int, tuple[str, list[Tag]]]]:
+    """Which devices answer on which port, by unit id."""
+    ports: list[dict[int, tuple[str, list[Tag]]]] = []
+    gateways: dict[str, list[dict[int, tuple[str, list[Tag]]]]] = {k: [] for k in _GATEWAYS}
+    for kind, count in _GATEWAYS.items():
+        gateways[kind] = [{} for _ in range(count)]
+    taken = dict.fromkeys(_GATEWAYS, 0)
+    for name, tags in devices.items():
+        kind = name.split("-")[0]
+        if kind in gateways:
+            port = gateways[kind][taken[kind] % len(gateways[kind])]
+            taken[kind] += 1
+            port[len(port) + 1] = name, tags
+        else:
+            ports.append({1: (name, tags)})
+    return ports + [port for group in gateways.values() for port in group]
+
+
+async def _poll(
+    devices: dict[str, list[Tag]], truth: _TruthLog, url: str, start_ms: int, days: int, progress: Progress
+) -> dict[str, ReaderStatus]:
+    ports = _ports(devices)
+    end_ms = start_ms + days * _DAY_MS
+    units = [{unit: tags for unit, (_, tags) in port.items()} for port in ports]
+    plant = Plant(units, truth, [(HOST, 0)] * len(ports))
+
+    async def before_wake(t_ms: int) -> None:
+        await plant.advance(t_ms)
+        progress("poll", (t_ms - start_ms) / (end_ms - start_ms))
+
+    async with plant:
+        await plant.advance(start_ms)
+        settings = [
+            DeviceSettings(name=name, url=f"tcp://{HOST}:{number}", unit=unit)
+            for number, port in zip(plant.ports, ports, strict=True)
+            for unit, (name, _) in port.items()
+        ]
+        store = open_historian(url)
+        try:
+            tags = [tag for unit in devices.values() for tag in unit]
+            reader = Reader(settings, tags, LockstepClock(start_ms, before_wake), store.append)
+            await reader.run(until_ms=end_ms)
+            return dict(reader.status)
+        finally:
+            store.close()
+
+
+def _read_back(url: str, tags: Sequence[Tag]) -> Record:
+    """What the historian holds, as the detector takes it."""
+    store = open_historian(url)
+    try:
+        wanted = measured_tags(tags)
+        return record_of(store.frame([tag.name for tag in wanted]), wanted)
+    finally:
+        store.close()

@@ -1,0 +1,134 @@
+"""`umanflow detect`: from a data folder to a folder of results."""
+
+from __future__ import annotations
+
+import json
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hydro.record import Record, read_record
+from models.detect import Detection, Progress, detect
+from models.rules import Repair, Rules
+from models.watch import Settings
+from networks import Network
+from umanflow.errors import UserError
+from umanflow.report.files import write_leaks
+
+
+def read_repairs(path: Path, timezone: str | None = None) -> tuple[Repair, ...]:
+    """Read a CSV `pipe,repaired[,found,measured_flow_m3h]`; rows with `found` = dry are no repairs.
+
+    Raises
+    ------
+    UserError
+        If the file, a column or a time cannot be read.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as CSV: {str(error).splitlines()[0]}") from error
+    missing = {"pipe", "repaired"} - set(table.columns)
+    if missing:
+        raise UserError(f"{path}: has no column '{sorted(missing)[0]}'; its header is pipe,repaired[,found]")
+    if "found" in table.columns:
+        table = table[table["found"].fillna("yes").str.lower() != "dry"]
+    try:
+        times = pd.to_datetime(table["repaired"], format="ISO8601")
+    except ValueError as error:
+        raise UserError(f"{path}: column repaired: {str(error).splitlines()[0]}") from error
+    repairs = []
+    for pipe, time in zip(table["pipe"], times, strict=True):
+        stamp = pd.Timestamp(time)
+        if stamp.tz is None:
+            stamp = stamp.tz_localize(timezone or "UTC", ambiguous=False, nonexistent="shift_forward")
+        repairs.append(Repair(str(pipe), stamp.tz_convert("UTC")))
+    return tuple(repairs)
+
+
+def detect_folder(
+    network: Network,
+    data: Path,
+    history: Path | None,
+    repairs: Path | None,
+    out: Path,
+    timezone: str | None = None,
+    progress: Progress | None = None,
+) -> Detection:
+    """Detect leaks in a data folder and write everything that `umanflow detect` promises."""
+    record = read_record(data, timezone)
+    before = read_record(history, timezone) if history is not None else None
+    known = read_repairs(repairs, timezone) if repairs is not None else ()
+    found = detect(network, record, before, known, progress=progress)
+    write_detection(found, record, network, out, timezone)
+    return found
+
+
+def write_detection(found: Detection, record: Record, network: Network, out: Path, timezone: str | None) -> None:
+    """Write leaks.csv, leaks.json, leaks.geojson, residuals.parquet, health.json and run.json."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_leaks(found.leaks, found.topology, out, network.crs, timezone)
+    temporary = out / ".residuals.parquet"
+    found.residuals.to_parquet(temporary)
+    temporary.replace(out / "residuals.parquet")
+    write_json(health(found, record), out / "health.json")
+    write_json(_run(found, record, network, timezone), out / "run.json")
+
+
+def write_json(content: object, path: Path) -> None:
+    """Write JSON under a temporary name, then rename."""
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def health(found: Detection, record: Record) -> list[dict[str, object]]:
+    """State of every instrument: how much is missing, whether it ever moves, how far off its last week is."""
+    rows: list[dict[str, object]] = []
+    for quantity in ("pressure", "flow", "level", "demand"):
+        table: pd.DataFrame = getattr(record, quantity)
+        for name in table.columns:
+            values = table[name].to_numpy(dtype=float)
+            seen = np.isfinite(values)
+            moved = float(np.nanmax(values) - np.nanmin(values)) if seen.any() else 0.0
+            rows.append(
+                {
+                    "instrument": str(name),
+                    "quantity": quantity,
+                    "available": round(float(seen.mean()), 4),
+                    "state": "silent" if not seen.any() else "flat" if moved == 0.0 else "ok",
+                }
+            )
+    return rows
+
+
+def _run(found: Detection, record: Record, network: Network, timezone: str | None) -> dict[str, object]:
+    zone = timezone or "UTC"
+    return {
+        "network": str(network.source),
+        "sha256": network.sha256,
+        "crs": network.crs,
+        "clock": timezone,
+        "from": record.start.tz_convert(zone).isoformat(),
+        "to": record.end.tz_convert(zone).isoformat(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "misfit_m": {"before": round(found.calibration.before, 4), "after": round(found.calibration.after, 4)},
+        "districts": [
+            {"name": name, "inflow_m3h": round(3600.0 * inflow, 3), "is_closed": is_closed}
+            for name, inflow, is_closed in found.districts
+        ],
+        "versions": {
+            "python": platform.python_version(),
+            **{p: version(p) for p in ("umanflow", "wntr", "owa-epanet", "numpy", "pandas", "numba")},
+        },
+        "settings": {k: str(v) for k, v in _fields(Settings()).items()}
+        | {k: str(v) for k, v in _fields(Rules()).items()},
+    }
+
+
+def _fields(settings: Settings | Rules) -> dict[str, object]:
+    return {name: getattr(settings, name) for name in settings.__slots__}

@@ -1,0 +1,171 @@
+"""leaks.csv, leaks.json and leaks.geojson: what other programs read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from pyproj import Transformer
+from pyproj.exceptions import ProjError
+
+from models.leak import Leak
+from networks import Topology
+from umanflow.report.errors import ReportError
+from umanflow.report.row import LeakRow, rows_of
+from umanflow.report.storing import replace_text
+
+COLUMNS = (
+    "event",
+    "detected",
+    "pipe",
+    "flow_m3h",
+    "flow_low_m3h",
+    "flow_high_m3h",
+    "probability",
+    "search_length_m",
+    "kind",
+    "dma",
+    "start",
+    "pipe_best",
+    "flow_best_m3h",
+    "probability_best",
+    "ended",
+    "status",
+    "x",
+    "y",
+    "street",
+)
+_TIME = "%Y-%m-%d %H:%M:%S"
+_DETECT_AGAIN = "run `umanflow detect` again with this --out"
+
+
+def write_leaks(leaks: Sequence[Leak], topology: Topology, folder: Path, crs: str | None, timezone: str | None) -> None:
+    """Write leaks.csv and leaks.json, and leaks.geojson where the coordinates' system is known.
+
+    Parameters
+    ----------
+    leaks
+        As the detector reports them.
+    folder
+        Made if missing. A leaks.geojson of an earlier run is removed where none is written now.
+    crs
+        Of the INP's coordinates ("EPSG:32636"), or None.
+    timezone
+        Of the record's clock, or None where its times were taken as they stand.
+
+    Raises
+    ------
+    ReportError
+        If the folder cannot be written, there is no such time zone, or the coordinates do not fit the reference
+        system. In the last case leaks.csv and leaks.json are already there.
+    """
+    rows = rows_of(leaks, topology, timezone)
+    replace_text(folder / "leaks.csv", _csv_of(rows))
+    replace_text(folder / "leaks.json", _json_of(rows))
+    _remove(folder / "leaks.geojson")
+    if crs is not None:
+        replace_text(folder / "leaks.geojson", _geojson_of(rows, topology, crs))
+
+
+def read_leaks(folder: Path) -> tuple[LeakRow, ...]:
+    """Read leaks.json back.
+
+    Raises
+    ------
+    ReportError
+        If the file is missing or not what `write_leaks` writes.
+    """
+    path = folder / "leaks.json"
+    try:
+        return TypeAdapter(tuple[LeakRow, ...]).validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ReportError("no such file", str(path), "give the --out folder of `umanflow detect`") from error
+    except OSError as error:
+        raise ReportError(f"cannot be read: {error.strerror or error}", str(path), _DETECT_AGAIN) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = _place(first["loc"])
+        raise ReportError(f"is broken: {first['msg']}", f"{path}{place}", _DETECT_AGAIN) from error
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    if not location:
+        return ""
+    if not isinstance(location[0], int):
+        return f", {location[0]}"
+    field = ".".join(str(part) for part in location[1:])
+    return f", entry {location[0] + 1}" + (f", '{field}'" if field else "")
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ReportError(f"cannot be removed: {error.strerror or error}", str(path), "remove it by hand") from error
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.strftime(_TIME)
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value
+
+
+def _properties(row: LeakRow) -> dict[str, object]:
+    return {column: _plain(getattr(row, column)) for column in COLUMNS}
+
+
+def _csv_of(rows: Sequence[LeakRow]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_properties(row) for row in rows)
+    return buffer.getvalue()
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def _json_of(rows: Sequence[LeakRow]) -> str:
+    return _dump([_plain(asdict(row)) for row in rows])
+
+
+def _geojson_of(rows: Sequence[LeakRow], topology: Topology, crs: str) -> str:
+    try:
+        transformer = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    except ProjError as error:
+        mend = "write it as EPSG:32636, or leave it out: then no longitude and latitude is written"
+        raise ReportError(f"no coordinate reference system '{crs}'", "crs", mend) from error
+    features = [
+        {
+            "type": "Feature",
+            "geometry": _line(row.pipe_best, topology, transformer, crs),
+            "properties": _properties(row),
+        }
+        for row in rows
+    ]
+    return _dump({"type": "FeatureCollection", "features": features})
+
+
+def _line(pipe: str, topology: Topology, transformer: Transformer, crs: str) -> dict[str, object] | None:
+    """Make a GeoJSON LineString of a pipe, from node to node; None where a node has no coordinates."""
+    link = topology.link(pipe)
+    ends = [topology.xy[node] for node in (topology.start[link], topology.end[link])]
+    if not all(math.isfinite(x) and math.isfinite(y) for x, y in ends):
+        return None
+    points = [transformer.transform(float(x), float(y)) for x, y in ends]
+    if not all(abs(lon) <= 180.0 and abs(lat) <= 90.0 for lon, lat in points):
+        mend = "correct `crs`, or leave it out: then no longitude and latitude is written"
+        raise ReportError(f"the coordinates of pipe '{pipe}' do not lie in {crs}", "crs", mend)
+    return {"type": "LineString", "coordinates": [[round(lon, 8), round(lat, 8)] for lon, lat in points]}

@@ -1,0 +1,155 @@
+"""What runs beside a plant: polling into the historian, and simulated PLCs to practise on."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from scada.clock import SystemClock
+from scada.endpoint import parse_url
+from scada.historian import open_historian
+from scada.plan import plan
+from scada.reader import Reader
+from scada.tags import TagTable, read_tags
+from umanflow.config import Config
+from umanflow.errors import ConfigError, UserError
+from umanflow.plant import Plant
+from umanflow.twin import Twin
+
+
+def tags_of(config: Config) -> TagTable:
+    """Read the configured tag table; every mistake in it is told at once."""
+    path = config.path(config.tags.file)
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; [tags] file names the tag table")
+    return read_tags(path, {device.name for device in config.devices}, config.tags.addressing)
+
+
+def plan_rows(config: Config) -> list[dict[str, object]]:
+    """The requests that polling will make."""
+    table = tags_of(config)
+    limits = {device.name: device.max_registers for device in config.devices}
+    return [
+        {
+            "device": device,
+            "table": request.table,
+            "start": request.start,
+            "count": request.count,
+            "interval_s": request.tags[0].interval_s,
+            "tags": len(request.tags),
+        }
+        for device, tags in table.by_device.items()
+        for request in plan(tags, max_registers=limits[device])
+    ]
+
+
+def run_poll(config: Config, duration_s: float | None) -> Reader:
+    """Poll until stopped (Ctrl-C, TERM) or for a time; return the reader with its figures."""
+    if not config.devices:
+        raise ConfigError("the configuration has no [[devices]]; there is nothing to poll")
+    table = tags_of(config)
+    return asyncio.run(_poll(config, table, duration_s))
+
+
+async def _poll(config: Config, table: TagTable, duration_s: float | None) -> Reader:
+    store = open_historian(config.historian_url)
+    try:
+        devices = [device.settings() for device in config.devices]
+        reader = Reader(devices, list(table.tags), SystemClock(), store.append)
+        await reader.run(stop=_stop_event(duration_s))
+        return reader
+    finally:
+        store.close()
+
+
+def _stop_event(duration_s: float | None) -> asyncio.Event:
+    """An event that comes with Ctrl-C, TERM or the end of a time."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(name, stop.set)
+        except NotImplementedError:  # not on Windows
+            break
+    if duration_s is not None:
+        loop.call_later(duration_s, stop.set)
+    return stop
+
+
+def status_rows(reader: Reader) -> list[dict[str, object]]:
+    """Each device's figures."""
+    return [
+        {
+            "device": name,
+            "requests": s.requests,
+            "good": s.samples_good,
+            "bad": s.samples_bad,
+            "lost": s.samples_lost,
+            "errors": "; ".join(f"{kind} {count}" for kind, count in sorted(s.errors.items())) or None,
+            "p50 ms": round(s.p50_ms, 2),
+            "p99 ms": round(s.p99_ms, 2),
+            "last good": pd.Timestamp(s.last_good_ms, unit="ms", tz="UTC").isoformat() if s.last_good_ms else None,
+        }
+        for name, s in reader.status.items()
+    ]
+
+
+def run_plc(config: Config, duration_s: float | None) -> None:
+    """Serve every configured device on its own address until stopped."""
+    table = tags_of(config)
+    addresses: dict[tuple[str, int], dict[int, Sequence[object]]] = {}
+    for device in config.devices:
+        endpoint = parse_url(device.url)
+        tags = table.by_device.get(device.name, ())
+        if tags:
+            addresses.setdefault((endpoint.host, endpoint.port), {})[device.unit] = tags
+    if not addresses:
+        raise ConfigError("no device of the configuration has tags; there is nothing to serve")
+    now_ms = pd.Timestamp.now(tz="UTC").value // 1_000_000
+    twin = Twin(config.network_path, list(table.tags), now_ms, config.plc.step_s, config.plc.seed)
+    try:
+        asyncio.run(_serve(config, twin, addresses, now_ms, duration_s))
+    finally:
+        twin.close()
+
+
+async def _serve(
+    config: Config, twin: Twin, addresses: Mapping[tuple[str, int], object], start_ms: int, duration_s: float | None
+) -> None:
+    ports = list(addresses.values())
+    clock = SystemClock()
+    began = clock.now_ms()
+    async with Plant(ports, twin, list(addresses)) as plant:  # type: ignore[arg-type]
+        stop = _stop_event(duration_s)
+        await plant.advance(start_ms)
+        tick_s = min(1.0, config.plc.step_s / config.plc.speed)
+        while not stop.is_set():
+            try:
+                await asyncio.wait_for(stop.wait(), tick_s)
+            except TimeoutError:
+                await plant.advance(start_ms + int((clock.now_ms() - began) * config.plc.speed))
+
+
+def export_samples(config: Config, path: Path, tags: Sequence[str] | None, since: str | None, until: str | None) -> int:
+    """Write samples of the historian to a file; return how many."""
+    store = open_historian(config.historian_url)
+    try:
+        return store.export(path, tags, milliseconds(since, "--from"), milliseconds(until, "--to"))
+    finally:
+        store.close()
+
+
+def milliseconds(text: str | None, option: str) -> int | None:
+    """Read a time as UTC ms; a time without a zone is UTC."""
+    if text is None:
+        return None
+    try:
+        stamp = pd.Timestamp(text)
+    except ValueError as error:
+        raise UserError(f"{option}: '{text}' is no time; write 2026-01-05 or 2026-01-05T06:00Z") from error
+    stamp = stamp.tz_localize("UTC") if stamp.tz is None else stamp.tz_convert("UTC")
+    return int(stamp.value // 1_000_000)
