@@ -238,6 +238,11 @@ class Engine:
         for _ in range(self._project.count("rules")):
             self._project.call("deleterule", 1)
 
+    @property
+    def accuracy(self) -> float:
+        """EPANET's convergence criterion (sum of flow changes over sum of flows)."""
+        return self._project.option("accuracy")
+
     def set_accuracy(self, accuracy: float) -> None:
         """Set EPANET's convergence criterion (sum of flow changes over sum of flows)."""
         self._project.set_option("accuracy", accuracy)

@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 
 DISCHARGE_COEFFICIENT = 0.75  # WNTR's default for add_leak; EPANET 2.3's own [LEAKAGE] uses 0.6
 _GRAVITY = 9.81
+_LEAK_ACCURACY = 1e-6
 _LEAK = re.compile(r"^(?P<pipe>.+?):(?P<diameter>[0-9]+(?:\.[0-9]+)?)(?:@(?P<hours>\d{1,4}):(?P<minutes>[0-5]\d))?$")
 _PDD_MINIMUM, _PDD_REQUIRED, _PDD_EXPONENT = 0.0, 20.0, 0.5
 
@@ -129,6 +130,8 @@ def run(
         if hours is not None:
             engine.duration = round(hours * 3600)
         nodes = [engine.add_leak(leak.pipe) for leak in leaks]
+        if leaks:  # a leak is small beside the flows whose change EPANET's own criterion adds up
+            engine.set_accuracy(min(engine.accuracy, _LEAK_ACCURACY))
         return _collect(engine, list(zip(leaks, nodes, strict=True)), progress)
 
 

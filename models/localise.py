@@ -15,6 +15,7 @@ Ints = NDArray[np.int64]
 
 _NEAR_M = 300.0  # within this length of pipe a crew with a correlator finds the leak
 _SEARCH_SHARE = 0.8
+_OWN_WEIGHT = 0.2
 _MOST = 400
 
 
@@ -41,7 +42,7 @@ class Place:
     Attributes
     ----------
     link
-        The pipe from which most of the probability lies near.
+        The pipe near which most of the probability lies.
     candidates
         Pipes in falling order of probability, 95 % of it.
     probability
@@ -77,10 +78,11 @@ def locate(evidence: Evidence, topology: Topology, pipes: Ints, temper: float, t
     search = order[: int(np.searchsorted(mass, _SEARCH_SHARE)) + 1]
     top = order[:_MOST]
     near = np.array([probability[topology.distance_from_link(int(k))[pipes] <= _NEAR_M].sum() for k in pipes[top]])
-    centre = int(top[int(np.argmax(near))])
+    # among places that cover about as much, the likelier pipe itself
+    centre = int(top[int(np.argmax(near + _OWN_WEIGHT * probability[top]))])
     return Place(
         link=int(pipes[centre]),
         candidates=tuple(Candidate(topology.links[pipes[k]], float(probability[k])) for k in within),
-        probability=float(near.max()),
+        probability=float(near[top == centre].max()),
         search_length=float(topology.length[pipes[search]].sum()),
     )

@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 
 _GRAVITY = 9.80665
 _HOUR_MS = 3_600_000
+_ACCURACY = 1e-6  # nature converges
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ class Twin:
         self._model_demand = engine.demand_at
         engine.demand_at(0)  # the patterns are read once, before they are taken away
         engine.freeze_demands()
+        engine.set_accuracy(_ACCURACY)
         engine.duration = 20 * 366 * 86400
         self._step_s = step_s
         self._tags = list(tags)

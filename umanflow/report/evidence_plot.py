@@ -9,7 +9,7 @@ from markupsafe import Markup
 from umanflow.report.row import EvidenceRow
 from umanflow.report.svg import new_figure, shorten, styled, to_svg
 
-_MOST_LETTERS = 26
+_MOST_LETTERS = 21
 
 
 def draw_evidence(evidence: Sequence[EvidenceRow], prefix: str) -> Markup:

@@ -1,0 +1,189 @@
+"""The command line as a user meets it: real processes, files and exit codes."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+CONFIG = """
+network = "Net1"
+[tags]
+file = "tags.csv"
+[[devices]]
+name = "ps-1"
+url = "tcp://127.0.0.1:{port}"
+"""
+
+
+def umanflow(*arguments: str, cwd: Path | None = None, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "umanflow", *arguments], capture_output=True, text=True, cwd=cwd, timeout=timeout
+    )
+
+
+def check_one_line(result: subprocess.CompletedProcess[str], *words: str) -> None:
+    """A user's mistake: exit code 2, one line on stderr, no traceback."""
+    assert result.returncode == 2, result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    for word in words:
+        assert word in lines[0]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["simulate", "plc", "poll", "detect", "report", "demo", "networks list", "networks show", "history export"],
+)
+def test_every_command_has_help_with_an_example(command):
+    result = umanflow(*command.split(), "--help")
+    assert result.returncode == 0
+    assert "Example: umanflow" in result.stdout
+
+
+def test_catalogue_as_table_and_json():
+    assert "ky4" in umanflow("networks", "list").stdout
+    rows = json.loads(umanflow("networks", "list", "--json").stdout)
+    assert {"Net1", "Net2", "Net3", "Net6", "ky4", "ky10"} <= {row["name"] for row in rows}
+
+
+def test_show_counts_elements():
+    row = json.loads(umanflow("networks", "show", "net3", "--json").stdout)[0]
+    assert (row["junctions"], row["tanks"], row["reservoirs"], row["pumps"]) == (92, 3, 2, 2)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "nc"])
+def test_simulate_writes_every_kind_with_the_same_values(tmp_path, ending):
+    file = tmp_path / f"out.{ending}"
+    result = umanflow("simulate", "Net1", "--hours", "24", "-o", str(file))
+    assert result.returncode == 0, result.stderr
+    if ending == "nc":
+        xarray = pytest.importorskip("xarray")
+        with xarray.open_dataset(file, decode_times=False) as data:
+            pressure = data["pressure"].sel(node="10").to_numpy()
+            assert data["pressure"].attrs["units"] == "m"
+    else:
+        table = pd.read_csv(file) if ending == "csv" else pd.read_parquet(file)
+        assert list(table["time_s"]) == list(range(0, 86401, 3600))
+        pressure = table["pressure[m]:10"].to_numpy()
+    # EPANET's own report of Net1: 127.54 psi at junction 10 at 0:00
+    assert pressure[0] == pytest.approx(127.54 * 0.3048 / 0.4333, abs=0.01)
+    assert len(pressure) == 25
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_simulated_leak_opens_on_time_and_conserves_mass(tmp_path):
+    file = tmp_path / "leak.csv"
+    result = umanflow("simulate", "Net3", "--hours", "8", "--leak", "20:15@03:30", "-o", str(file))
+    assert result.returncode == 0, result.stderr
+    table = pd.read_csv(file)
+    leak, demand = table["leak[m3/s]:20"], table["demand[m3/s]:leak~20"]
+    assert (leak[table["time_s"] <= 3 * 3600] == 0.0).all()
+    assert (leak[table["time_s"] >= 4 * 3600] > 0.0).all()
+    np.testing.assert_allclose(leak, demand, rtol=1e-4, atol=1e-9)
+
+
+def test_wrong_ending_is_told_before_the_run(tmp_path):
+    check_one_line(umanflow("simulate", "Net1", "-o", str(tmp_path / "x.xls")), "x.xls", ".parquet")
+
+
+def test_unknown_network_names_near_ones(tmp_path):
+    check_one_line(umanflow("simulate", "ky44", "-o", str(tmp_path / "x.csv")), "ky44", "ky4")
+
+
+def test_unknown_pipe_of_a_leak(tmp_path):
+    check_one_line(umanflow("simulate", "Net1", "--leak", "nope:10", "-o", str(tmp_path / "x.csv")), "nope")
+    check_one_line(umanflow("simulate", "Net1", "--leak", "10", "-o", str(tmp_path / "x.csv")), "PIPE:DIAMETER_MM")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", ["", "[JUNCTIONS]\nA\n", "[PIPES]\nP1 A B 1 1 1\n[END]\n", "\x00\x01\x02" * 100])
+def test_inp_that_epanet_refuses(tmp_path, content):
+    inp = tmp_path / "broken.inp"
+    inp.write_text(content)
+    check_one_line(umanflow("simulate", str(inp), "-o", str(tmp_path / "x.csv")), "broken.inp", "EPANET")
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_detect_without_data(tmp_path):
+    out = str(tmp_path / "out")
+    check_one_line(
+        umanflow("detect", "--network", "Net1", "--data", str(tmp_path / "none"), "--out", out), "no such folder"
+    )
+    check_one_line(umanflow("detect", "--network", "Net1", "--data", str(tmp_path), "--out", out), "Pressures")
+    (tmp_path / "a_Pressures.csv").write_text("Timestamp,10\nmorning,1.0\n")
+    check_one_line(
+        umanflow("detect", "--network", "Net1", "--data", str(tmp_path), "--out", out), "a_Pressures.csv", "timestamps"
+    )
+    (tmp_path / "a_Pressures.csv").write_text("Timestamp,nowhere\n2024-01-01 00:00:00,1.0\n2024-01-01 01:00:00,1.0\n")
+    assert umanflow("detect", "--network", "Net1", "--data", str(tmp_path), "--out", out).returncode == 2
+
+
+def test_config_with_an_unknown_key(tmp_path):
+    config = tmp_path / "umanflow.toml"
+    config.write_text('network = "Net1"\ntimezome = "Europe/Kyiv"\n')
+    check_one_line(umanflow("poll", "--config", str(config)), "umanflow.toml", "timezome", "unknown key")
+    check_one_line(umanflow("poll", "--config", str(tmp_path / "none.toml")), "none.toml", "no such file")
+
+
+def test_report_of_a_folder_that_is_none(tmp_path):
+    check_one_line(umanflow("report", "--detections", str(tmp_path), "--out", str(tmp_path / "r")), "leaks.json")
+    check_one_line(umanflow("report", "--out", str(tmp_path / "r")), "--detections")
+    check_one_line(
+        umanflow("report", "--detections", str(tmp_path), "--out", str(tmp_path / "r"), "--format", "pdf"), "not built"
+    )
+
+
+def write_plant(folder: Path, port: int) -> Path:
+    """A configuration with one pump station of Net1."""
+    from scada.plc.stations import pump_station
+    from scada.tags import write_tags
+
+    elements = {"flow": "9", "discharge_pressure": "10", "pump1_running": "9", "pump1_command": "9"}
+    write_tags(folder / "tags.csv", pump_station("ps-1", elements, pumps=1, interval_s=1.0))
+    config = folder / "umanflow.toml"
+    config.write_text(CONFIG.format(port=port))
+    return config
+
+
+def test_port_in_use(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = int(taken.getsockname()[1])
+        config = write_plant(tmp_path, port)
+        check_one_line(umanflow("plc", "--config", str(config), "--duration", "2"), str(port))
+
+
+def test_plc_poll_and_history_in_three_processes(tmp_path):
+    config = write_plant(tmp_path, free_port())
+    plan = json.loads(umanflow("poll", "--config", str(config), "--plan", "--json").stdout)
+    assert {row["table"] for row in plan} == {"coil", "discrete", "input", "holding"}
+    plc = subprocess.Popen([sys.executable, "-m", "umanflow", "plc", "--config", str(config), "--duration", "40"])
+    try:
+        result = umanflow("poll", "--config", str(config), "--duration", "12", "--status", "--json")
+        assert result.returncode == 0, result.stderr
+        status = json.loads(result.stdout)[0]
+        assert status["good"] > 0
+    finally:
+        plc.terminate()
+        assert plc.wait(timeout=20) == 0
+    file = tmp_path / "samples.csv"
+    assert umanflow("history", "export", "--config", str(config), "-o", str(file)).returncode == 0
+    samples = pd.read_csv(file)
+    assert list(samples.columns) == ["time", "tag", "value", "quality", "reason"]
+    good = samples[samples["quality"] == "GOOD"]
+    flow = good[good["tag"] == "ps-1.flow"]["value"]
+    # Net1's pump gives 1866 gpm = 424 m3/h at the start
+    assert flow.median() == pytest.approx(424.0, rel=0.05)
+    assert set(good[good["tag"] == "ps-1.pump1_command"]["value"]) == {1.0}

@@ -1,0 +1,77 @@
+"""The whole road, short: real sockets, a real database, real detection."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("demo")
+    command = [sys.executable, "-m", "umanflow", "demo", "--seed", "4", "--days", "16", "--out", str(out)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert result.returncode == 0, result.stderr
+    (out / "stdout.txt").write_text(result.stdout)
+    return out
+
+
+def test_everything_promised_is_there(folder):
+    for name in ("report.html", "leaks.csv", "leaks.json", "demo.json", "residuals.parquet", "run.json", "health.json"):
+        assert (folder / name).stat().st_size > 0
+    # ky4's coordinate system is not known: nothing may pretend to be longitude and latitude
+    assert not (folder / "leaks.geojson").exists()
+    assert not [p for p in folder.iterdir() if p.name.startswith(".")]
+
+
+def test_demo_json_keeps_its_contract(folder):
+    result = json.loads((folder / "demo.json").read_text())
+    assert set(result) == {"network", "seed", "leaks", "false_alarms", "registers", "seconds"}
+    assert len(result["leaks"]) == 2
+    keys = {"pipe", "start", "flow_m3h", "found", "detected", "distance_m", "flow_est_m3h"}
+    assert all(set(leak) == keys for leak in result["leaks"])
+    assert set(result["registers"]) == {"read", "lost", "bad"}
+
+
+def test_no_register_is_lost_on_loopback(folder):
+    result = json.loads((folder / "demo.json").read_text())
+    assert result["registers"]["lost"] == 0
+    with sqlite3.connect(folder / "history.db") as database:
+        tables = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
+        counts = [database.execute(f'select count(*) from "{name}"').fetchone()[0] for name in tables]
+    # 38 loggers at 15 min for 16 days are 58,368 pressures alone
+    assert max(counts) > 1_000_000
+
+
+def test_the_first_leak_is_found(folder):
+    result = json.loads((folder / "demo.json").read_text())
+    first = result["leaks"][0]
+    assert first["found"], result
+    assert first["detected"] > first["start"]
+    assert first["flow_est_m3h"] == pytest.approx(first["flow_m3h"], rel=0.5)
+
+
+def test_leaks_csv_and_table_agree(folder):
+    table = pd.read_csv(folder / "leaks.csv")
+    assert list(table["event"]) == list(range(1, len(table) + 1))
+    assert (table["flow_low_m3h"] <= table["flow_m3h"]).all()
+    assert (table["flow_m3h"] <= table["flow_high_m3h"]).all()
+    text = (folder / "stdout.txt").read_text()
+    assert "registers read" in text
+    assert "false alarms" in text
+
+
+def test_report_says_synthetic(folder):
+    page = (folder / "report.html").read_text()
+    assert "SYNTHETIC" in page
+
+
+def test_report_command_reads_the_folder(folder, tmp_path):
+    command = [sys.executable, "-m", "umanflow", "report", "--detections", str(folder), "--out", str(tmp_path)]
+    result = subprocess.run([*command, "--format", "html,csv,json"], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "leaks.csv").read_bytes() == (folder / "leaks.csv").read_bytes()
+    assert "Leak report" in (tmp_path / "report.html").read_text()
