@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from hydro.calibration import Calibration
 from hydro.record import Record
@@ -82,7 +83,20 @@ def detect(
     RecordError
         If the instruments do not fit the network.
     """
-    report = progress or (lambda stage, share: None)
+    # the matrices are small: a second BLAS thread costs more than it gives
+    with threadpool_limits(1):
+        return _detect(network, data, history, repairs, settings, rules, progress or (lambda stage, share: None))
+
+
+def _detect(
+    network: Network | Path | str,
+    data: Record,
+    history: Record | None,
+    repairs: Sequence[Repair],
+    settings: Settings | None,
+    rules: Rules | None,
+    report: Progress,
+) -> Detection:
     quiet = data if history is None else history
     report("calibrate", 0.0)
     watch = Watch(network, quiet, settings)

@@ -73,9 +73,10 @@ class Detector:
         rules, watch, window = self.rules, self.watch, self.ledger.window
         if len(window) < 2:
             return None
-        evidence = self._unexplained()
-        if evidence is None or self._reviser.is_echo(evidence):
+        found = self._unexplained()
+        if found is None or self._reviser.is_echo(found[0]):
             return None
+        evidence, responses = found
         residual, gain = self.ledger.residual, float(evidence.gain.max())
         place = self._reviser.locate(evidence)
         if place.probability < rules.sure_mass and gain < rules.sure_gain:
@@ -94,7 +95,7 @@ class Detector:
             gain=gain,
             evidence=self._sigmas(residual, growth),
         )
-        entry = Entry(alarm, window.last, place, growth, watch.responses[at], np.empty((0, residual.shape[1])))
+        entry = Entry(alarm, window.last, place, growth, responses[at], np.empty((0, residual.shape[1])))
         self.ledger.entries.append(entry)
         self._reviser.refit(entry)
         if entry.is_withdrawn:  # at its true size it would not have been raised
@@ -105,16 +106,16 @@ class Detector:
             return None
         return entry
 
-    def _unexplained(self) -> Evidence | None:
-        """Evidence for a new leak that no better place or size of a known one removes, or None."""
+    def _unexplained(self) -> tuple[Evidence, Floats] | None:
+        """Evidence for a new leak that no better place or size of a known one removes, and its responses, or None."""
         tried: list[Entry] = []
         while True:
-            evidence = self._reviser.scan(self.ledger.residual, self.watch.responses)
+            evidence, responses = self._reviser.scan(self.ledger.residual, self.watch.responses)
             if evidence.gain.max() < self.rules.gain:
                 return None
             similar = [e for e in self._reviser.similar(evidence) if e not in tried]
             if not similar:
-                return evidence
+                return evidence, responses
             self._reviser.refit(similar[0])
             tried.append(similar[0])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -44,12 +44,26 @@ class Reviser:
         noise = with_known(self.watch.noise, self.ledger.doubts(but))
         return Scanner(noise, n_blocks, self.rules.rises)
 
-    def scan(self, residual: Floats, responses: Floats, but: Entry | None = None) -> Evidence:
-        """Scan all pipes; leaks larger than a district could feed explain nothing."""
-        evidence = self.scanner(len(residual), but).scan(residual, responses)
-        most = self.rules.most_share * self.watch.inflow_of_pipes
+    def scan(self, residual: Floats, responses: Floats, but: Entry | None = None) -> tuple[Evidence, Floats]:
+        """Scan all pipes, each with the response that suits it better: to a small leak, or to a sizeable one.
+
+        Leaks larger than a district could feed explain nothing.
+
+        Returns
+        -------
+        evidence : Evidence
+        used : float64 [n_pipes, n_channels]
+            The response that each pipe's evidence rests on.
+        """
+        scanner = self.scanner(len(residual), but)
+        small, large = scanner.scan(residual, responses), scanner.scan(residual, self.watch.secants)
+        is_large = large.gain > small.gain
+        evidence = Evidence(
+            *(np.where(is_large, getattr(large, f.name), getattr(small, f.name)) for f in fields(Evidence))
+        )
+        most = self.rules.most_share * float(self.watch.inflow_of_pipes.max())
         gain = np.where(evidence.now > most, 0.0, evidence.gain)
-        return replace(evidence, gain=gain)
+        return replace(evidence, gain=gain), np.where(is_large[:, None], self.watch.secants, responses)
 
     def doubt(self, evidence: Evidence, responses: Floats, at: int) -> Floats:
         """Directions in which a leak placed by a scan may be misjudged: other pipes that it may be in, and its size."""
@@ -110,7 +124,7 @@ class Reviser:
         for _ in range(2):
             old_flow, old_link = float(entry.flow(window.blocks[-1:])[0]), entry.place.link
             responses = self.watch.respond(drive, ledger.flows_now(entry, len(drive.times)))
-            evidence = self.scan(residual, responses, entry)
+            evidence, responses = self.scan(residual, responses, entry)
             evidence = replace(evidence, gain=np.where(self._reachable(entry, responses), evidence.gain, 0.0))
             if evidence.gain.max() <= 0.0:
                 entry.withdraw(window.last)
@@ -153,7 +167,7 @@ class Reviser:
         entries = [e for e in self.ledger.entries if e.is_open]
         if not entries:
             return []
-        cosine = scanner.alike(watch.responses[evidence.best], np.stack([e.unit for e in entries]))
+        cosine = scanner.alike(watch.secants[evidence.best], np.stack([e.unit for e in entries]))
         distance = watch.topology.distance_from_link(int(watch.pipes[evidence.best]))
         found = [
             (float(c), e)
@@ -216,7 +230,7 @@ class Reviser:
         gain, at, entry = max(ends, key=lambda end: end[0])
         if gain < self.rules.end_gain:
             return
-        rival = self.scan(self.ledger.residual, self.watch.responses)
+        rival, _ = self.scan(self.ledger.residual, self.watch.responses)
         if rival.gain.max() > gain:
             return
         before = entry.growth

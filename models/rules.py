@@ -24,7 +24,7 @@ class Rules:
     least_share, least_flow
         Smallest leak that is reported: share of the district's mean inflow, and m3/s.
     most_share
-        Largest leak that is believed, share of the district's mean inflow.
+        Largest leak that is believed, share of the largest district's mean inflow.
     withdrawn_share
         An entry whose flow falls below this share of its first estimate was none.
     end_gain

@@ -29,6 +29,7 @@ _HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
 _LEARNING, _MEMORY = pd.Timedelta(days=7), pd.Timedelta(days=25)
 _RESPONSE_STATES = 24
 _CLIP = 3.5  # robust standard deviations
+_SECANT_SHARE = 0.05
 _PROBES = 3  # moments of a block at which leaks are simulated: their effect is smooth over the day
 
 
@@ -119,6 +120,9 @@ class Watch:
         int64 [n_pipes], links that can leak.
     responses
         float64 [n_pipes, n_channels], response of each channel to a small leak in the middle of each pipe.
+    secants
+        The same for a leak of 5 % of the largest district's inflow: where little flows usually, head loss grows far
+        faster than with the first drop.
     noise
         Of one frame.
 
@@ -160,6 +164,7 @@ class Watch:
         # m3/s of the district that each pipe lies in; where none is measured, no size is excluded
         self.inflow_of_pipes: Floats = np.array([self.mean_inflow[d] if d is not None else 0.0 for d in districts])
         self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = max(float(self.mean_inflow.max()), 1e-3)
+        self.secants: Floats = self._respond_at_size()
         self.noise: Noise = self._guess_noise(drive)
 
     def close(self) -> None:
@@ -309,6 +314,39 @@ class Watch:
             self._node_response = by_node
         return 0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]])
 
+    def _respond_at_size(self) -> Floats:
+        """Effect of a sizeable leak in each pipe, per m3/s, by simulation.
+
+        The leak comes on top of what flows in at a quiet time; what the driving takes off the other demands is small
+        beside them and is taken off by the tangent.
+        """
+        model, n_picked = self.model, len(self.channels.picked)
+        rows = _typical_rows(self._typical.demand.sum(axis=1), np.arange(len(self._typical.times)))
+        drive = self._typical.rows(rows)
+        base = np.hstack(model.expect(drive))
+        driving = self._driving(drive)
+        flow = _SECANT_SHARE * float(self.inflow_of_pipes.max())
+        secants = self.responses.copy()
+        for k, link in enumerate(self.pipes.tolist()):
+            lost = self._lost(drive, {link: np.full(len(rows), flow)})
+            leaking = Drive(drive.times, drive.demand + lost, drive.level, drive.pump_flow, drive.inflow, drive.known)
+            change = (np.hstack(model.expect(leaking)) - base).mean(axis=0) / flow - (lost[0] / flow) @ driving
+            if np.isfinite(change).all():
+                secants[k, :n_picked] = change[self.channels.picked]
+        return secants
+
+    def _driving(self, drive: Drive) -> Floats:
+        """What the driving takes off per m3/s of leak at each junction, float64 [n_junctions, n_instruments]."""
+        model = self.model
+        junctions = model.engine.junctions
+        total = np.zeros((len(junctions), len(model.instruments)))
+        for row in range(len(drive.times)):
+            model.impose(drive, row)
+            model.solve()
+            by_demand = sensitivity(model.engine, model.sensor_nodes, model.meter_links).by_demand
+            total += by_demand[junctions] - model.leak_response(by_demand, drive.demand[row])
+        return total / len(drive.times)
+
     def effect(self, frames: list[Frame], leaks: Mapping[int, Floats]) -> Floats:
         """Effect of leaks on the channels of each frame, by simulation.
 
@@ -346,12 +384,7 @@ class Watch:
         """Drive with part of the inflow leaving at leaks: half at each end of the pipe, the other demands less."""
         if not leaks:
             return drive
-        n_junctions = drive.demand.shape[1]
-        lost = np.zeros_like(drive.demand)
-        for link, flow in leaks.items():
-            ends = [int(n) for n in (self.topology.start[link], self.topology.end[link]) if n < n_junctions]
-            for node in ends:
-                lost[:, node] += flow / len(ends)
+        lost = self._lost(drive, leaks)
         demand = drive.demand.copy()
         for district in self.model.districts:
             inside = district.junctions
@@ -360,3 +393,12 @@ class Watch:
                 share = np.where(np.abs(total) > 1e-9, lost[:, inside].sum(axis=1) / total, 0.0)
                 demand[:, inside] *= (1.0 - share)[:, None]
         return Drive(drive.times, demand + lost, drive.level, drive.pump_flow, drive.inflow, drive.known)
+
+    def _lost(self, drive: Drive, leaks: Mapping[int, Floats]) -> Floats:
+        """Leaks as demands: half at each end of the pipe, float64 [n, n_junctions], m3/s."""
+        lost = np.zeros_like(drive.demand)
+        for link, flow in leaks.items():
+            ends = [int(n) for n in (self.topology.start[link], self.topology.end[link]) if n < lost.shape[1]]
+            for node in ends:
+                lost[:, node] += flow / len(ends)
+        return lost

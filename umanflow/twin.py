@@ -191,9 +191,6 @@ class Twin:
             Value by tag, as written to the PLCs.
         """
         while self._now_ms < t_ms:
-            for leak, node in self._leaks:
-                self._engine.open_leak(node, leak.coefficient * leak.opening(self._now_ms))
-            self._set_demand(self._now_ms)
             remaining = max(1, (t_ms - self._now_ms) // 1000)
             self._engine.set_hydraulic_step(int(min(self._step_s, remaining)))
             seconds = self._engine.advance()
@@ -201,13 +198,16 @@ class Twin:
                 break
             self._count(seconds)
             self._now_ms += 1000 * seconds
+            for leak, node in self._leaks:
+                self._engine.open_leak(node, leak.coefficient * leak.opening(self._now_ms))
+            self._set_demand(self._now_ms)
             self._engine.solve()
             self._take()
         self._beats += 1
         return {tag.name: show() for tag, show in zip(self._tags, self._show, strict=True)}
 
     def _set_demand(self, t_ms: int) -> None:
-        """Demand of the coming step: the model's pattern, true shares, and noise of days, hours and households."""
+        """Demand at a moment: the model's pattern, true shares, and noise of days, hours and households."""
         m, random = self._mismatch, self._random
         day, hour = t_ms // (24 * _HOUR_MS), t_ms // _HOUR_MS
         if day != self._day[0]:
