@@ -140,6 +140,7 @@ class _Fit:
         self.measured = np.nan_to_num(measured)
 
     def run(self) -> Calibration:
+        """Fit in rounds, each with the weights that the last one's residuals ask for."""
         theta = np.zeros_like(self.sd)
         residual = self.residual(theta)
         first, seen = self.misfit(residual), self.weight > 0.0
@@ -215,6 +216,7 @@ class _Fit:
         residual = np.empty_like(self.measured)
         jacobian = np.zeros((len(self.measured), n_instruments, len(theta)))
         sensors = np.arange(self.n_sensors)
+        model.forget()
         for row in range(len(self.measured)):
             model.impose(drive, row)
             pressure, flow = model.solve()

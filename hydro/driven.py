@@ -111,13 +111,17 @@ class DrivenModel:
         self.flow_meters = tuple(record.flow.columns)
         self.level_sensors = tuple(record.level.columns)
         self.customer_meters = tuple(record.demand.columns)
-        self._check_names()
-        self.sensor_nodes = np.array([self.topology.node(n) for n in self.pressure_sensors], dtype=np.int64)
-        self.meter_links = np.array([self.topology.link(m) for m in self.flow_meters], dtype=np.int64)
-        self.districts = self._find_districts()
         self.demand_factor = np.ones(len(self.engine.junctions))
         self._is_warm = False
-        self._prepare()
+        try:
+            self._check_names()
+            self.sensor_nodes = np.array([self.topology.node(n) for n in self.pressure_sensors], dtype=np.int64)
+            self.meter_links = np.array([self.topology.link(m) for m in self.flow_meters], dtype=np.int64)
+            self.districts = self._find_districts()
+            self._prepare()
+        except BaseException:
+            self.engine.close()
+            raise
 
     def close(self) -> None:
         """Free the engine."""
@@ -246,7 +250,7 @@ class DrivenModel:
     def nominal_demand(self, times: pd.DatetimeIndex, step: pd.Timedelta, phase: int = 0) -> Floats:
         """Demand that the INP's patterns give at the middle of each interval, float64 [n, n_junctions], m3/s."""
         middle = times + step / 2
-        seconds = (middle.dayofweek + phase) % 7 * 86400 + middle.hour * 3600 + middle.minute * 60
+        seconds = (middle.day_of_week + phase) % 7 * 86400 + middle.hour * 3600 + middle.minute * 60
         unique, inverse = np.unique(seconds.to_numpy(), return_inverse=True)
         table = np.array([self._nominal(int(s) - self.engine.clock_start) for s in unique])
         expanded: Floats = table[inverse]
@@ -311,6 +315,10 @@ class DrivenModel:
         if len(self.tank_nodes):
             engine.set_values("node", self.tank_nodes, "tank_level", drive.level[row])
 
+    def forget(self) -> None:
+        """Begin the next solution from EPANET's own initial flows: what follows depends on nothing before."""
+        self._is_warm = False
+
     def solve(self) -> tuple[Floats, Floats]:
         """Solve the imposed moment.
 
@@ -365,6 +373,7 @@ class DrivenModel:
         """
         pressure = np.full((len(drive.times), len(self.sensor_nodes)), np.nan)
         flow = np.full((len(drive.times), len(self.flow_meters)), np.nan)
+        self.forget()
         for row in np.flatnonzero(self.is_drivable(drive)):
             try:
                 self.impose(drive, int(row))

@@ -103,6 +103,7 @@ def _detect(
     try:
         for repair in repairs:
             watch.topology.link(repair.pipe)
+        _check_drivers(quiet, data)
         report("residuals", 0.0)
         before = [] if history is None else list(watch.frames(history))
         frames = [*before, *watch.frames(data)]
@@ -117,6 +118,17 @@ def _detect(
         return _gather(watch, detector, frames, data.start if history is not None else None)
     finally:
         watch.close()
+
+
+def _check_drivers(quiet: Record, data: Record) -> None:
+    """Refuse data without a meter or level that drove the model while it was calibrated."""
+    for quantity in ("flow", "level"):
+        missing = set(getattr(quiet, quantity).columns) - set(getattr(data, quantity).columns)
+        if missing:
+            raise NotEnoughData(
+                f"the data have no {quantity} column '{sorted(missing)[0]}', which the history has and the model is "
+                f"driven by: add it, or leave it out of the history too"
+            )
 
 
 def _replay(detector: Detector, frames: list[Frame], learnt: pd.Timestamp, report: Progress) -> None:

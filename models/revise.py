@@ -57,7 +57,7 @@ class Reviser:
         """
         scanner = self.scanner(len(residual), but)
         small, large = scanner.scan(residual, responses), scanner.scan(residual, self.watch.secants)
-        is_large = large.gain > small.gain
+        is_large = (large.gain > small.gain) & (large.now > 0.5 * self.watch.secant_flow)
         evidence = Evidence(
             *(np.where(is_large, getattr(large, f.name), getattr(small, f.name)) for f in fields(Evidence))
         )

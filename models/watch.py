@@ -123,6 +123,8 @@ class Watch:
     secants
         The same for a leak of 5 % of the largest district's inflow: where little flows usually, head loss grows far
         faster than with the first drop.
+    secant_flow
+        That leak's flow, m3/s.
     noise
         Of one frame.
 
@@ -141,6 +143,14 @@ class Watch:
                 f"from {self.settings.learning / pd.Timedelta('1D'):.0f}: give a longer record or a --history"
             )
         self.model = DrivenModel(network, quiet)
+        try:
+            self._prepare(learning)
+        except BaseException:
+            self.model.close()
+            raise
+
+    def _prepare(self, learning: Record) -> None:
+        """Learn everything that does not change while it watches."""
         self.topology: Topology = self.model.topology
         self.pipes: Ints = self.topology.pipes
         self._offset = np.zeros(len(self.model.instruments))
@@ -164,6 +174,7 @@ class Watch:
         # m3/s of the district that each pipe lies in; where none is measured, no size is excluded
         self.inflow_of_pipes: Floats = np.array([self.mean_inflow[d] if d is not None else 0.0 for d in districts])
         self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = max(float(self.mean_inflow.max()), 1e-3)
+        self.secant_flow = _SECANT_SHARE * float(self.inflow_of_pipes.max())
         self.secants: Floats = self._respond_at_size()
         self.noise: Noise = self._guess_noise(drive)
 
@@ -304,6 +315,7 @@ class Watch:
         """
         leaking = self._with_leaks(drive, leaks)
         total = np.zeros((len(self.model.engine.junctions), len(self.model.instruments)))
+        self.model.forget()
         for row in range(len(drive.times)):
             self.model.impose(leaking, row)
             self.model.solve()
@@ -325,7 +337,7 @@ class Watch:
         drive = self._typical.rows(rows)
         base = np.hstack(model.expect(drive))
         driving = self._driving(drive)
-        flow = _SECANT_SHARE * float(self.inflow_of_pipes.max())
+        flow = self.secant_flow
         secants = self.responses.copy()
         for k, link in enumerate(self.pipes.tolist()):
             lost = self._lost(drive, {link: np.full(len(rows), flow)})
@@ -340,6 +352,7 @@ class Watch:
         model = self.model
         junctions = model.engine.junctions
         total = np.zeros((len(junctions), len(model.instruments)))
+        model.forget()
         for row in range(len(drive.times)):
             model.impose(drive, row)
             model.solve()

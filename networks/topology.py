@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import connected_components, dijkstra
 
 from networks.errors import UnknownElement
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+# scipy is imported where it is needed: most commands never measure a distance, and it takes half a second
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -64,6 +67,8 @@ class Topology:
 
     @cached_property
     def _graph(self) -> csr_array:
+        from scipy.sparse import coo_array, csr_array
+
         # scipy reads an explicit zero as "no edge": pumps and valves get a length that rounds away
         length = np.maximum(self.length, 1e-6)
         n = len(self.nodes)
@@ -114,6 +119,8 @@ class Topology:
         float64 [len(nodes), n_nodes], m
             Infinite where there is no way.
         """
+        from scipy.sparse.csgraph import dijkstra
+
         distances: Floats = np.atleast_2d(dijkstra(self._graph, directed=False, indices=nodes))
         return distances
 
@@ -146,6 +153,9 @@ class Topology:
         int64 [n_nodes]
             Number of the part that each node is in.
         """
+        from scipy.sparse import coo_array, csr_array
+        from scipy.sparse.csgraph import connected_components
+
         keep = ~boundary
         n = len(self.nodes)
         graph = coo_array((np.ones(int(keep.sum())), (self.start[keep], self.end[keep])), shape=(n, n))

@@ -18,6 +18,7 @@ from models.watch import Settings
 from networks import Network
 from umanflow.errors import UserError
 from umanflow.report.files import write_leaks
+from umanflow.report.storing import replace_text
 
 
 def read_repairs(path: Path, timezone: str | None = None) -> tuple[Repair, ...]:
@@ -81,9 +82,7 @@ def write_detection(found: Detection, record: Record, network: Network, out: Pat
 
 def write_json(content: object, path: Path) -> None:
     """Write JSON under a temporary name, then rename."""
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    replace_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def health(found: Detection, record: Record) -> list[dict[str, object]]:

@@ -1,0 +1,56 @@
+"""The configuration file: every mistake names its key."""
+
+import pytest
+
+from umanflow.config import read_config
+from umanflow.errors import ConfigError
+
+GOOD = """
+network = "net.inp"
+timezone = "Europe/Kyiv"
+[historian]
+url = "sqlite:///h.db"
+[[devices]]
+name = "ps-1"
+url = "tcp://127.0.0.1:1502"
+"""
+
+
+def write(folder, text):
+    path = folder / "umanflow.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_defaults_and_paths_are_relative_to_the_file(tmp_path):
+    (tmp_path / "net.inp").write_text("")
+    config = read_config(write(tmp_path, GOOD))
+    assert config.network_path == str(tmp_path / "net.inp")
+    assert config.historian_url == f"sqlite:///{tmp_path / 'h.db'}"
+    assert config.devices[0].settings().max_registers == 125
+    assert config.devices[0].timeout_s == 1.0
+
+
+def test_a_catalogue_name_stays_a_name(tmp_path):
+    assert read_config(write(tmp_path, 'network = "ky4"')).network_path == "ky4"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "network"),
+        ("network = ", "umanflow.toml"),
+        (GOOD + "tiemout_s = 3\n", "devices.0.tiemout_s"),
+        (GOOD + "unit = 300\n", "devices.0.unit"),
+        (GOOD + "max_registers = 126\n", "devices.0.max_registers"),
+        (GOOD.replace("Europe/Kyiv", "Europe/Uman"), "Europe/Uman"),
+        (GOOD + '[[devices]]\nname = "ps-1"\nurl = "tcp://127.0.0.1:1503"\n', "twice"),
+        (GOOD + '\n[tags]\naddressing = "octal"\n', "tags.addressing"),
+        ('folder = "/"\n' + GOOD, "folder"),
+    ],
+)
+def test_mistakes_name_their_key(tmp_path, text, words):
+    with pytest.raises(ConfigError) as error:
+        read_config(write(tmp_path, text))
+    assert words in str(error.value)
+    assert "\n" not in str(error.value).strip()
