@@ -110,8 +110,11 @@ def calibrate(model: DrivenModel, drive: Drive, measured: Floats, prior: Prior |
     pressure, _ = model.expect(drive.rows(usable))
     usable = usable[np.isfinite(pressure).all(axis=1)]
     # instruments report at their own pace: take moments at which most of them did
+    if len(usable) == 0:
+        raise RecordError("EPANET can solve no interval of the learning period: check the model and the meters' signs")
     seen = np.isfinite(measured[usable]).sum(axis=1)
-    usable = usable[seen >= 0.9 * seen.max()]
+    usual = np.sort(seen)[::-1][min(_MOST_STATES, len(seen) - 1)]
+    usable = usable[seen >= 0.9 * usual]
     rows = usable[np.unique(np.linspace(0, len(usable) - 1, min(_MOST_STATES, len(usable))).astype(int))]
     fit = _Fit(model, drive.rows(rows), measured[rows], prior)
     return fit.run()

@@ -148,15 +148,16 @@ class DrivenModel:
 
     def _check_names(self) -> None:
         topology = self.topology
-        for kind, names, known in (
-            ("pressure", self.pressure_sensors, topology.node_index),
-            ("flow", self.flow_meters, topology.link_index),
-            ("level", self.level_sensors, topology.node_index),
-            ("demand", self.customer_meters, topology.node_index),
+        tanks = {topology.nodes[k] for k in self.engine.tanks}
+        junctions = {topology.nodes[k] for k in self.engine.junctions}
+        for kind, names, known, what in (
+            ("pressure", self.pressure_sensors, set(topology.node_index), "node"),
+            ("flow", self.flow_meters, set(topology.link_index), "link"),
+            ("level", self.level_sensors, tanks, "tank"),
+            ("demand", self.customer_meters, junctions, "junction"),
         ):
             strange = [n for n in names if n not in known]
             if strange:
-                what = "link" if kind == "flow" else "node"
                 raise RecordError(f"{kind} column '{strange[0]}' is no {what} of the network; rename or remove it")
 
     def _find_districts(self) -> tuple[District, ...]:
@@ -202,8 +203,10 @@ class DrivenModel:
         self._nominal = engine.demand_at  # read before the patterns go
         self._nominal(0)
         self.tank_nodes = np.array([topology.node(n) for n in self.level_sensors], dtype=np.int64)
+        shut = engine.read("link", "init_status") == 0
+        # a pump, or a link that is closed in the file and may open, is replaced by its flow
         self.pumps = np.array(
-            [topology.link(n) for n in self.flow_meters if engine.link_types[topology.link(n)] == 2], dtype=np.int64
+            [k for k in self.meter_links.tolist() if engine.link_types[k] == 2 or shut[k]], dtype=np.int64
         )
         self._length = topology.length[topology.pipes]
         engine.freeze_demands()
@@ -288,15 +291,13 @@ class DrivenModel:
             seen = np.intersect1d(metered, inside)
             free = np.setdiff1d(inside, seen)
             known[:, k] = demand[:, seen].sum(axis=1)
-            share = nominal[:, free]
+            rest = inflow[:, k] - known[:, k]
             # where nearly everybody is metered the rest has no shape of its own: spread it over all
-            if share.sum() < 0.1 * nominal[:, inside].sum():
-                free, share = inside, nominal[:, inside]
+            if nominal[:, free].sum() < 0.1 * nominal[:, inside].sum():
                 rest = inflow[:, k] - demand[:, inside].sum(axis=1)
-                demand[:, inside] += share / share.sum(axis=1, keepdims=True) * rest[:, None]
+                demand[:, inside] += _shares(nominal[:, inside]) * rest[:, None]
             else:
-                rest = inflow[:, k] - known[:, k]
-                demand[:, free] = share / share.sum(axis=1, keepdims=True) * rest[:, None]
+                demand[:, free] = _shares(nominal[:, free]) * rest[:, None]
         return demand, known
 
     # what follows -------------------------------------------------------------------------------------------------
@@ -384,6 +385,14 @@ class DrivenModel:
                 continue
             pressure[row], flow[row] = p[self.sensor_nodes], q[self.meter_links]
         return pressure, flow
+
+
+def _shares(nominal: Floats) -> Floats:
+    """Share of each column in its row's sum; equal shares where the model has no demand."""
+    total = nominal.sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares: Floats = np.where(total > 0.0, nominal / total, 1.0 / nominal.shape[1])
+    return shares
 
 
 def _common_index(record: Record, step: pd.Timedelta) -> pd.DatetimeIndex:

@@ -35,6 +35,7 @@ _PSI_PER_FOOT = 0.4333  # EPANET's own constant, not 0.43353
 _JUNCTION, _RESERVOIR, _TANK = 0, 1, 2
 _PIPE_TYPES = (0, 1)  # check-valve pipe, pipe
 _PUMP = 2
+_LONGEST_NAME = 24
 
 NODE_RESULTS = {"pressure": "m", "head": "m", "demand": "m3/s"}
 LINK_RESULTS = {"flow": "m3/s", "velocity": "m/s", "status": ""}
@@ -275,7 +276,9 @@ class Engine:
                 )
             self._project.set_option("emitter_exponent", 0.5)
             self._factor["emitter"] = self._factor["flow"] / self._factor["pressure"] ** 0.5
-        node = self._project.split_pipe(link, f"leak~{pipe}")
+        # EPANET's names have 31 characters at most, and the second half of the pipe takes two more
+        name = f"leak~{pipe}" if len(pipe) <= _LONGEST_NAME else f"leak~{pipe[:16]}~{link}"
+        node = self._project.split_pipe(link, name)
         for cached in ("junctions", "tanks", "pumps", "_demand_table"):
             self.__dict__.pop(cached, None)
         self._read_structure()

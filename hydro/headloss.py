@@ -54,7 +54,9 @@ def friction(
     elif law == CHEZY_MANNING:
         exponent = np.full_like(q, 2.0)
         d_foot, q_foot = diameter / _FOOT, q / _FOOT**3
-        loss = 4.66 * (length / _FOOT) * roughness**2 / d_foot**5.33 * q_foot**2 * _FOOT
+        # 1.49 and 1.333 are EPANET's; the manual's 4.66 and 5.33 are rounded further
+        resistance = (4.0 * roughness / (1.49 * np.pi * d_foot**2)) ** 2 * (d_foot / 4.0) ** -1.333
+        loss = resistance * (length / _FOOT) * q_foot**2 * _FOOT
     else:
         reynolds = np.maximum(q / area * diameter / _VISCOSITY, 1e-6)
         factor, slope = _swamee_jain(reynolds, roughness / diameter)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydro.bulk import setter
+from hydro.errors import HydraulicError
 from hydro.library import COUNT, LINK, NODE, OPTION, TIME, LibraryName, load_library
 
 Floats = NDArray[np.float64]
@@ -82,8 +83,13 @@ class Project:
 
     def call(self, name: str, *arguments: object, where: str = "") -> int:
         """Call `EN_name` and raise on an error code; return the warning code."""
+        self._check_open()
         code = self.library.function(name)(self._handle, *arguments)
         return self.library.check(code, f"{self.where}{': ' + where if where else ''}") if code else 0
+
+    def _check_open(self) -> None:
+        if self._handle is None:  # EPANET would follow the null pointer
+            raise HydraulicError(f"{self.where}: the engine is closed")
 
     def _int(self, name: str, *arguments: int) -> int:
         value = c_int()
@@ -183,6 +189,7 @@ class Project:
         if self.library.has_bulk:
             self.call(f"get{kind}values", code, out.ctypes.data)
             return
+        self._check_open()
         function = self.library.function(f"get{kind}value")
         value = c_double()
         pointer = byref(value)
@@ -203,6 +210,7 @@ class Project:
     def write(self, kind: str, indices: NDArray[np.int64], name: str, values: Floats) -> None:
         """Change one property of many nodes or links."""
         code = (NODE if kind == "node" else LINK)[name]
+        self._check_open()
         error = setter(self.library.name, kind)(self._handle.value, indices + 1, code, values)
         self.library.check(error, f"{self.where}: {name} of {kind}s")
 

@@ -112,8 +112,7 @@ def read_record(folder: Path, timezone: str | None = None) -> Record:
     for quantity, pattern in _FILES.items():
         files = [p for p in sorted(folder.glob(pattern)) if p.name.endswith(_ENDINGS)]
         if files:
-            table = pd.concat([_read_table(p, zone) for p in files]).sort_index()
-            table = table[~table.index.duplicated(keep="last")]
+            table = _joined([_read_table(p, zone) for p in files])
             tables[quantity] = table * _UNITS[quantity][units[quantity]]
     if not tables:
         raise RecordError(
@@ -122,12 +121,21 @@ def read_record(folder: Path, timezone: str | None = None) -> Record:
     return Record(**tables)
 
 
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """One table of files that follow each other in time, or hold different instruments; the later file counts."""
+    parts = [part[~part.index.duplicated(keep="last")] for part in parts]
+    table = parts[0]
+    for part in parts[1:]:
+        table = part.combine_first(table)
+    return table.sort_index()
+
+
 def _zone(timezone: str | None) -> ZoneInfo | None:
     if timezone is None:
         return None
     try:
         return ZoneInfo(timezone)
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, OSError) as error:
         raise RecordError(f"no time zone '{timezone}'; use a name such as Europe/Kyiv") from error
 
 
@@ -140,7 +148,7 @@ def _read_units(path: Path) -> dict[str, str]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecordError(f"{path}: {error}") from error
     for quantity, unit in given.items():
-        if quantity not in units or unit not in _UNITS[quantity]:
+        if quantity not in units or not isinstance(unit, str) or unit not in _UNITS[quantity]:
             known = "; ".join(f"{q}: {', '.join(u)}" for q, u in _UNITS.items())
             raise RecordError(f"{path}: {quantity} = {unit!r} is not known; known are {known}")
         units[quantity] = unit
@@ -176,7 +184,7 @@ def _arrow_table(path: Path) -> pa.Table:
     import pyarrow.csv
 
     with pyarrow.input_stream(str(path), compression="detect") as stream:
-        head = stream.read(65536).decode("utf-8-sig").splitlines()
+        head = stream.read(65536).decode("utf-8-sig", errors="replace").splitlines()
     semicolons = bool(head) and head[0].count(";") >= max(1, head[0].count(","))
     body = "\n".join(head[1:])
     return pyarrow.csv.read_csv(
@@ -203,6 +211,12 @@ def _timestamps(column: pa.ChunkedArray, path: Path, name: str, zone: ZoneInfo |
         return index.tz_convert("UTC")
     if zone is None:
         return index.tz_localize("UTC")
+    # a year at a time: one logger's clock change says nothing about another year's
+    years = [_localised(index[index.year == year], zone) for year in dict.fromkeys(index.year)]
+    return pd.DatetimeIndex(np.concatenate([part.to_numpy() for part in years]), tz="UTC")
+
+
+def _localised(index: pd.DatetimeIndex, zone: ZoneInfo) -> pd.DatetimeIndex:
     try:
         local = index.tz_localize(zone, ambiguous="infer", nonexistent="shift_forward")
     except ValueError:  # the repeated hour stands only once: take it as summer time

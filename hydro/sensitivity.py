@@ -26,6 +26,7 @@ Ints = NDArray[np.int64]
 
 _CV, _PIPE, _PUMP, _PRV, _PSV = 0, 1, 2, 3, 4
 _OPEN_VALVE_GRADIENT = 1e-3  # m per m3/s: a valve that is open and takes next to nothing
+_HELD_M = 1e-3
 _CLOSED = 1e-12  # conductance that keeps a cut-off node's row regular
 
 
@@ -91,7 +92,7 @@ def sensitivity(engine: Engine, nodes: Ints, links: Ints) -> Sensitivity:
     by_demand = -adjoint[seen]
     drive = (conductance * loss)[:, None]
     by_resistance = drive * (adjoint[seen[start]] - adjoint[seen[end]])
-    _add_direct(by_demand, by_resistance, topology.links, links, active, row, end, drive, len(nodes))
+    _add_direct(by_demand, by_resistance, links, active, start, end, drive, len(nodes))
     return Sensitivity(by_demand[:n], by_resistance)
 
 
@@ -116,12 +117,13 @@ def _links(engine: Engine) -> tuple[Floats, Floats]:
 
 
 def _active_prvs(engine: Engine) -> Ints:
-    """PRVs that hold their set-point: the head behind them is the setting and lower than the head before."""
-    head, kinds = engine.read("node", "head"), engine.link_types
+    """PRVs that hold their set-point: the pressure behind them is the setting, and lower than before them."""
+    head, pressure = engine.read("node", "head"), engine.read("node", "pressure")
     start, end = engine.topology.start, engine.topology.end
-    flow = engine.read("link", "flow")
-    held = (kinds == _PRV) & (head[start] - head[end] > 1e-3) & (flow > 1e-9)
-    return np.flatnonzero(held).astype(np.int64)
+    setting = engine.read("link", "setting") * engine.pressure_unit
+    held = np.abs(pressure[end] - setting) < _HELD_M
+    lowered = (head[start] - head[end] > 1e-4) & (engine.read("link", "flow") > 1e-9)
+    return np.flatnonzero((engine.link_types == _PRV) & held & lowered).astype(np.int64)
 
 
 def _matrix(row: Ints, place: Ints, start: Ints, end: Ints, conductance: Floats, size: int) -> csc_array:
@@ -152,19 +154,53 @@ def _instruments(
         if place[node] >= 0:
             wanted[place[node], column] = 1.0
     for column, link in enumerate(links.tolist(), start=len(nodes)):
-        if link in active:
-            continue
-        for node, sign in ((start[link], 1.0), (end[link], -1.0)):
+        for other, node, sign in _passing(link, start, end, active):
             if place[node] >= 0:
-                wanted[place[node], column] += sign * conductance[link]
+                wanted[place[node], column] += sign * conductance[other]
     return wanted
 
 
+def _passing(link: int, start: Ints, end: Ints, active: Ints) -> list[tuple[int, int, float]]:
+    """What a link's flow depends on: (link, node, sign) so that flow = sum of sign x conductance x head + demands.
+
+    A pipe's flow is its own. An active PRV passes what leaves the nodes whose head it and the PRVs after it hold.
+    """
+    if link not in active:
+        return [(link, int(start[link]), 1.0), (link, int(end[link]), -1.0)]
+    terms = []
+    for node in _held_by(link, start, end, active):
+        for other in np.flatnonzero((start == node) | (end == node)).tolist():
+            if other not in active:
+                away = int(end[other] if start[other] == node else start[other])
+                terms += [(other, int(node), 1.0), (other, away, -1.0)]
+    return terms
+
+
+def _held_by(link: int, start: Ints, end: Ints, active: Ints) -> list[int]:
+    """Nodes whose head is held by an active PRV or by those that follow it directly."""
+    held = [int(end[link])]
+    for node in held:
+        held += [int(end[k]) for k in active.tolist() if start[k] == node and int(end[k]) not in held]
+    return held
+
+
 def _add_direct(
-    by_demand: Floats, by_resistance: Floats, names: tuple[str, ...], links: Ints, active: Ints, row: Ints, end: Ints,
-    drive: Floats, first: int,
-) -> None:  # fmt: skip
-    """A metered pipe's own resistance lowers its flow directly, beside what the heads do."""
+    by_demand: Floats,
+    by_resistance: Floats,
+    links: Ints,
+    active: Ints,
+    start: Ints,
+    end: Ints,
+    drive: Floats,
+    first: int,
+) -> None:
+    """What changes a metered flow beside the heads: a pipe's own resistance, demand at a head that a PRV holds."""
     for column, link in enumerate(links.tolist(), start=first):
         if link not in active:
             by_resistance[link, column] -= drive[link, 0]
+            continue
+        for node in _held_by(link, start, end, active):
+            by_demand[node, column] += 1.0
+            for other in np.flatnonzero((start == node) | (end == node)).tolist():
+                if other not in active:
+                    by_resistance[other, column] -= drive[other, 0] * (1.0 if start[other] == node else -1.0)

@@ -51,8 +51,11 @@ class Network:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return wntr.network.WaterNetworkModel(str(self.source))
-        except (wntr.epanet.exceptions.EpanetException, ValueError, KeyError, IndexError, RuntimeError) as error:
-            raise UnreadableNetwork(self.source, f"WNTR cannot read this INP: {error}") from error
+        # WNTR's reader trips over broken files in many ways, most of them not its own exceptions
+        except (wntr.epanet.exceptions.EpanetException, ValueError, LookupError, RuntimeError) as error:
+            raise UnreadableNetwork(self.source, f"WNTR cannot read this INP: {_one_line(error)}") from error
+        except (OSError, AttributeError, TypeError, AssertionError) as error:
+            raise UnreadableNetwork(self.source, f"WNTR cannot read this INP: {_one_line(error)}") from error
 
     @property
     def is_modelled(self) -> bool:
@@ -63,6 +66,10 @@ class Network:
     def sha256(self) -> str:
         """Checksum of the INP file."""
         return hashlib.sha256(self.source.read_bytes()).hexdigest()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def load(name_or_path: str | Path, crs: str | None = None) -> Network:
