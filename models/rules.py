@@ -58,7 +58,7 @@ class Rules:
     echo_gain: float = 2.0
     size_doubt: float = 0.05
     pattern_doubt: float = 0.03
-    refit_ages: tuple[int, ...] = (1, 2, 3, 5, 8, 12, 17, 24, 32, 42, 55)
+    refit_ages: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 36, 43, 50, 58)
     temper: float = 2.5
     temper_growth: float = 0.02
 
