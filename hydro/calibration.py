@@ -26,15 +26,19 @@ _MAD = 1.4826
 _HUBER = 2.5
 
 
-def _robust_weight(residual: Floats, floor: Floats) -> Floats:
-    """Inverse deviation of each residual: its column's own spread, outliers held down (Huber).
+def _robust_weight(residual: Floats, seen: NDArray[np.bool_], floor: Floats) -> Floats:
+    """Inverse deviation of each residual: its column's own spread, outliers held down (Huber); 0 where not seen.
 
     An instrument at the end of a thin pipe follows single customers and must not bend the whole model; moments at
     which a pump or a tank's inlet switched within the interval fit no steady state.
     """
-    spread = np.maximum(_MAD * np.nanmedian(np.abs(residual), axis=0), floor)
+    spread = floor.copy()
+    for column, (values, there) in enumerate(zip(np.abs(residual).T, (seen & np.isfinite(residual)).T, strict=True)):
+        if there.any():  # a missing cell holds no residual: it must not widen the column
+            spread[column] = max(_MAD * float(np.median(values[there])), floor[column])
     size = np.nan_to_num(np.abs(residual) / spread)
-    return np.where(size > _HUBER, np.sqrt(_HUBER / np.maximum(size, _HUBER)), 1.0) / spread
+    weight = np.where(size > _HUBER, np.sqrt(_HUBER / np.maximum(size, _HUBER)), 1.0) / spread
+    return np.where(seen, weight, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,7 @@ class _Fit:
         residual = self.residual(theta)
         first, seen = self.misfit(residual), self.weight > 0.0
         for _ in range(_ROUNDS):
-            self.weight = seen * _robust_weight(residual, self.noise)
+            self.weight = _robust_weight(residual, seen, self.noise)
             theta = self.descend(theta)
             residual = self.residual(theta)
         offset, resistance, demand = self.split(theta)

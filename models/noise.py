@@ -66,7 +66,8 @@ def learn(noise: Noise, residuals: Floats) -> Noise:
     difference = difference[np.isfinite(difference).all(axis=1)]
     if len(difference) < 4:
         return noise
-    sd = np.maximum(_MAD * np.median(np.abs(difference), axis=0), 1e-9)
+    # a channel that never moved in the history may still move: no instrument is better than a fiftieth of its guess
+    sd = np.maximum(_MAD * np.median(np.abs(difference), axis=0), 0.02 * np.sqrt(np.diag(noise.white)))
     scaled = np.clip(difference / sd, -3.0, 3.0)
     seen = scaled.T @ scaled / len(scaled)
     guess = noise.white / np.outer(sd, sd)

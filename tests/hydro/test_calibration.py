@@ -148,11 +148,12 @@ def test_calibrating_twice_is_the_same(folder: Path, one: Case) -> None:
 # instruments with gaps ------------------------------------------------------------------------------------------------
 
 
-def test_a_sensor_with_gaps_is_still_believed(one: Case) -> None:
-    chance = np.random.default_rng(9)
-    one.measured[chance.random(len(one.measured)) < 0.6, 0] = np.nan
+@pytest.mark.parametrize("sensor", [0, 2, 6])
+def test_a_sensor_with_gaps_is_still_believed(one: Case, sensor: int) -> None:
+    # a logger that misses two hours of three: what it says in the third counts in full
+    one.measured[np.arange(len(one.measured)) % 3 != 0, sensor] = np.nan
     found = one.calibrate()
-    np.testing.assert_allclose(found.offset, OFFSET, atol=0.05)
+    np.testing.assert_allclose(found.offset, OFFSET, atol=0.06)
 
 
 def test_a_silent_sensor_teaches_nothing(one: Case) -> None:
