@@ -51,6 +51,9 @@ def report_folder(detections: Path, out: Path, formats: Sequence[str]) -> list[P
     """
     rows = read_leaks(detections)
     run = _read_json(detections / "run.json")
+    missing = {"network", "sha256", "from", "to", "created", "versions"} - set(run)
+    if missing:
+        raise UserError(f"{detections / 'run.json'}: has no '{sorted(missing)[0]}'; run umanflow detect again")
     out.mkdir(parents=True, exist_ok=True)
     written = []
     if "html" in formats:
