@@ -10,6 +10,7 @@ import ctypes
 import importlib.util
 import platform
 import sys
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -60,6 +61,9 @@ TIME = {
 }
 OPTION = {"accuracy": 1, "emitter_exponent": 3, "demand_multiplier": 4, "default_pattern": 23, "headloss_form": 7}
 COUNT = {"nodes": 0, "tanks": 1, "links": 2, "patterns": 3, "curves": 4, "controls": 5, "rules": 6}
+# EPANET splits lines with strtok, which keeps its place for the whole process: files read by two threads at once, even
+# by two libraries, cut each other's lines
+READING = threading.Lock()
 INIT_FLOWS = 10  # EN_INITFLOW: results never depend on what ran before
 
 _INT = ctypes.c_int

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hydro.bulk import setter
 from hydro.errors import HydraulicError
-from hydro.library import COUNT, LINK, NODE, OPTION, TIME, LibraryName, load_library
+from hydro.library import COUNT, LINK, NODE, OPTION, READING, TIME, LibraryName, load_library
 
 Floats = NDArray[np.float64]
 
@@ -51,7 +51,9 @@ class Project:
         self._scratch = tempfile.TemporaryDirectory(prefix="umanflow-")
         report = Path(self._scratch.name) / "report.txt"
         results = Path(self._scratch.name) / "results.bin"
-        code = self.library.function("open")(self._handle, os.fsencode(inp), os.fsencode(report), os.fsencode(results))
+        paths = (os.fsencode(inp), os.fsencode(report), os.fsencode(results))
+        with READING:
+            code = self.library.function("open")(self._handle, *paths)
         if code > 100:
             excerpt = "" if code not in (200, 201) else _report_excerpt(report)
             self.close()

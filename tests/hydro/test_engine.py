@@ -284,6 +284,27 @@ def test_engines_in_threads_equal_serial_runs(library: LibraryName) -> None:
         assert np.array_equal(threaded[name][1], serial[name][1])
 
 
+def test_files_are_read_whole_while_other_threads_read_theirs(library: LibraryName) -> None:
+    names = ["Net1", "Net3"] * 2
+    failed: list[str] = []
+    together = threading.Barrier(len(names))
+
+    def work(name: str) -> None:
+        together.wait(timeout=60)
+        for _ in range(150):
+            try:
+                Engine(name, library).close()
+            except EpanetError as error:
+                failed.append(str(error))
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert failed == []
+
+
 # demands that are imposed ---------------------------------------------------------------------------------------------
 
 
