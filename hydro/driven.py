@@ -26,6 +26,7 @@ Ints = NDArray[np.int64]
 
 _UNSOLVED = 110
 _FULL_M = 0.03
+_PUMP = 2
 _ACCURACY = 1e-4  # EPANET's default of 0.001 to 0.01 leaves centimetres of noise
 
 
@@ -86,6 +87,15 @@ class Drive:
         """Some of the intervals."""
         values = (getattr(self, f.name)[selected] for f in fields(self))
         return Drive(*values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Replaced:
+    """Links that a meter's flow stands for: they are closed, and nodes take their share of the flow instead."""
+
+    meter: int
+    links: tuple[int, ...]
+    takes: tuple[tuple[int, float], ...]
 
 
 class DrivenModel:
@@ -164,7 +174,7 @@ class DrivenModel:
         topology, engine = self.topology, self.engine
         boundary = np.isin(np.array(topology.links, dtype=object), self.flow_meters)
         closed = engine.read("link", "init_status") == 0
-        is_pump = engine.link_types == 2
+        is_pump = engine.link_types == _PUMP
         # a pump that is off in the file may run; a closed pipe or valve is a boundary
         labels = topology.districts(boundary | (closed & ~is_pump))
         position = np.full(len(topology.nodes), -1, dtype=np.int64)
@@ -204,19 +214,36 @@ class DrivenModel:
         self._nominal(0)
         self.tank_nodes = np.array([topology.node(n) for n in self.level_sensors], dtype=np.int64)
         shut = engine.read("link", "init_status") == 0
-        # a pump, or a link that is closed in the file and may open, is replaced by its flow
-        self.pumps = np.array(
-            [k for k in self.meter_links.tolist() if engine.link_types[k] == 2 or shut[k]], dtype=np.int64
-        )
+        # a pump, a station of pumps behind one meter, or a link that is closed in the file and may open is replaced by
+        # its flow
+        self._replaced = [
+            found for k in self.meter_links.tolist() if (found := self._replacement(k, bool(shut[k]))) is not None
+        ]
+        self.pumps = np.array([r.meter for r in self._replaced], dtype=np.int64)
         self._length = topology.length[topology.pipes]
         engine.freeze_demands()
         engine.drop_controls()
         engine.duration = 0
         engine.set_accuracy(_ACCURACY)
-        for pump in self.pumps.tolist():
-            engine.set_value("link", pump, "init_status", 0.0)
+        for link in (k for r in self._replaced for k in r.links):
+            engine.set_value("link", link, "init_status", 0.0)
         limits = [[engine.value("node", int(n), name) for name in ("min_level", "max_level")] for n in self.tank_nodes]
         self._level_limits = np.array(limits).reshape(-1, 2).T
+
+    def _replacement(self, meter: int, is_shut: bool) -> _Replaced | None:
+        """What a metered link's flow takes the place of; None where the model finds the flow itself."""
+        topology, kinds = self.topology, self.engine.link_types
+        ends = (int(topology.start[meter]), int(topology.end[meter]))
+        if kinds[meter] == _PUMP or is_shut:
+            return _Replaced(meter, (meter,), ((ends[0], 1.0), (ends[1], -1.0)))
+        for near, far, sign in ((*ends, -1.0), (*ends[::-1], 1.0)):
+            touching = np.flatnonzero((topology.start == near) | (topology.end == near))
+            pumps = [int(k) for k in touching if k != meter]
+            if topology.is_junction[near] and pumps and (kinds[pumps] == _PUMP).all():
+                others = [int(topology.start[k] + topology.end[k] - near) for k in pumps]
+                inflow = ((far, sign), *((node, -sign / len(pumps)) for node in others))
+                return _Replaced(meter, (meter, *pumps), inflow)
+        return None
 
     # what drives --------------------------------------------------------------------------------------------------
 
@@ -304,12 +331,12 @@ class DrivenModel:
 
     def impose(self, drive: Drive, row: int) -> None:
         """Put one interval's boundary conditions into the engine."""
-        engine, topology = self.engine, self.topology
+        engine = self.engine
         demand = drive.demand[row]
         if len(self.pumps):
             demand = demand.copy()
-            for pump, flow in zip(self.pumps.tolist(), drive.pump_flow[row].tolist(), strict=True):
-                for node, sign in ((topology.start[pump], 1.0), (topology.end[pump], -1.0)):
+            for replaced, flow in zip(self._replaced, drive.pump_flow[row].tolist(), strict=True):
+                for node, sign in replaced.takes:
                     if node < len(demand):  # a tank or reservoir takes any flow
                         demand[node] += sign * flow
         engine.set_demands(demand)
