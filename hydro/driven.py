@@ -390,19 +390,25 @@ class DrivenModel:
         imposed = np.hstack([drive.demand, drive.level, drive.pump_flow])
         return np.asarray(np.isfinite(imposed).all(axis=1))
 
-    def expect(self, drive: Drive) -> tuple[Floats, Floats]:
+    def expect(self, drive: Drive, wanted: NDArray[np.bool_] | None = None) -> tuple[Floats, Floats]:
         """Modelled values at the instruments for every interval.
+
+        Parameters
+        ----------
+        wanted
+            bool [n], the intervals that matter; all where not given.
 
         Returns
         -------
         pressure : float64 [n, n_pressure_sensors], m
         flow : float64 [n, n_flow_meters], m3/s
-            NaN where the model could not be driven or EPANET found no solution.
+            NaN where it was not wanted, where the model could not be driven or EPANET found no solution.
         """
         pressure = np.full((len(drive.times), len(self.sensor_nodes)), np.nan)
         flow = np.full((len(drive.times), len(self.flow_meters)), np.nan)
         self.forget()
-        for row in np.flatnonzero(self.is_drivable(drive)):
+        drivable = self.is_drivable(drive)
+        for row in np.flatnonzero(drivable if wanted is None else drivable & wanted):
             try:
                 self.impose(drive, int(row))
                 p, q = self.solve()

@@ -34,7 +34,9 @@ class Noise:
     memory: float
 
 
-def from_structure(demand: Floats, floor: Floats, drift: Floats, memory: float) -> Noise:
+def from_structure(
+    demand: Floats, floor: Floats, drift: Floats, memory: float, together: tuple[Floats, Floats] | None = None
+) -> Noise:
     """Noise before any has been seen: demand noise through the model, and each instrument's own.
 
     Parameters
@@ -45,9 +47,14 @@ def from_structure(demand: Floats, floor: Floats, drift: Floats, memory: float) 
         float64 [n_channels], each instrument's own noise in a block and slow drift.
     memory
         Blocks.
+    together
+        float64 [n_channels] twice: what all channels do together from block to block, and slowly (weather, season).
     """
     through = demand.T @ demand
-    return Noise(through + np.diag(floor**2), through + np.diag(drift**2), memory)
+    white, slow = through + np.diag(floor**2), through + np.diag(drift**2)
+    if together is not None:
+        white, slow = white + np.outer(together[0], together[0]), slow + np.outer(together[1], together[1])
+    return Noise(white, slow, memory)
 
 
 def learn(noise: Noise, residuals: Floats) -> Noise:

@@ -24,11 +24,15 @@ from networks import Network, Topology
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 _HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
 _LEARNING, _MEMORY = pd.Timedelta(days=7), pd.Timedelta(days=25)
 _RESPONSE_STATES = 24
 _CLIP = 3.5  # robust standard deviations
+# demand that a district takes beyond what is usual, from block to block and slowly: its own, and all districts' together
+_OWN_DEMAND, _SHARED_DEMAND = (0.012, 0.03), (0.03, 0.08)
+_METER_ERROR, _LEVEL_ERROR_M = 0.004, 0.005
 _SECANT_SHARE = 0.05
 _PROBES = 3  # moments of a block at which leaks are simulated: their effect is smooth over the day
 
@@ -159,10 +163,7 @@ class Watch:
         drive = self.model.drive(learning, self.settings.step, phase)
         self.channels: Channels = choose(self.model, drive, self._nominal(drive, phase))
         measured = self._measured(learning, drive.times)
-        # share of the intervals in which each channel reports: loggers are slower than stations
-        self._pace = np.concatenate(
-            [np.isfinite(measured[:, self.channels.picked]).mean(axis=0), np.ones(len(self.channels.balances))]
-        )
+        self._meter_flow = np.nan_to_num(np.nanmean(np.abs(measured[:, len(self.model.sensor_nodes) :]), axis=0))
         self._centre(drive, measured, phase)
         usable = np.flatnonzero(self.model.is_drivable(drive))
         rows = usable[np.unique(np.linspace(0, len(usable) - 1, _RESPONSE_STATES).astype(int))]
@@ -201,13 +202,13 @@ class Watch:
 
     def _centre(self, drive: Drive, measured: Floats, phase: int) -> None:
         """Take each channel's usual residual, as frames will see it, for its zero."""
-        pressure, flow = self.model.expect(drive)
+        per_block = int(self.settings.block / self.settings.step)
+        pressure, flow = self.model.expect(drive, self._watched(measured, per_block))
         expected = np.hstack([pressure, flow]) + self._offset
         residual = self.channels.residuals(measured, expected, drive, self._nominal(drive, phase))
-        per_block = int(self.settings.block / self.settings.step)
-        blocks = [
-            _steady_mean(residual[at : at + per_block]) for at in range(0, len(residual) - per_block + 1, per_block)
-        ]
+        # share of the intervals in which each channel reports: loggers are slower than stations
+        self._pace = np.isfinite(residual).mean(axis=0)
+        blocks = [self._mean(residual[at : at + per_block]) for at in range(0, len(residual) - per_block + 1, per_block)]
         usual = np.nan_to_num(np.nanmean(np.stack(blocks), axis=0))[: len(self.channels.picked)]
         self._offset[self.channels.picked] += usual
 
@@ -245,6 +246,24 @@ class Watch:
         flow = record.flow.reindex(index=times, columns=list(self.model.flow_meters))
         return np.hstack([pressure.to_numpy(dtype=float), flow.to_numpy(dtype=float)])
 
+    def _watched(self, measured: Floats, per_block: int) -> Bools:
+        """Intervals to simulate: those in which most of the pressures that a block holds were read."""
+        n = len(self.model.sensor_nodes)
+        counts = np.isfinite(measured[:, :n]).sum(axis=1)
+        watched = np.ones(len(measured), dtype=bool)
+        for at in range(0, len(measured), per_block):
+            part = counts[at : at + per_block]
+            watched[at : at + per_block] = part >= 0.5 * part.max()
+        return watched
+
+    def _mean(self, residual: Floats) -> Floats:
+        """Mean of each channel over a block. What a district stores and gives back must cancel: balances are not clipped."""
+        n = len(self.channels.picked)
+        seen = np.isfinite(residual[:, n:]).any(axis=0)
+        balance = np.full(len(seen), np.nan)
+        balance[seen] = np.nanmean(residual[:, n:][:, seen], axis=0)
+        return np.concatenate([_steady_mean(residual[:, :n]), balance])
+
     # noise --------------------------------------------------------------------------------------------------------
 
     def _guess_noise(self, drive: Drive) -> Noise:
@@ -260,9 +279,28 @@ class Watch:
         rest = np.abs(np.nanmean(drive.inflow[:, columns] - drive.known[:, columns], axis=0))
         scale = np.where(channels.is_flat, 0.2 * rest + 0.005 * inflow, inflow)
         blocks = self.settings.memory / self.settings.block
-        floor = np.concatenate([np.full(channels.n_pressures, 0.002), np.full(n_flows, 3e-5), 0.03 * scale])
-        drift = np.concatenate([np.full(channels.n_pressures, 0.002), np.full(n_flows, 6e-5), 0.08 * scale])
-        return from_structure(through, floor, drift, blocks)
+        own, shared = _OWN_DEMAND, _SHARED_DEMAND
+        read = self._reading_error()
+        floor = np.concatenate(
+            [np.full(channels.n_pressures, 0.002), np.full(n_flows, 3e-5), np.hypot(own[0] * scale, read)]
+        )
+        drift = np.concatenate(
+            [np.full(channels.n_pressures, 0.002), np.full(n_flows, 6e-5), np.hypot(own[1] * scale, read)]
+        )
+        nothing = np.zeros(len(channels.picked))
+        together = tuple(np.concatenate([nothing, np.where(channels.is_flat, 0.0, s * scale)]) for s in shared)
+        return from_structure(through, floor, drift, blocks, (together[0], together[1]))
+
+    def _reading_error(self) -> Floats:
+        """Error of each balance that its meters and levels alone make in a block, float64 [n_balances], m3/s."""
+        model, block = self.model, self.settings.block.total_seconds()
+        errors = []
+        for number in self.channels.balances:
+            district = model.districts[number]
+            flows = self._meter_flow[[model.flow_meters.index(m) for m in district.meters]]
+            storage = [np.sqrt(2.0) * _LEVEL_ERROR_M * model.engine.tank_area(t) / block for t in district.tanks]
+            errors.append(float(np.sqrt(((_METER_ERROR * flows) ** 2).sum() + np.square(storage).sum())))
+        return np.array(errors)
 
     def sharpen(self, frames: list[Frame]) -> None:
         """Learn the noise of frames from a history."""
@@ -282,20 +320,19 @@ class Watch:
         fine = record.resampled(step)
         phase = self.find_phase(fine)
         drive = self.model.drive(fine, step, phase)
-        pressure, flow = self.model.expect(drive)
-        expected = np.hstack([pressure, flow])
-        residual = self.channels.residuals(
-            self._measured(fine, drive.times), expected + self._offset, drive, self._nominal(drive, phase)
-        )
         per_block = int(block / step)
+        measured = self._measured(fine, drive.times)
+        watched = self._watched(measured, per_block)
+        expected = np.hstack(self.model.expect(drive, watched))
+        residual = self.channels.residuals(measured, expected + self._offset, drive, self._nominal(drive, phase))
         for at in range(0, len(drive.times) - per_block + 1, per_block):
             part = slice(at, at + per_block)
             drivable = at + np.flatnonzero(np.isfinite(expected[part]).all(axis=1))
-            if len(drivable) < per_block // 2:
+            if len(drivable) < max(_PROBES, watched[part].sum() // 2):
                 continue
             probes = _typical_rows(drive.demand[drivable].sum(axis=1), drivable)
             enough = np.isfinite(residual[part]).mean(axis=0) >= 0.5 * self._pace
-            values = np.where(enough, _steady_mean(residual[part]), np.nan)
+            values = np.where(enough, self._mean(residual[part]), np.nan)
             start = drive.times[at]
             yield Frame(start, start + block, values, drive.rows(probes), expected[probes])
 

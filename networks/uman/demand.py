@@ -52,7 +52,7 @@ def populate(plan: Plan, random: np.random.Generator) -> None:
     wanted = _clipped(np.array(list(weight.values())), CONNECTIONS, _LEAST, _MOST)
     for (name, block), count in zip(kinds.items(), wanted.tolist(), strict=True):
         members = [n for n in plan.nodes.values() if n.dma == name and frontage[n.name] > 0.0]
-        for node, k in zip(members, _rounded(np.array([frontage[n.name] for n in members]), count).tolist(), strict=True):
+        for node, k in zip(members, rounded(np.array([frontage[n.name] for n in members]), count).tolist(), strict=True):
             node.connections = int(k)
             node.storeys = _storeys(block.head - node.height, block.kind, random)
     _share_out(plan, random)
@@ -87,10 +87,10 @@ def _clipped(weight: Floats, total: int, least: int, most: int) -> NDArray[np.in
         share = np.clip(share, least, most)
         free = (share > least) & (share < most)
         share[free] *= 1.0 + (total - share.sum()) / share[free].sum()
-    return _rounded(share, total)
+    return rounded(share, total)
 
 
-def _rounded(weight: Floats, total: int) -> NDArray[np.int64]:
+def rounded(weight: Floats, total: int) -> NDArray[np.int64]:
     """Whole numbers that add up, by largest remainder."""
     exact = total * weight / weight.sum()
     whole = np.floor(exact).astype(np.int64)

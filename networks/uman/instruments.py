@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from importlib.resources import files
 
-import networkx as nx
 
 from networks.uman.plan import Plan
 from networks.uman.stations import Stations
 
-_LOGGERS = 3  # pressure loggers of a block, its critical point included
 _ON_PLC = 9  # of all loggers; the others are battery loggers that send files
 STATION_METERS = {"GATE-METER": "gate", "PS1-OUT": "ps-1", "PS2-OUT": "ps-2", "PS3-OUT": "ps-3", "PS4-OUT": "ps-4"}
 
@@ -36,20 +36,16 @@ def critical_points(plan: Plan) -> dict[str, str]:
 
 
 def place(plan: Plan, stations: Stations) -> list[Instrument]:
-    """Choose all instruments: meters at inlets and stations, levels, gauges at critical points and far from others."""
+    """All instruments: meters at inlets, stations and sections, levels, loggers at critical points and where `instruments.toml` has them."""
     found = [Instrument(m, "flow", m, "", "plc", device) for m, device in STATION_METERS.items()]
     found += [Instrument(m, "flow", m, dma, "plc", "inlet") for dma, (m, _, _) in plan.inlets.items()]
     found += [Instrument(t.name, "level", t.name, "", "plc", "tank") for t in stations.tanks]
-    graph = nx.Graph()
-    graph.add_weighted_edges_from((p.start, p.end, p.length) for p in plan.street_pipes)
-    loggers: list[tuple[str, str, str]] = []
-    for block, critical in critical_points(plan).items():
-        members = sorted(n.name for n in plan.nodes.values() if n.dma == block and n.name in graph)
-        chosen = [plan.inlets[block][2], critical]
-        while len(chosen) < _LOGGERS + 1:
-            gap = nx.multi_source_dijkstra_path_length(graph, set(chosen))
-            chosen.append(max(members, key=lambda n: (round(gap.get(n, 0.0), 3), n)))
-        loggers += [(n, block, "critical" if n == critical else "logger") for n in chosen[1:]]
+    table = tomllib.loads(files("networks.uman").joinpath("instruments.toml").read_text(encoding="utf-8"))
+    at = {p.name: p.dma for p in plan.pipes}
+    found += [Instrument(p, "flow", p, at[p], "plc", "section") for chosen in table["sections"].values() for p in chosen]
+    critical = critical_points(plan)
+    loggers = [(critical[b], b, "critical") for b in critical]
+    loggers += [(node, b, "logger") for b, chosen in table["loggers"].items() for node in chosen]
     ranked = sorted(loggers, key=lambda entry: (entry[2] != "critical", entry[1]))
     by_wire = {n for n, _, _ in ranked[:_ON_PLC]}
     for number, (node, block, role) in enumerate(loggers, start=1):
