@@ -37,15 +37,29 @@ class Project:
 
     One project belongs to one thread at a time. Indices are 0-based here and 1-based in EPANET.
 
+    Parameters
+    ----------
+    inp
+        The file; bytes and line ends as EPANET reads them.
+    library
+        "2.3" or "2.2".
+    encoding
+        Of the names in the file: EPANET hands them back as bytes.
+    where
+        What errors call the file, where `inp` is a copy of another.
+
     Raises
     ------
     EpanetError
         If EPANET refuses the file; the text holds the first line it complains about.
     """
 
-    def __init__(self, inp: Path, library: LibraryName = "2.3") -> None:
+    def __init__(
+        self, inp: Path, library: LibraryName = "2.3", encoding: str = "utf-8", where: str | None = None
+    ) -> None:
         self.library = load_library(library)
-        self.where = str(inp)
+        self.encoding = encoding
+        self.where = where or str(inp)
         self._handle = self.library.create()
         self._hydraulics_open = False
         self._scratch = tempfile.TemporaryDirectory(prefix="umanflow-")
@@ -57,7 +71,7 @@ class Project:
         if code > 100:
             excerpt = "" if code not in (200, 201) else _report_excerpt(report)
             self.close()
-            self.library.check(code, f"{inp}{': ' + excerpt if excerpt else ''}")
+            self.library.check(code, f"{self.where}{': ' + excerpt if excerpt else ''}")
 
     def __enter__(self) -> Self:
         """Use in a `with` statement."""
@@ -110,13 +124,13 @@ class Project:
         return self._int("getcount", COUNT[what])
 
     def ids(self, kind: str) -> tuple[str, ...]:
-        """Names of all nodes or links, in order."""
-        function = "getnodeid" if kind == "node" else "getlinkid"
+        """Names of all nodes, links, patterns, curves or rules, in order."""
+        function = {"rule": "getruleID"}.get(kind, f"get{kind}id")
         text = create_string_buffer(64)
         names = []
         for k in range(self.count(f"{kind}s")):
             self.call(function, k + 1, text)
-            names.append(text.value.decode("utf-8", "replace"))
+            names.append(text.value.decode(self.encoding, "replace"))
         return tuple(names)
 
     def types(self, kind: str) -> NDArray[np.int64]:
@@ -253,18 +267,22 @@ class Project:
         elevation = sum(self.get("node", int(n), "elevation") for n in ends) / 2.0
         x, y = self.coordinates()[ends].mean(axis=0)
         number = c_int()
-        self._variadic("addnode", name.encode(), 0, byref(number))
+        self._variadic("addnode", name.encode(self.encoding), 0, byref(number))
         middle = number.value - 1
         first, last = self.link_nodes()[link]
         self.set("node", middle, "elevation", elevation)
         if np.isfinite(x):
             self._variadic("setcoord", number.value, c_double(x), c_double(y))
         half = self.get("link", link, "length") / 2.0
-        values = {key: self.get("link", link, key) for key in ("diameter", "roughness")}
+        kept = ["diameter", "roughness"]
+        if self.library.has_bulk:  # 2.3, which knows leakage; it counts by length, so both halves keep it
+            kept += ["leak_area", "leak_expansion"]
+        values = {key: self.get("link", link, key) for key in kept}
         node_names = self.ids("node")
         self._variadic(
-            "addlink", f"{name}~2".encode(), 1, node_names[middle].encode(), node_names[last].encode(), byref(number)
-        )
+            "addlink", *(text.encode(self.encoding) for text in (f"{name}~2",)), 1,
+            *(node_names[k].encode(self.encoding) for k in (middle, last)), byref(number),
+        )  # fmt: skip
         self._variadic("setlinknodes", link + 1, int(first) + 1, middle + 1)
         for key, value in {**values, "length": half}.items():
             self.set("link", number.value - 1, key, value)
