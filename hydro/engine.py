@@ -30,6 +30,7 @@ _FLOW = (
 )  # fmt: skip
 _FIRST_METRIC = 5
 _FOOT = 0.3048
+_HORSEPOWER = 745.699872  # W
 _JUNCTION, _RESERVOIR, _TANK = 0, 1, 2
 _PIPE_TYPES = (0, 1)  # check-valve pipe, pipe
 _PUMP = 2
@@ -70,6 +71,7 @@ class Engine:
         self._factor: dict[str, float] = {
             "elevation": length, "head": length, "pressure": pressure,
             "tank_level": length, "tank_diameter": length, "min_level": length, "max_level": length,
+            "min_volume": length**3, "power": 1000.0 if metric else _HORSEPOWER,
             "base_demand": flow, "demand": flow, "flow": flow, "velocity": length, "length": length,
             "diameter": 0.001 if metric else 0.0254,
             # the emitter coefficient is flow per pressure^exponent
@@ -183,9 +185,24 @@ class Engine:
         return weights, [project.pattern(number) for number in numbers]
 
     @property
+    def project(self) -> Project:
+        """The open EPANET project, in the INP's own units."""
+        return self._project
+
+    @property
     def pressure_unit(self) -> float:
         """Metres of water in the INP's unit of pressure; a PRV's setting is in that unit."""
         return self._factor["pressure"]
+
+    @property
+    def flow_unit(self) -> float:
+        """m3/s in the INP's unit of flow."""
+        return self._factor["flow"]
+
+    @property
+    def length_unit(self) -> float:
+        """Metres in the INP's unit of length."""
+        return self._factor["length"]
 
     @property
     def headloss_law(self) -> int:

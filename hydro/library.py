@@ -23,6 +23,7 @@ LibraryName = Literal["2.3", "2.2"]
 NODE = {
     "elevation": 0,
     "base_demand": 1,
+    "pattern": 2,
     "emitter": 3,
     "tank_level": 8,
     "demand": 9,
@@ -70,7 +71,7 @@ TIME = {
     "start_time": 10,
 }
 OPTION = {"accuracy": 1, "emitter_exponent": 3, "demand_multiplier": 4, "default_pattern": 23, "headloss_form": 7,
-          "pressure_unit": 25}  # fmt: skip
+          "pressure_unit": 25, "specific_gravity": 12, "viscosity": 13, "trials": 0}  # fmt: skip
 COUNT = {"nodes": 0, "tanks": 1, "links": 2, "patterns": 3, "curves": 4, "controls": 5, "rules": 6}
 # EPANET splits lines with strtok, which keeps its place for the whole process: files read by two threads at once, even
 # by two libraries, cut each other's lines

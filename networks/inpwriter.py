@@ -23,7 +23,7 @@ from wntr.network.controls import (
 )
 from wntr.network.elements import Junction, LinkStatus, Pipe, Tank, Valve
 
-from networks.inp.clock import as_duration, as_time_of_day
+from networks.inp.clock import as_duration, as_time_of_day, for_control
 
 _PRESSURE_VALVES = ("PRV", "PSV", "PBV")
 _CURVES = {
@@ -105,9 +105,9 @@ class ExactInpFile(InpFile):  # type: ignore[misc]
         state = LinkStatus(value).name.upper() if attribute == "status" else self._setting(link, value)
         head = f" LINK {link.name} {state}"
         if isinstance(condition, TimeOfDayCondition):
-            return f"{head} AT CLOCKTIME {' '.join(as_time_of_day(round(condition._threshold)))}"
+            return f"{head} AT CLOCKTIME {for_control(round(condition._threshold))}"
         if isinstance(condition, SimTimeCondition):
-            return f"{head} AT TIME {as_duration(round(condition._threshold))}"
+            return f"{head} AT TIME {for_control(round(condition._threshold))}"
         node = condition._source_obj
         kind = HydParam.Pressure if isinstance(node, Junction) else HydParam.HydraulicHead
         relation = "BELOW" if "<" in condition._relation.symbol else "ABOVE"

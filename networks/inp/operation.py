@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from networks.inp.clock import as_duration, as_time_of_day, seconds
+from networks.inp.clock import as_duration, as_time_of_day, control_seconds, seconds
 from networks.inp.document import Line, is_word
 from networks.inp.elements import status_word
 from networks.inp.facts import Facts, Words
@@ -23,9 +23,9 @@ def control(facts: Facts, line: Line) -> Words:
     link, state = words[1], status_word(words[2])
     action = ("LINK", link, state or facts.setting(link, words[2]))
     if is_word(words[4], "TIME"):
-        return (*action, "AT", "TIME", as_duration(seconds(words[5:7])))
+        return (*action, "AT", "TIME", as_duration(control_seconds(words[5:7])))
     if is_word(words[4], "CLOCKTIME"):
-        return (*action, "AT", "CLOCKTIME", *as_time_of_day(seconds(words[5:7])))
+        return (*action, "AT", "CLOCKTIME", *as_time_of_day(control_seconds(words[5:7])))
     if len(words) < 8:
         return words
     node, value = words[5], words[7]

@@ -6,8 +6,7 @@ from networks.inp.clock import as_duration, as_time_of_day, seconds
 from networks.inp.document import Line, is_word
 from networks.inp.facts import Facts, Words
 
-_PLAIN = {"HEADL": "HEADLOSS", "HEADERROR": "HEADERROR", "VISC": "VISCOSITY", "DIFF": "DIFFUSIVITY",
-          "TRIAL": "TRIALS", "ACCU": "ACCURACY", "TOLER": "TOLERANCE", "FLOWCHANGE": "FLOWCHANGE",
+_PLAIN = {"HEADL": "HEADLOSS", "HEADERROR": "HEADERROR", "TRIAL": "TRIALS", "ACCU": "ACCURACY", "TOLER": "TOLERANCE", "FLOWCHANGE": "FLOWCHANGE",
           "DAMPLIMIT": "DAMPLIMIT", "CHECKFREQ": "CHECKFREQ", "MAXCHECK": "MAXCHECK"}  # fmt: skip
 _STATISTICS = {"NONE": "NONE", "AVER": "AVERAGED", "MINI": "MINIMUM", "MAXI": "MAXIMUM", "RANG": "RANGE"}
 _DAY = 86400
@@ -93,7 +92,20 @@ def _passed_over(facts: Facts, line: Line) -> Words:
     return ()
 
 
+def _relative(facts: Facts, line: Line) -> Words:
+    """Viscosity and diffusivity, relative to water's; EPANET takes small numbers as absolute, ft2/s or m2/s."""
+    name, water, least = _FLUID[line.words[0][:4].upper()]
+    value = float(line.words[1])
+    if value > least:
+        return (name, line.words[1])
+    return (name, f"{value / (water * (_FOOT**2 if facts.is_metric else 1.0)):.12g}")
+
+
+_FOOT = 0.3048
+# EPANET's own for water, ft2/s, and the largest number that it takes as absolute
+_FLUID = {"VISC": ("VISCOSITY", 1.1e-5, 1e-3), "DIFF": ("DIFFUSIVITY", 1.3e-8, 1e-4)}
 _SPECIAL = {
+    "VISC": _relative, "DIFF": _relative,
     "UNIT": _units, "PRESS": _pressure, "MINI": _limit, "REQU": _limit, "QUAL": _quality, "PATT": _pattern,
     "DEMA": _demand, "EMIT": _emitter, "UNBA": _unbalanced, "SEGM": _passed_over, "VERI": _passed_over,
     "RADI": _passed_over,
