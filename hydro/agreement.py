@@ -181,7 +181,9 @@ def _day(engine: Engine) -> Day:
 def _compare_days(one: Day, other: Day) -> tuple[float, float, list[Difference]]:
     """Largest difference of heads, m, and flows, m3/s, and what to say of it."""
     if one.error != other.error or one.heads.shape != other.heads.shape or set(one.nodes) != set(other.nodes):
-        text = f"{len(one.heads)} steps ({one.error or 'to the end'}), {len(other.heads)} ({other.error or 'to the end'})"
+        text = (
+            f"{len(one.heads)} steps ({one.error or 'to the end'}), {len(other.heads)} ({other.error or 'to the end'})"
+        )
         return math.nan, math.nan, [Difference("run of a day", "", text)]
     if one.heads.size == 0:
         return math.nan, math.nan, []

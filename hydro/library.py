@@ -124,8 +124,9 @@ _SIGNATURES: dict[str, list[Any]] = {
     "getcurvetype": [_INT, ctypes.POINTER(_INT)],
     "getcurvevalue": [_INT, _INT, ctypes.POINTER(_DOUBLE), ctypes.POINTER(_DOUBLE)],
     "getpumptype": [_INT, ctypes.POINTER(_INT)],
-    "getcontrol": [_INT] + [ctypes.POINTER(_INT)] * 2 + [ctypes.POINTER(_DOUBLE), ctypes.POINTER(_INT),
-                            ctypes.POINTER(_DOUBLE)],
+    "getcontrol": [_INT]
+    + [ctypes.POINTER(_INT)] * 2
+    + [ctypes.POINTER(_DOUBLE), ctypes.POINTER(_INT), ctypes.POINTER(_DOUBLE)],
     "getruleID": [_INT, _TEXT],
     "getrule": [_INT] + [ctypes.POINTER(_INT)] * 3 + [ctypes.POINTER(_DOUBLE)],
     "addcontrol": [_INT, _INT, _DOUBLE, _INT, _DOUBLE, ctypes.POINTER(_INT)],

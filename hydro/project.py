@@ -19,16 +19,16 @@ from hydro.library import COUNT, LINK, NODE, OPTION, READING, TIME, LibraryName,
 Floats = NDArray[np.float64]
 
 
-def _report_excerpt(path: Path) -> str:
+def _report_excerpt(path: Path, encoding: str) -> str:
     """First error that EPANET wrote into its report, on one line: it names the section and the line."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(encoding=encoding, errors="replace").splitlines()
     except OSError:
         return ""
     for k, line in enumerate(lines):
         if "Error 2" in line:
             following = [t.strip() for t in lines[k + 1 : k + 2] if t.strip()]
-            return " ".join([line.strip(), *following])
+            return " ".join(" ".join([line, *following]).split())
     return ""
 
 
@@ -69,8 +69,9 @@ class Project:
         with READING:
             code = self.library.function("open")(self._handle, *paths)
         if code > 100:
-            excerpt = "" if code not in (200, 201) else _report_excerpt(report)
-            self.close()
+            self._free()  # EPANET's report is on disk only then
+            excerpt = "" if code not in (200, 201) else _report_excerpt(report, encoding)
+            self._scratch.cleanup()
             self.library.check(code, f"{self.where}{': ' + excerpt if excerpt else ''}")
 
     def __enter__(self) -> Self:
@@ -88,10 +89,14 @@ class Project:
         if self._handle is None:
             return
         self._call_quietly("closeH" if self._hydraulics_open else None)
+        self._free()
+        self._scratch.cleanup()
+
+    def _free(self) -> None:
+        """Close and delete the project, once: a second time EPANET frees the same memory again."""
         self._call_quietly("close")
         self.library.delete(self._handle)
         self._handle = None  # type: ignore[assignment]
-        self._scratch.cleanup()
 
     def _call_quietly(self, name: str | None) -> None:
         if name is not None:

@@ -18,6 +18,9 @@ _LINKS = ("check valve", "pipe", "pump", "PRV", "PSV", "PBV", "FCV", "TCV", "GPV
 _NODES = ("junction", "reservoir", "tank")
 _LAWS = ("H-W", "D-W", "C-M")
 _PRESSURE_VALVES = ("PRV", "PSV", "PBV")
+_OPTIONS = ("accuracy", "trials", "demand multiplier", "emitter exponent", "specific gravity", "viscosity")
+_TIMES = ("duration", "hydraulic step", "pattern step", "pattern start", "report step", "report start", "rule step",
+          "start time", "statistic")  # fmt: skip
 Value = float | str | tuple[Any, ...]
 
 
@@ -131,38 +134,47 @@ def _epanet_pump(engine: Engine, reading: Reading, k: int, name: str, speed: flo
 
 
 def _epanet_rest(engine: Engine, reading: Reading) -> None:
-    project, topology = engine.project, engine.topology
+    project = engine.project
     for name, values in contents.patterns(project).items():
         reading.put("pattern", name, tuple(values.tolist()))
     for name, points in contents.curves(project).items():
         reading.put("curve", name, tuple(v for point in points for v in point))
     for k, control in enumerate(contents.controls(project)):
-        setting = control.setting
-        if np.isfinite(setting):
-            setting *= _setting_unit(engine, _LINKS[engine.link_types[control.link]])
-        node, level = "", control.level
-        if control.node >= 0:
-            node = topology.nodes[control.node]
-            unit = "pressure" if topology.is_junction[control.node] else "head"
-            level *= engine.pressure_unit if unit == "pressure" else engine.length_unit
-        reading.put("control", str(k), (control.kind, topology.links[control.link], setting, node, level))
+        reading.put("control", str(k), _epanet_control(engine, control))
     for k, rule in enumerate(contents.rules(project)):
         reading.put("rule", str(k), rule)
-    model, minimum, required, exponent = contents.demand_model(project)
-    unit = engine.pressure_unit
-    options: dict[str, Value] = {"flow units": FLOW_UNITS[project.flow_units()], "head-loss law": _LAWS[engine.headloss_law]}
-    options |= {name: project.option(name.replace(" ", "_")) for name in ("accuracy", "trials", "demand multiplier", "emitter exponent", "specific gravity", "viscosity")}
-    options |= {"demand model": float(model)}
-    if model:
-        options |= {"minimum pressure": minimum * unit, "required pressure": required * unit, "exponent": exponent}
-    options |= {name: float(project.time(name.replace(" ", "_"))) for name in ("duration", "hydraulic step", "pattern step", "pattern start", "report step", "report start", "rule step", "start time", "statistic")}
-    for name, value in options.items():
-        reading.put("option", name, value)
-    counts = {"junctions": len(engine.junctions), "tanks": len(engine.tanks), "links": len(topology.links)}
+    _epanet_options(engine, reading)
+    counts = {"junctions": len(engine.junctions), "tanks": len(engine.tanks), "links": len(engine.topology.links)}
     for name in ("nodes", "patterns", "curves", "controls", "rules"):
         counts[name] = project.count(name)
     for name, number in counts.items():
         reading.put("count", name, float(number))
+
+
+def _epanet_control(engine: Engine, control: contents.SimpleControl) -> Value:
+    topology, setting, level = engine.topology, control.setting, control.level
+    if np.isfinite(setting):
+        setting *= _setting_unit(engine, _LINKS[engine.link_types[control.link]])
+    if control.node < 0:
+        return (control.kind, topology.links[control.link], setting, "", level)
+    level *= engine.pressure_unit if topology.is_junction[control.node] else engine.length_unit
+    return (control.kind, topology.links[control.link], setting, topology.nodes[control.node], level)
+
+
+def _epanet_options(engine: Engine, reading: Reading) -> None:
+    project = engine.project
+    reading.put("option", "flow units", FLOW_UNITS[project.flow_units()])
+    reading.put("option", "head-loss law", _LAWS[engine.headloss_law])
+    for name in _OPTIONS:
+        reading.put("option", name, project.option(name.replace(" ", "_")))
+    for name in _TIMES:
+        reading.put("option", name, float(project.time(name.replace(" ", "_"))))
+    model, minimum, required, exponent = contents.demand_model(project)
+    reading.put("option", "demand model", float(model))
+    if model:
+        reading.put("option", "minimum pressure", minimum * engine.pressure_unit)
+        reading.put("option", "required pressure", required * engine.pressure_unit)
+        reading.put("option", "exponent", exponent)
 
 
 def read_model(model: WaterNetworkModel) -> Reading:

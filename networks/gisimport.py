@@ -272,7 +272,9 @@ def _joined(kind: str, links: GeoDataFrame, parts: dict[str, GeoDataFrame], note
             raise GisError(f"{kind}: '{absent['name'].iloc[0]}' ends at '{absent[column].iloc[0]}', which is no node")
     if kind == "pipes" and "length" not in links:
         if links.crs.is_geographic:
-            raise GisError("pipes have no length, and none can be measured in degrees: map a column or project the layer")
+            raise GisError(
+                "pipes have no length, and none can be measured in degrees: map a column or project the layer"
+            )
         links["length"] = links.geometry.length
         notes.append("lengths of pipes are measured along their lines")
     return links

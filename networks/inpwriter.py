@@ -120,12 +120,13 @@ class ExactInpFile(InpFile):  # type: ignore[misc]
                 continue
             lines += [f"RULE {control.name or key}", *self._conditions(control._condition, "IF")]
             for word, actions in (("THEN", control._then_actions), ("ELSE", control._else_actions)):
-                lines += [
-                    f" {word if k == 0 else 'AND'} {self._clause(*action.target(), '=', action._value)}"
-                    for k, action in enumerate(actions)
-                ]
+                lines += [f" {word if k == 0 else 'AND'} {self._action(action)}" for k, action in enumerate(actions)]
             lines += [f" PRIORITY {control._priority}", ""]
         self._put(f, lines)
+
+    def _action(self, action: Any) -> str:
+        thing, attribute = action.target()
+        return self._clause(thing, attribute, "=", action._value)
 
     def _conditions(self, condition: Any, word: str) -> list[str]:
         if isinstance(condition, (OrCondition, AndCondition)):

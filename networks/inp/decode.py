@@ -25,7 +25,7 @@ def decode(data: bytes) -> tuple[str, str]:
     Returns
     -------
     tuple of str and str
-        The text with `\\n` at the line ends and without a mark, and the name of a Python codec.
+        The text with line feeds at the line ends and without a mark, and the name of a Python codec.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):

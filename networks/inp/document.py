@@ -58,7 +58,7 @@ class Document:
     Attributes
     ----------
     text
-        The whole file, `\\n` at the line ends.
+        The whole file, line feeds at the line ends.
     encoding
         Python's name of the encoding that the file was in.
     """

@@ -69,6 +69,7 @@ def _old_curve(facts: Facts, name: str, values: Words) -> Words:
     if len(values) == 1:
         return ("POWER", values[0])
     curve = f"{name[:26]}~head"
+    points: tuple[tuple[str, str], ...]
     if len(values) >= 5:
         points = ((values[1], values[2]), (values[3], values[4]))
         facts.add("CURVES", curve, "0", values[0])

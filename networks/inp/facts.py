@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from networks.inp.document import Document, is_word
 
@@ -102,7 +103,7 @@ class Facts:
         words = self.valves[valve]
         full = float(words[6]) if len(words) > 6 else 0.0
         curve = [(0.0, 0.0), *(self._curve(words[7]) if len(words) > 7 else ()), (100.0, 100.0)]
-        for (x0, y0), (x1, y1) in zip(curve, curve[1:], strict=False):
+        for (x0, y0), (x1, y1) in pairwise(curve):
             if opening <= x1 and x1 > x0:
                 share = (y0 + (opening - x0) / (x1 - x0) * (y1 - y0)) / 100.0
                 return full / share**2 if share > 0.0 else 1e8

@@ -6,8 +6,9 @@ from networks.inp.clock import as_duration, as_time_of_day, seconds
 from networks.inp.document import Line, is_word
 from networks.inp.facts import Facts, Words
 
-_PLAIN = {"HEADL": "HEADLOSS", "HEADERROR": "HEADERROR", "TRIAL": "TRIALS", "ACCU": "ACCURACY", "TOLER": "TOLERANCE", "FLOWCHANGE": "FLOWCHANGE",
-          "DAMPLIMIT": "DAMPLIMIT", "CHECKFREQ": "CHECKFREQ", "MAXCHECK": "MAXCHECK"}  # fmt: skip
+_PLAIN = {"HEADL": "HEADLOSS", "HEADERROR": "HEADERROR", "TRIAL": "TRIALS", "ACCU": "ACCURACY", "TOLER": "TOLERANCE",
+          "FLOWCHANGE": "FLOWCHANGE", "DAMPLIMIT": "DAMPLIMIT", "CHECKFREQ": "CHECKFREQ",
+          "MAXCHECK": "MAXCHECK"}  # fmt: skip
 _STATISTICS = {"NONE": "NONE", "AVER": "AVERAGED", "MINI": "MINIMUM", "MAXI": "MAXIMUM", "RANG": "RANGE"}
 _DAY = 86400
 

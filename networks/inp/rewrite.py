@@ -64,7 +64,8 @@ def _line(facts: Facts, rules: dict[Line, Words], line: Line) -> str:
     if line.words[0].startswith("["):
         return _heading(line)
     if section == "":
-        raise ValueError(f"line {line.number} stands before the first section: {line.text.strip()[:60]!r}")
+        facts.note("text before the first section is passed over, as EPANET does")
+        return ""
     if section in _AS_IT_STANDS:
         return line.text
     if section == "LEAKAGE":
@@ -152,5 +153,3 @@ def repaired(document: Document) -> str | None:
 
 def _short_times(line: Line) -> Words:
     return tuple(":".join(word.split(":")[:3]) for word in line.words)
-
-
