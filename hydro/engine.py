@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-import warnings
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +13,9 @@ from numpy.typing import NDArray
 
 from hydro.errors import HydraulicError
 from hydro.library import INIT_FLOWS, LibraryName
+from hydro.opening import as_network, open_project, pressure_unit
 from hydro.project import Project
-from networks import Network, Topology, UnknownElement, find
+from networks import Leakage, Network, Topology, UnknownElement
 
 if TYPE_CHECKING:
     from wntr.network import WaterNetworkModel
@@ -31,7 +30,7 @@ _FLOW = (
 )  # fmt: skip
 _FIRST_METRIC = 5
 _FOOT = 0.3048
-_PSI_PER_FOOT = 0.4333  # EPANET's own constant, not 0.43353
+_HORSEPOWER = 745.699872  # W
 _JUNCTION, _RESERVOIR, _TANK = 0, 1, 2
 _PIPE_TYPES = (0, 1)  # check-valve pipe, pipe
 _PUMP = 2
@@ -63,20 +62,45 @@ class Engine:
     """
 
     def __init__(self, network: Network | WaterNetworkModel | Path | str, library: LibraryName = "2.3") -> None:
-        with tempfile.TemporaryDirectory(prefix="umanflow-") as folder:
-            self._project = Project(_inp_of(network, Path(folder)), library)
+        opened = as_network(network)
+        self._project: Project = open_project(opened, library)
         units = self._project.flow_units()
         metric = units >= _FIRST_METRIC
         flow, length = _FLOW[units], 1.0 if metric else _FOOT
+        pressure = pressure_unit(self._project, metric, opened)
         self._factor: dict[str, float] = {
-            "elevation": length, "head": length, "pressure": 1.0 if metric else _FOOT / _PSI_PER_FOOT,
+            "elevation": length, "head": length, "pressure": pressure,
             "tank_level": length, "tank_diameter": length, "min_level": length, "max_level": length,
+            "min_volume": length**3, "power": 1000.0 if metric else _HORSEPOWER,
             "base_demand": flow, "demand": flow, "flow": flow, "velocity": length, "length": length,
             "diameter": 0.001 if metric else 0.0254,
             # the emitter coefficient is flow per pressure^exponent
-            "emitter": flow / (1.0 if metric else _FOOT / _PSI_PER_FOOT) ** self._project.option("emitter_exponent"),
+            "emitter": flow / pressure ** self._project.option("emitter_exponent"),
+            # mm2 per 100 m of pipe, and per metre of head: EPANET 2.3.5 takes the metre in US units too
+            "leakage": flow, "leak_area": 1.0 / length, "leak_expansion": 1.0 / length,
         }  # fmt: skip
         self._read_structure()
+        if isinstance(opened, Network):
+            self._set_leakage(opened.leakage)
+
+    def _set_leakage(self, leakage: Leakage | None) -> None:
+        """Let pipes leak as the network says, whatever the INP holds."""
+        if not self._project.library.has_bulk:
+            return  # `open_project` has refused a network that leaks
+        for name in ("leak_area", "leak_expansion"):
+            present = self.read("link", name)[self.topology.pipes]
+            wanted = np.zeros(len(self.topology.links))
+            if leakage is not None:
+                places = [self._pipe(pipe) for pipe in leakage.pipes]
+                wanted[places] = leakage.area_mm2 if name == "leak_area" else leakage.expansion_mm2
+            if not np.allclose(wanted[self.topology.pipes], present, rtol=1e-9, atol=0.0):
+                self.set_values("link", self.topology.pipes, name, wanted[self.topology.pipes])
+
+    def _pipe(self, name: str) -> int:
+        link = self.topology.link_index.get(name)
+        if link is None or not self.topology.is_pipe[link]:
+            raise UnknownElement("pipe", name, "the network")
+        return link
 
     def _read_structure(self) -> None:
         project = self._project
@@ -161,9 +185,24 @@ class Engine:
         return weights, [project.pattern(number) for number in numbers]
 
     @property
+    def project(self) -> Project:
+        """The open EPANET project, in the INP's own units."""
+        return self._project
+
+    @property
     def pressure_unit(self) -> float:
         """Metres of water in the INP's unit of pressure; a PRV's setting is in that unit."""
         return self._factor["pressure"]
+
+    @property
+    def flow_unit(self) -> float:
+        """m3/s in the INP's unit of flow."""
+        return self._factor["flow"]
+
+    @property
+    def length_unit(self) -> float:
+        """Metres in the INP's unit of length."""
+        return self._factor["length"]
 
     @property
     def headloss_law(self) -> int:
@@ -186,7 +225,7 @@ class Engine:
         kind
             "node" or "link".
         name
-            Such as "pressure", "head", "demand", "flow", "velocity", "status".
+            Such as "pressure", "head", "demand", "flow", "velocity", "status"; "leakage" of nodes or links in 2.3.
         out
             float64 [n_elements]; made where not given.
 
@@ -265,9 +304,7 @@ class Engine:
         HydraulicError
             If the model already has emitters of another exponent: EPANET has one exponent for the whole model.
         """
-        link = self.topology.link_index.get(pipe)
-        if link is None or not self.topology.is_pipe[link]:
-            raise UnknownElement("pipe", pipe, "the network")
+        link = self._pipe(pipe)
         if abs(self._project.option("emitter_exponent") - 0.5) > 1e-9:
             if np.any(self.read("node", "emitter") > 0.0):
                 raise HydraulicError(
@@ -351,20 +388,3 @@ class Engine:
     def describe_warning(self) -> str:
         """EPANET's words for the last warning, or an empty text."""
         return self._project.library.describe(self.warning) if self.warning else ""
-
-
-def _inp_of(network: Network | WaterNetworkModel | Path | str, folder: Path) -> Path:
-    """The INP file of whatever stands for a network; a changed WNTR model is written into `folder`."""
-    if isinstance(network, (str, Path)):
-        return find(network)[1]
-    if isinstance(network, Network):
-        if not network.is_modelled:
-            return network.source
-        network = network.model
-    import wntr.network
-
-    path = folder / "model.inp"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        wntr.network.write_inpfile(network, str(path), units=network.options.hydraulic.inpfile_units)
-    return path

@@ -23,6 +23,7 @@ LibraryName = Literal["2.3", "2.2"]
 NODE = {
     "elevation": 0,
     "base_demand": 1,
+    "pattern": 2,
     "emitter": 3,
     "tank_level": 8,
     "demand": 9,
@@ -33,6 +34,9 @@ NODE = {
     "volume_curve": 19,
     "min_level": 20,
     "max_level": 21,
+    "min_volume": 18,
+    "overflow": 26,
+    "leakage": 30,
 }
 LINK = {
     "diameter": 0,
@@ -47,6 +51,13 @@ LINK = {
     "status": 11,
     "setting": 12,
     "quality": 14,
+    "pattern": 15,
+    "power": 18,
+    "head_curve": 19,
+    "headloss_curve": 24,
+    "leak_area": 26,
+    "leak_expansion": 27,
+    "leakage": 28,
 }
 TIME = {
     "duration": 0,
@@ -59,7 +70,8 @@ TIME = {
     "statistic": 8,
     "start_time": 10,
 }
-OPTION = {"accuracy": 1, "emitter_exponent": 3, "demand_multiplier": 4, "default_pattern": 23, "headloss_form": 7}
+OPTION = {"accuracy": 1, "emitter_exponent": 3, "demand_multiplier": 4, "default_pattern": 23, "headloss_form": 7,
+          "pressure_unit": 25, "specific_gravity": 12, "viscosity": 13, "trials": 0}  # fmt: skip
 COUNT = {"nodes": 0, "tanks": 1, "links": 2, "patterns": 3, "curves": 4, "controls": 5, "rules": 6}
 # EPANET splits lines with strtok, which keeps its place for the whole process: files read by two threads at once, even
 # by two libraries, cut each other's lines
@@ -106,6 +118,17 @@ _SIGNATURES: dict[str, list[Any]] = {
     "getpatternlen": [_INT, ctypes.POINTER(_INT)],
     "getpatternvalue": [_INT, _INT, ctypes.POINTER(_DOUBLE)],
     "setpatternvalue": [_INT, _INT, _DOUBLE],
+    "getpatternid": [_INT, _TEXT],
+    "getcurveid": [_INT, _TEXT],
+    "getcurvelen": [_INT, ctypes.POINTER(_INT)],
+    "getcurvetype": [_INT, ctypes.POINTER(_INT)],
+    "getcurvevalue": [_INT, _INT, ctypes.POINTER(_DOUBLE), ctypes.POINTER(_DOUBLE)],
+    "getpumptype": [_INT, ctypes.POINTER(_INT)],
+    "getcontrol": [_INT]
+    + [ctypes.POINTER(_INT)] * 2
+    + [ctypes.POINTER(_DOUBLE), ctypes.POINTER(_INT), ctypes.POINTER(_DOUBLE)],
+    "getruleID": [_INT, _TEXT],
+    "getrule": [_INT] + [ctypes.POINTER(_INT)] * 3 + [ctypes.POINTER(_DOUBLE)],
     "addcontrol": [_INT, _INT, _DOUBLE, _INT, _DOUBLE, ctypes.POINTER(_INT)],
     "deletecontrol": [_INT],
     "deleterule": [_INT],

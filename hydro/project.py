@@ -19,16 +19,16 @@ from hydro.library import COUNT, LINK, NODE, OPTION, READING, TIME, LibraryName,
 Floats = NDArray[np.float64]
 
 
-def _report_excerpt(path: Path) -> str:
+def _report_excerpt(path: Path, encoding: str) -> str:
     """First error that EPANET wrote into its report, on one line: it names the section and the line."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(encoding=encoding, errors="replace").splitlines()
     except OSError:
         return ""
     for k, line in enumerate(lines):
         if "Error 2" in line:
             following = [t.strip() for t in lines[k + 1 : k + 2] if t.strip()]
-            return " ".join([line.strip(), *following])
+            return " ".join(" ".join([line, *following]).split())
     return ""
 
 
@@ -37,15 +37,29 @@ class Project:
 
     One project belongs to one thread at a time. Indices are 0-based here and 1-based in EPANET.
 
+    Parameters
+    ----------
+    inp
+        The file; bytes and line ends as EPANET reads them.
+    library
+        "2.3" or "2.2".
+    encoding
+        Of the names in the file: EPANET hands them back as bytes.
+    where
+        What errors call the file, where `inp` is a copy of another.
+
     Raises
     ------
     EpanetError
         If EPANET refuses the file; the text holds the first line it complains about.
     """
 
-    def __init__(self, inp: Path, library: LibraryName = "2.3") -> None:
+    def __init__(
+        self, inp: Path, library: LibraryName = "2.3", encoding: str = "utf-8", where: str | None = None
+    ) -> None:
         self.library = load_library(library)
-        self.where = str(inp)
+        self.encoding = encoding
+        self.where = where or str(inp)
         self._handle = self.library.create()
         self._hydraulics_open = False
         self._scratch = tempfile.TemporaryDirectory(prefix="umanflow-")
@@ -55,9 +69,10 @@ class Project:
         with READING:
             code = self.library.function("open")(self._handle, *paths)
         if code > 100:
-            excerpt = "" if code not in (200, 201) else _report_excerpt(report)
-            self.close()
-            self.library.check(code, f"{inp}{': ' + excerpt if excerpt else ''}")
+            self._free()  # EPANET's report is on disk only then
+            excerpt = "" if code not in (200, 201) else _report_excerpt(report, encoding)
+            self._scratch.cleanup()
+            self.library.check(code, f"{self.where}{': ' + excerpt if excerpt else ''}")
 
     def __enter__(self) -> Self:
         """Use in a `with` statement."""
@@ -74,10 +89,14 @@ class Project:
         if self._handle is None:
             return
         self._call_quietly("closeH" if self._hydraulics_open else None)
+        self._free()
+        self._scratch.cleanup()
+
+    def _free(self) -> None:
+        """Close and delete the project, once: a second time EPANET frees the same memory again."""
         self._call_quietly("close")
         self.library.delete(self._handle)
         self._handle = None  # type: ignore[assignment]
-        self._scratch.cleanup()
 
     def _call_quietly(self, name: str | None) -> None:
         if name is not None:
@@ -110,13 +129,13 @@ class Project:
         return self._int("getcount", COUNT[what])
 
     def ids(self, kind: str) -> tuple[str, ...]:
-        """Names of all nodes or links, in order."""
-        function = "getnodeid" if kind == "node" else "getlinkid"
+        """Names of all nodes, links, patterns, curves or rules, in order."""
+        function = {"rule": "getruleID"}.get(kind, f"get{kind}id")
         text = create_string_buffer(64)
         names = []
         for k in range(self.count(f"{kind}s")):
             self.call(function, k + 1, text)
-            names.append(text.value.decode("utf-8", "replace"))
+            names.append(text.value.decode(self.encoding, "replace"))
         return tuple(names)
 
     def types(self, kind: str) -> NDArray[np.int64]:
@@ -253,18 +272,22 @@ class Project:
         elevation = sum(self.get("node", int(n), "elevation") for n in ends) / 2.0
         x, y = self.coordinates()[ends].mean(axis=0)
         number = c_int()
-        self._variadic("addnode", name.encode(), 0, byref(number))
+        self._variadic("addnode", name.encode(self.encoding), 0, byref(number))
         middle = number.value - 1
         first, last = self.link_nodes()[link]
         self.set("node", middle, "elevation", elevation)
         if np.isfinite(x):
             self._variadic("setcoord", number.value, c_double(x), c_double(y))
         half = self.get("link", link, "length") / 2.0
-        values = {key: self.get("link", link, key) for key in ("diameter", "roughness")}
+        kept = ["diameter", "roughness"]
+        if self.library.has_bulk:  # 2.3, which knows leakage; it counts by length, so both halves keep it
+            kept += ["leak_area", "leak_expansion"]
+        values = {key: self.get("link", link, key) for key in kept}
         node_names = self.ids("node")
         self._variadic(
-            "addlink", f"{name}~2".encode(), 1, node_names[middle].encode(), node_names[last].encode(), byref(number)
-        )
+            "addlink", *(text.encode(self.encoding) for text in (f"{name}~2",)), 1,
+            *(node_names[k].encode(self.encoding) for k in (middle, last)), byref(number),
+        )  # fmt: skip
         self._variadic("setlinknodes", link + 1, int(first) + 1, middle + 1)
         for key, value in {**values, "length": half}.items():
             self.set("link", number.value - 1, key, value)

@@ -5,21 +5,20 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib.util
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from networks.errors import UnknownNetwork
 
-_DESCRIPTIONS = {
-    "net1": "EPANET tutorial network: one pump, one tank",
-    "net2": "EPANET example: a tank-fed district with fluoride records",
-    "net3": "EPANET example: two sources, three tanks, a town of 90 nodes",
-    "net6": "a city of 3,300 nodes with 61 pumps and 32 tanks",
-    "ky4": "a Kentucky utility: 959 junctions, two pumps, four tanks",
-    "ky10": "a Kentucky utility: 920 junctions, 13 pumps, 13 tanks, five PRVs",
-    "l-town": "L-Town, the BattLeDIM benchmark: 782 junctions, three zones",
-}
+_HERE = Path(__file__).parent
+_OWN = ("umanflow", "Apache-2.0")
+_SHIPPED = (
+    ("wntr", "library/networks", "WNTR", "Revised BSD (WNTR)"),
+    ("epyt", "networks", "epyt", "EUPL-1.2 (epyt)"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,8 @@ class Entry:
         Licence of the file's source.
     description
         One line for a person.
+    crs
+        Coordinate reference system, where known.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Entry:
     source: str
     licence: str
     description: str
+    crs: str | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -63,18 +65,43 @@ def _package_folder(package: str) -> Path | None:
     return Path(spec.origin).parent if spec is not None and spec.origin else None
 
 
+@cache
+def _facts() -> dict[str, dict[str, str]]:
+    """What is known of networks by name: description, and crs where there is one."""
+    with (_HERE / "catalogue.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
+def _entry(path: Path, name: str, source: str, licence: str) -> Entry:
+    facts = _facts().get(path.stem.lower(), {})
+    description = facts.get("description", f"{path.stem}: no description yet")
+    return Entry(name, path, source, licence, description, facts.get("crs"))
+
+
+def _own() -> Iterator[Entry]:
+    """Each folder of this package that holds an INP of its own name."""
+    for path in sorted(_HERE.glob("*/*.inp")):
+        if path.stem == path.parent.name:
+            yield _entry(path, path.stem, *_OWN)
+
+
 def _shipped() -> Iterator[Entry]:
-    sources = (
-        ("wntr", "library/networks", "WNTR", "Revised BSD (WNTR)"),
-        ("epyt", "networks", "epyt", "EUPL-1.2 (epyt)"),
-    )
-    for package, folder, source, licence in sources:
+    for package, folder, source, licence in _SHIPPED:
         root = _package_folder(package)
         if root is None:
             continue
-        for path in sorted((root / folder).rglob("*.inp"), key=lambda p: p.stem.lower()):
-            text = _DESCRIPTIONS.get(path.stem.lower(), f"{path.parent.name} collection")
-            yield Entry(path.stem, path, source, licence, text)
+        for path in sorted((root / folder).rglob("*.inp"), key=lambda p: (p.stem.lower(), str(p))):
+            yield _entry(path, path.stem, source, licence)
+
+
+def _renamed(entry: Entry, seen: dict[str, Entry]) -> Entry | None:
+    """The entry under a name of its own where its name is taken; None where it is the very file again."""
+    first = seen[entry.name.lower()]
+    if first.sha256 == entry.sha256:
+        return None
+    name = f"{entry.name}@{entry.source}"
+    text = f"{entry.description}; {entry.source}'s file, which differs from {first.source}'s"
+    return None if name.lower() in seen else Entry(name, entry.path, entry.source, entry.licence, text, entry.crs)
 
 
 def catalogue() -> list[Entry]:
@@ -83,12 +110,21 @@ def catalogue() -> list[Entry]:
     Returns
     -------
     list of Entry
-        Sorted by source, then name; where two packages ship the same name the first source wins.
+        Sorted by source, then name. Where two packages ship the same name the first source keeps it and a different
+        file of a later one is called `name@source`.
     """
     seen: dict[str, Entry] = {}
-    for entry in _shipped():
-        seen.setdefault(entry.name.lower(), entry)
-    return list(seen.values())
+    for entry in (*_own(), *_shipped()):
+        named = _renamed(entry, seen) if entry.name.lower() in seen else entry
+        if named is not None:
+            seen[named.name.lower()] = named
+    order = [_OWN[0], *(source for _, _, source, _ in _SHIPPED)]
+    return sorted(seen.values(), key=lambda entry: (order.index(entry.source), entry.name.lower()))
+
+
+def entry_of(path: Path) -> Entry | None:
+    """The entry of our own whose file this is, or None."""
+    return next((entry for entry in _own() if entry.path == path), None)
 
 
 def find(name_or_path: str | Path) -> tuple[str, Path]:

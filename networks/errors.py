@@ -5,7 +5,8 @@
     NetworkError
     ├── UnknownNetwork      no catalogue entry and no file of that name
     ├── UnreadableNetwork   a file that EPANET or WNTR refuses
-    └── UnknownElement      a node or link that the network does not have
+    ├── UnknownElement      a node or link that the network does not have
+    └── GisError            layers that make no network, or a network that cannot be written as asked
 """
 
 from __future__ import annotations
@@ -42,3 +43,7 @@ class UnknownElement(NetworkError):
         super().__init__(f"{where} has no {kind} '{element}'")
         self.kind = kind
         self.element = element
+
+
+class GisError(NetworkError):
+    """Layers that make no network, or a network that cannot be written as asked."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import tempfile
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from networks.catalogue import find
+from networks.catalogue import entry_of, find
 from networks.errors import UnreadableNetwork
+from networks.inp import Document, Rewritten, rewrite
+from networks.leakage import Leakage, leakage_of
 
 if TYPE_CHECKING:
     from wntr.network import WaterNetworkModel
@@ -29,11 +33,49 @@ class Network:
     crs
         Coordinate reference system of the coordinates ("EPSG:32636"), or None where unknown:
         then nothing is written as longitude and latitude.
+    leakage
+        What leaks along pipes (EPANET 2.3), from the INP or from elsewhere; WNTR's model holds none.
     """
 
     name: str
     source: Path
     crs: str | None = None
+    leakage: Leakage | None = None
+
+    @cached_property
+    def document(self) -> Document:
+        """The INP as text, whatever its encoding.
+
+        Raises
+        ------
+        UnreadableNetwork
+            If the file has gone.
+        """
+        return Document.of(self._bytes())
+
+    def _bytes(self) -> bytes:
+        try:
+            return self.source.read_bytes()
+        except OSError as error:
+            raise UnreadableNetwork(self.source, error.strerror or str(error)) from error
+
+    @cached_property
+    def _rewritten(self) -> Rewritten:
+        try:
+            return rewrite(self.document)
+        except (ValueError, LookupError) as error:
+            raise UnreadableNetwork(self.source, f"this is no INP that EPANET reads: {_one_line(error)}") from error
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what the INP holds and `model` cannot.
+
+        Raises
+        ------
+        UnreadableNetwork
+            If the file is no INP.
+        """
+        return self._rewritten.notes
 
     @cached_property
     def model(self) -> WaterNetworkModel:
@@ -44,18 +86,11 @@ class Network:
         UnreadableNetwork
             If WNTR refuses the file.
         """
-        import wntr.epanet.exceptions
-        import wntr.network
-
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return wntr.network.WaterNetworkModel(str(self.source))
-        # WNTR's reader trips over broken files in many ways, most of them not its own exceptions
-        except (wntr.epanet.exceptions.EpanetException, ValueError, LookupError, RuntimeError) as error:
-            raise UnreadableNetwork(self.source, f"WNTR cannot read this INP: {_one_line(error)}") from error
-        except (OSError, AttributeError, TypeError, AssertionError) as error:
-            raise UnreadableNetwork(self.source, f"WNTR cannot read this INP: {_one_line(error)}") from error
+        model = _read_model(self._rewritten.text, self.source)
+        if model.num_links == 0:
+            raise UnreadableNetwork(self.source, "this file holds no link: it is cut off, or no INP")
+        self.__dict__["_model_as_read"] = _fingerprint(model)
+        return model
 
     @property
     def is_modelled(self) -> bool:
@@ -63,12 +98,53 @@ class Network:
         return "model" in self.__dict__
 
     @property
+    def is_changed(self) -> bool:
+        """Whether `model` is no longer what the file holds."""
+        return self.is_modelled and _fingerprint(self.model) != self.__dict__.get("_model_as_read")
+
+    @property
     def sha256(self) -> str:
         """Checksum of the INP file."""
         return hashlib.sha256(self.source.read_bytes()).hexdigest()
 
 
-def _one_line(error: Exception) -> str:
+def _fingerprint(model: WaterNetworkModel) -> str:
+    text = json.dumps(model.to_dict(), default=str, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read_model(text: str, source: Path) -> WaterNetworkModel:
+    import wntr.epanet.exceptions
+    import wntr.network
+
+    with tempfile.TemporaryDirectory(prefix="umanflow-") as folder:
+        path = Path(folder) / "model.inp"
+        path.write_text(text, "utf-8", newline="\n")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model = wntr.network.WaterNetworkModel(str(path))
+        # WNTR's reader trips over broken files in many ways, most of them not its own exceptions
+        except (wntr.epanet.exceptions.EpanetException, ValueError, LookupError, RuntimeError) as error:
+            raise UnreadableNetwork(source, f"WNTR cannot read this INP: {_innermost(error)}") from error
+        except (OSError, AttributeError, TypeError, AssertionError) as error:
+            raise UnreadableNetwork(source, f"WNTR cannot read this INP: {_innermost(error)}") from error
+    model.name = str(source)
+    return model
+
+
+def _innermost(error: Exception) -> str:
+    """Words of the cause that says most: WNTR's outer errors say no more than that the file is wrong."""
+    import wntr.epanet.exceptions
+
+    causes: list[BaseException] = [error]
+    while causes[-1].__cause__ is not None:
+        causes.append(causes[-1].__cause__)
+    spoken = [cause for cause in causes if isinstance(cause, wntr.epanet.exceptions.EpanetException)]
+    return _one_line((spoken or causes)[-1])
+
+
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -80,12 +156,24 @@ def load(name_or_path: str | Path, crs: str | None = None) -> Network:
     name_or_path
         A name of `networks.catalogue()`, without regard to case, or a path.
     crs
-        Coordinate reference system of the INP's coordinates, where known.
+        Coordinate reference system of the INP's coordinates, where known; a network of ours states its own.
 
     Raises
     ------
     UnknownNetwork
         If it is neither a name nor a file.
+    UnreadableNetwork
+        If the file cannot be opened, or its `[LEAKAGE]` is no such section.
     """
     name, path = find(name_or_path)
-    return Network(name=name, source=path, crs=crs)
+    if crs is None:
+        entry = entry_of(path)
+        crs = entry.crs if entry is not None else None
+    network = Network(name=name, source=path, crs=crs)
+    # everything else is read when it is needed: most commands hand the file to EPANET as it is
+    if "[LEAK" in network.document.text.upper():
+        try:
+            network.leakage = leakage_of(network.document)
+        except ValueError as error:
+            raise UnreadableNetwork(path, str(error)) from error
+    return network

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -21,13 +20,16 @@ def list_networks(as_json: _Json = False) -> None:
     from networks import catalogue
     from umanflow.cli.table import show
 
-    show(
-        [
+    entries = catalogue()
+    if as_json:
+        fields = ("name", "source", "licence", "size_bytes", "sha256", "crs", "description")
+        rows = [{**{field: getattr(e, field) for field in fields}, "path": str(e.path)} for e in entries]
+    else:
+        rows = [
             {"name": e.name, "source": e.source, "kB": round(e.size_bytes / 1000), "description": e.description}
-            for e in catalogue()
-        ],
-        as_json,
-    )
+            for e in entries
+        ]
+    show(rows, as_json)
 
 
 @app.command("show")
@@ -52,6 +54,7 @@ def show_network(
             "name": network.name,
             "file": str(network.source),
             "sha256": network.sha256,
+            "crs": network.crs,
             "junctions": len(engine.junctions),
             "tanks": len(engine.tanks),
             "reservoirs": int((engine.node_types == 1).sum()),
@@ -60,6 +63,7 @@ def show_network(
             "valves": int((engine.link_types > 2).sum()),
             "pipe length km": round(float(topology.length.sum()) / 1000.0, 3),
             "mean demand m3/h": round(float(demand), 3),
+            "leaking pipes": len(network.leakage) if network.leakage is not None else 0,
         }
     if as_json:
         show([facts], True)
@@ -70,15 +74,61 @@ def show_network(
 @app.command("export")
 def export_network(
     name: Annotated[str, typer.Argument(help="Catalogue name or INP file.")],
-    file: Annotated[Path, typer.Argument(help="INP file to write.")],
+    file: Annotated[Path, typer.Argument(help="File to write: .inp, .gpkg, .geojson, .json or .shp.")],
+    crs: Annotated[str | None, typer.Option(help="CRS of the network's coordinates, such as EPSG:32636.")] = None,
 ) -> None:
-    """Copy a network's INP file.
+    """Write a network as INP, GeoPackage, GeoJSON or shapefiles, as the ending says.
 
     Example: umanflow networks export ky4 ky4.inp
     """
     from networks import load
+    from networks.errors import GisError
+    from networks.export import write_inp
 
-    network = load(name)
-    temporary = file.with_name(f".{file.name}")
-    shutil.copyfile(network.source, temporary)
-    temporary.replace(file)
+    network = load(name, crs)
+    if file.suffix.lower() == ".inp":
+        if not file.parent.is_dir():
+            raise GisError(f"{file.parent}: no such folder")
+        write_inp(network, file)
+    else:
+        from networks.gis import write_gis
+
+        write_gis(network, file)
+
+
+@app.command("import")
+def import_network(
+    package: Annotated[
+        Path | None, typer.Argument(help="GeoPackage with layers called junctions, tanks, reservoirs, pipes, …")
+    ] = None,
+    nodes: Annotated[str | None, typer.Option(help="Layer of nodes: FILE.shp or FILE.gpkg:LAYER.")] = None,
+    junctions: Annotated[str | None, typer.Option(help="Layer of junctions.")] = None,
+    tanks: Annotated[str | None, typer.Option(help="Layer of tanks.")] = None,
+    reservoirs: Annotated[str | None, typer.Option(help="Layer of reservoirs.")] = None,
+    pipes: Annotated[str | None, typer.Option(help="Layer of pipes.")] = None,
+    pumps: Annotated[str | None, typer.Option(help="Layer of pumps.")] = None,
+    valves: Annotated[str | None, typer.Option(help="Layer of valves.")] = None,
+    columns: Annotated[Path | None, typer.Option(help="TOML file: which column holds what.")] = None,
+    crs: Annotated[str | None, typer.Option(help="CRS to write in; needed where the layers state none.")] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="INP file to write.")] = Path("network.inp"),
+) -> None:
+    """Make an INP of GIS layers.
+
+    Example: umanflow networks import --pipes pipes.shp --nodes nodes.shp --columns map.toml -o town.inp
+    """
+    from networks.errors import GisError
+    from networks.export import write_whole
+    from networks.gisimport import ColumnMap, read_gis
+
+    named = {"nodes": nodes, "junctions": junctions, "tanks": tanks, "reservoirs": reservoirs, "pipes": pipes,
+             "pumps": pumps, "valves": valves}  # fmt: skip
+    sources = {kind: place for kind, place in named.items() if place is not None}
+    if package is not None and sources:
+        raise GisError("name one GeoPackage, or a layer for each kind of element, not both")
+    if package is not None:
+        sources = {"package": str(package)}
+    imported = read_gis(sources, ColumnMap.read(columns) if columns is not None else None, crs)
+    write_whole(out, imported.inp)
+    for note in imported.notes:
+        typer.echo(note, err=True)
+    typer.echo(f"{out}: coordinates are in {imported.crs}; an INP cannot say so, state it as crs in the configuration")
