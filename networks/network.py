@@ -15,8 +15,10 @@ from networks.catalogue import entry_of, find
 from networks.errors import UnreadableNetwork
 from networks.inp import Document, Rewritten, rewrite
 from networks.leakage import Leakage, leakage_of
+from networks.tables import read_leakage, read_table
 
 if TYPE_CHECKING:
+    import pandas as pd
     from wntr.network import WaterNetworkModel
 
 
@@ -35,12 +37,15 @@ class Network:
         then nothing is written as longitude and latitude.
     leakage
         What leaks along pipes (EPANET 2.3), from the INP or from elsewhere; WNTR's model holds none.
+    folder
+        Where the tables beside the INP are (`networks.tables`), or None.
     """
 
     name: str
     source: Path
     crs: str | None = None
     leakage: Leakage | None = None
+    folder: Path | None = None
 
     @cached_property
     def document(self) -> Document:
@@ -91,6 +96,41 @@ class Network:
             raise UnreadableNetwork(self.source, "this file holds no link: it is cut off, or no INP")
         self.__dict__["_model_as_read"] = _fingerprint(model)
         return model
+
+    @cached_property
+    def pipes(self) -> pd.DataFrame | None:
+        """Pipes with kind, material, year, number of breaks, DMA and street; None where nobody has written them down."""
+        return read_table(self.folder, "pipes")
+
+    @cached_property
+    def nodes(self) -> pd.DataFrame | None:
+        """Junctions with DMA, street, connections and storeys, or None."""
+        return read_table(self.folder, "nodes")
+
+    @cached_property
+    def breaks(self) -> pd.DataFrame | None:
+        """Breaks: pipe and month, or None."""
+        return read_table(self.folder, "breaks")
+
+    @cached_property
+    def valves(self) -> pd.DataFrame | None:
+        """Isolation and boundary valves: pipe, the node they stand at, kind; or None."""
+        return read_table(self.folder, "valves")
+
+    @cached_property
+    def hydrants(self) -> pd.DataFrame | None:
+        """Hydrants by node, or None."""
+        return read_table(self.folder, "hydrants")
+
+    @cached_property
+    def dmas(self) -> pd.DataFrame | None:
+        """Blocks with zone, inlet, PRV and critical node, or None."""
+        return read_table(self.folder, "dmas")
+
+    @cached_property
+    def sensors(self) -> pd.DataFrame | None:
+        """Instruments: quantity, element, block, and how their readings arrive; or None."""
+        return read_table(self.folder, "sensors")
 
     @property
     def is_modelled(self) -> bool:
@@ -166,10 +206,11 @@ def load(name_or_path: str | Path, crs: str | None = None) -> Network:
         If the file cannot be opened, or its `[LEAKAGE]` is no such section.
     """
     name, path = find(name_or_path)
-    if crs is None:
-        entry = entry_of(path)
-        crs = entry.crs if entry is not None else None
-    network = Network(name=name, source=path, crs=crs)
+    entry = entry_of(path)
+    folder = path.parent if entry is not None else None
+    if crs is None and entry is not None:
+        crs = entry.crs
+    network = Network(name=name, source=path, crs=crs, leakage=read_leakage(folder), folder=folder)
     # everything else is read when it is needed: most commands hand the file to EPANET as it is
     if "[LEAK" in network.document.text.upper():
         try:
