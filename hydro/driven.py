@@ -212,6 +212,7 @@ class DrivenModel:
         engine, topology = self.engine, self.topology
         self._nominal = engine.demand_at  # read before the patterns go
         self._nominal(0)
+        self._background = self._take_leakage()
         self.tank_nodes = np.array([topology.node(n) for n in self.level_sensors], dtype=np.int64)
         shut = engine.read("link", "init_status") == 0
         # a pump, a station of pumps behind one meter, or a link that is closed in the file and may open is replaced by
@@ -229,6 +230,30 @@ class DrivenModel:
             engine.set_value("link", link, "init_status", 0.0)
         limits = [[engine.value("node", int(n), name) for name in ("min_level", "max_level")] for n in self.tank_nodes]
         self._level_limits = np.array(limits).reshape(-1, 2).T
+
+    def _take_leakage(self) -> Floats:
+        """Mean background leakage of the model's first day at each junction, m3/s; from here on it is demand.
+
+        What flows in is measured, losses included: what leaks is a part of the inflow that has its own places.
+        """
+        engine = self.engine
+        lost = np.zeros(len(engine.junctions))
+        if not engine.leaks:
+            return lost
+        engine.duration = 86400
+        engine.start()
+        seconds = 0
+        while True:
+            engine.solve()
+            leaking = engine.read("node", "leakage")[engine.junctions]
+            step = engine.advance()
+            if step <= 0:
+                break
+            lost += leaking * step
+            seconds += step
+        for name in ("leak_area", "leak_expansion"):
+            engine.set_values("link", self.topology.pipes, name, np.zeros(len(self.topology.pipes)))
+        return lost / seconds
 
     def _replacement(self, meter: int, is_shut: bool) -> _Replaced | None:
         """What a metered link's flow takes the place of; None where the model finds the flow itself."""
@@ -282,7 +307,7 @@ class DrivenModel:
         middle = times + step / 2
         seconds = (middle.day_of_week + phase) % 7 * 86400 + middle.hour * 3600 + middle.minute * 60
         unique, inverse = np.unique(seconds.to_numpy(), return_inverse=True)
-        table = np.array([self._nominal(int(s) - self.engine.clock_start) for s in unique])
+        table = np.array([self._nominal(int(s) - self.engine.clock_start) for s in unique]) + self._background
         expanded: Floats = table[inverse]
         return expanded
 

@@ -96,6 +96,11 @@ class Engine:
             if not np.allclose(wanted[self.topology.pipes], present, rtol=1e-9, atol=0.0):
                 self.set_values("link", self.topology.pipes, name, wanted[self.topology.pipes])
 
+    @property
+    def leaks(self) -> bool:
+        """Whether pipes have background leakage."""
+        return self._project.library.has_bulk and bool((self.read("link", "leak_area") > 0.0).any())
+
     def _pipe(self, name: str) -> int:
         link = self.topology.link_index.get(name)
         if link is None or not self.topology.is_pipe[link]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +84,16 @@ class Mismatch:
     flow: float = 0.005
 
 
+class Calendar(Protocol):
+    """What makes one day's demand differ from another's."""
+
+    def factor(self, t_ms: int) -> float:
+        """Total demand against the model's."""
+
+    def guests(self, t_ms: int) -> Mapping[str, float]:
+        """What guests take at each junction, m3/s."""
+
+
 class Twin:
     """A simulated city with instruments.
 
@@ -103,6 +114,10 @@ class Twin:
         What leaks, and when.
     mismatch
         How far from the model.
+    calendar
+        Season and guests; none where not given.
+    gain
+        What meters show over what flows, by link; 1 where not given.
 
     Attributes
     ----------
@@ -119,8 +134,10 @@ class Twin:
         seed: int,
         leaks: Sequence[TrueLeak] = (),
         mismatch: Mismatch | None = None,
+        calendar: Calendar | None = None,
+        gain: Mapping[str, float] | None = None,
     ) -> None:
-        self._mismatch = mismatch or Mismatch()
+        self._mismatch, self._calendar, self._gain = mismatch or Mismatch(), calendar, dict(gain or {})
         self._random = np.random.default_rng(seed)
         self._engine = engine = Engine(network)
         self._leaks = [(leak, engine.add_leak(leak.pipe)) for leak in leaks]
@@ -217,7 +234,10 @@ class Twin:
         model = self._model_demand((t_ms - self._start_ms) // 1000)
         noise = np.exp(random.normal(-0.5 * m.junction**2, m.junction, len(self._share)))
         demand = np.zeros(len(self._engine.junctions))
-        demand[: len(noise)] = model[: len(noise)] * self._share * noise * self._day[1] * self._hour[1]
+        factor = self._day[1] * self._hour[1] * (self._calendar.factor(t_ms) if self._calendar else 1.0)
+        demand[: len(noise)] = model[: len(noise)] * self._share * noise * factor
+        for node, flow in (self._calendar.guests(t_ms) if self._calendar else {}).items():
+            demand[self._rows[node]] += flow
         self._engine.set_demands(demand)
 
     def _take(self) -> None:
@@ -229,7 +249,7 @@ class Twin:
     def _count(self, seconds: int) -> None:
         for tag in self._tags:
             if tag.quantity == "volume" and tag.element in self._links:
-                flow = float(self._flow[self._links[tag.element]])
+                flow = float(self._flow[self._links[tag.element]]) * self._gain.get(tag.element, 1.0)
                 self._volume[tag.name] = self._volume.get(tag.name, 0.0) + max(flow, 0.0) * seconds
 
     # instruments --------------------------------------------------------------------------------------------------
@@ -244,7 +264,8 @@ class Twin:
         if tag.quantity == "level" and node is not None:
             return lambda: float(self._pressure[node]) + random.normal(0.0, m.level_m)
         if tag.quantity == "flow" and link is not None:
-            return lambda: 3600.0 * float(self._flow[link]) * (1.0 + random.normal(0.0, m.flow))
+            gain = 3600.0 * self._gain.get(tag.element, 1.0)
+            return lambda: gain * float(self._flow[link]) * (1.0 + random.normal(0.0, m.flow))
         if tag.quantity == "volume" and link is not None:
             return lambda: self._volume.get(tag.name, 0.0)
         if tag.quantity == "status" and link is not None:

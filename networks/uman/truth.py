@@ -5,6 +5,8 @@ No detector and no planner may read it: the import contract forbids it.
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import numpy as np
 
 from networks.uman import condition, demand
@@ -28,6 +30,13 @@ def tables(plan: Plan, random: np.random.Generator) -> dict[str, tuple[str, Rows
         "billing": ("month,dma,category,billed_m3", _billing(plan, random)),
         "amr": ("node,date,m3", _readings(plan, random)),
     }
+
+
+def meter_errors() -> dict[str, float]:
+    """True gain of the blocks' inlet meters: what they show over what flows."""
+    text = files("networks.uman").joinpath("truth/meters.csv").read_text(encoding="utf-8")
+    rows = (line.split(",") for line in text.splitlines()[1:])
+    return {meter: 1.0 + float(percent) / 100.0 for meter, percent in rows}
 
 
 def make_true(plan: Plan, hidden: dict[str, tuple[str, Rows]], leakage: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:

@@ -36,7 +36,7 @@ def _print(outcome: Outcome, page: Path) -> None:
     from umanflow.cli.table import show
 
     score, registers = outcome.score, outcome.registers
-    print(f"Synthetic city (ky4 in three metered blocks), seed {outcome.seed}: leaks put in, and what became of them\n")
+    print(f"SYNTHETIC Uman, seed {outcome.seed}: leaks put in, and what became of them\n")
     show(
         [
             {

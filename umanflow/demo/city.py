@@ -1,144 +1,119 @@
-"""The demo's city: ky4, cut into three metered blocks the way a utility would do it.
-
-ky4 (a Kentucky utility, shipped with WNTR) has no blocks. Three of its quarters hang on the mains by 13 to 18 small
-pipes each; all but one or two of these are closed by boundary valves, the others metered; one block gets a
-pressure-reducing valve at its only inlet. `benchmarks/demo_layout.py` made the choice, `layout.toml` holds it.
-"""
+"""The demo's city: the synthetic Uman, its PLCs by their tag table, its battery loggers."""
 
 from __future__ import annotations
 
-import tomllib
-import warnings
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
-from networks import load
+from networks import Network, load
 from scada.plc.stations import dma_inlet, pressure_logger, pump_station, tank, valve_station
 from scada.tag import Tag
+from scada.tags import read_tags, write_tags
+
+STATION_S, LOGGER_S = 300.0, 900.0  # how often stations and loggers are read
+_PUMPS = {"ps-1": 3, "ps-2": 2, "ps-3": 1, "ps-4": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """One metered block: its name, inlet pipes, section meters within it and pressure loggers (junctions)."""
-
-    name: str
-    inlets: tuple[str, ...]
-    sections: tuple[str, ...]
-    loggers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """What is built into ky4.
+class City:
+    """What the utility has.
 
     Attributes
     ----------
-    closed
-        Pipes with a closed boundary valve.
-    blocks
-        The metered blocks; a block whose inlet is `prv_pipe` has a PRV behind it.
-    mains_loggers
-        Pressure loggers outside the blocks.
-    prv_pipe, prv_name, prv_setting_m
-        The pipe at whose end the PRV stands, its name and set-point.
-    """
-
-    network: str
-    closed: tuple[str, ...]
-    blocks: tuple[Block, ...]
-    mains_loggers: tuple[str, ...]
-    prv_pipe: str
-    prv_name: str
-    prv_setting_m: float
-
-
-def read_layout() -> Layout:
-    """Read the layout that ships with the package."""
-    table = tomllib.loads(files("umanflow.demo").joinpath("layout.toml").read_text(encoding="utf-8"))
-    prv = table["prv"]
-    return Layout(
-        network=table["network"],
-        closed=tuple(table["closed"]),
-        blocks=tuple(
-            Block(b["name"], tuple(b["inlets"]), tuple(b["sections"]), tuple(b["loggers"])) for b in table["blocks"]
-        ),
-        mains_loggers=tuple(table["mains"]["loggers"]),
-        prv_pipe=prv["pipe"],
-        prv_name=prv["name"],
-        prv_setting_m=float(prv["setting_m"]),
-    )
-
-
-def build_network(layout: Layout, path: Path) -> Path:
-    """Write the city's INP: boundary valves closed, the PRV in place.
-
-    Parameters
-    ----------
-    path
-        Where to; overwritten.
-    """
-    import wntr
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        wn = load(layout.network).model
-        for name in layout.closed:
-            wn.get_link(name).initial_status = "CLOSED"
-        pipe = wn.get_link(layout.prv_pipe)
-        behind, diameter = pipe.end_node_name, pipe.diameter
-        before = f"{layout.prv_name}-IN"
-        wn = wntr.morph.split_pipe(wn, layout.prv_pipe, "~rest", before, split_at_point=0.95)
-        wn.remove_link("~rest")
-        wn.add_valve(
-            layout.prv_name, before, behind, diameter=diameter, valve_type="PRV", initial_setting=layout.prv_setting_m
-        )
-        wntr.network.write_inpfile(wn, str(path), units="LPS")
-    return path
-
-
-def build_tags(
-    layout: Layout, network: Path, interval_s: float = 300.0, logger_s: float = 900.0
-) -> dict[str, list[Tag]]:
-    """Tags of every simulated PLC, by device.
-
-    Parameters
-    ----------
     network
-        The INP that `build_network` wrote.
-    interval_s, logger_s
-        How often stations and pressure loggers are read, s.
+        The model: what the detector knows.
+    devices
+        Tags of every PLC, by device.
+    loggers
+        Tags of battery loggers, by delivery: "hourly" or "daily" files.
     """
-    from hydro.engine import Engine
 
-    with Engine(network) as engine:
-        topology = engine.topology
-        pumps = [int(p) for p in engine.pumps]
-        tanks = [topology.nodes[int(n)] for n in engine.tanks]
-        behind = topology.nodes[topology.end[topology.link(layout.prv_name)]]
-        ends = {topology.links[p]: topology.nodes[topology.end[p]] for p in pumps}
+    network: Network
+    devices: dict[str, list[Tag]]
+    loggers: dict[str, list[Tag]]
+
+    @property
+    def tags(self) -> list[Tag]:
+        """Every tag."""
+        return [t for group in (self.devices, self.loggers) for tags in group.values() for t in tags]
+
+
+def read_city() -> City:
+    """Open Uman with its committed tag table."""
+    network = load("uman")
     devices: dict[str, list[Tag]] = {}
-    for number, (pump, discharge) in enumerate(ends.items(), start=1):
-        elements = {
-            "flow": pump, "discharge_pressure": discharge, "volume": pump, "pump1_running": pump, "pump1_command": pump,
-            "pump1_speed": pump,
-            "pump1_power": pump,
-        }  # fmt: skip
-        name = f"ps-{number}"
-        devices[name] = pump_station(name, elements, pumps=1, interval_s=interval_s)
-    valve = {
-        "flow": layout.prv_pipe, "pressure_setpoint": layout.prv_name, "upstream_pressure": f"{layout.prv_name}-IN",
-        "downstream_pressure": behind,
-    }  # fmt: skip
-    devices["prv-1"] = valve_station("prv-1", valve, interval_s=interval_s)
-    for number, name in enumerate(tanks, start=1):
-        devices[f"tank-{number}"] = tank(f"tank-{number}", {"level": name}, interval_s=interval_s)
-    inlets = [p for block in layout.blocks for p in (*block.inlets, *block.sections) if p != layout.prv_pipe]
-    for number, pipe in enumerate(inlets, start=1):
-        name = f"dma-{number}"
-        devices[name] = dma_inlet(name, {"flow": pipe, "volume": pipe}, interval_s=interval_s)
-    loggers = [node for block in layout.blocks for node in block.loggers] + list(layout.mains_loggers)
-    for number, node in enumerate(loggers, start=1):
-        name = f"log-{number:02d}"
-        devices[name] = pressure_logger(name, {"pressure": node}, interval_s=logger_s)
-    return devices
+    for tag in read_tags(tag_file(network)):
+        devices.setdefault(tag.device, []).append(tag)
+    loggers: dict[str, list[Tag]] = {"hourly": [], "daily": []}
+    for name, element, delivery in _instruments(network, "pressure"):
+        if delivery != "plc":
+            loggers[delivery].append(pressure_logger(name, {"pressure": element}, interval_s=LOGGER_S)[0])
+    return City(network, devices, loggers)
+
+
+def tag_file(network: Network) -> Path:
+    """The tag table beside a network's INP."""
+    return network.source.parent / "tags.csv"
+
+
+def build_tags(network: Network) -> list[Tag]:
+    """Tags of every PLC, from the network's instruments: what `tags.csv` holds."""
+    found: list[Tag] = []
+    for meter, device in ((m, d) for m, _, d in _meters(network) if d in (*_PUMPS, "gate")):
+        if device == "gate":
+            signals = {"flow": meter, "volume": meter, "pressure": "GATE"}
+            found += dma_inlet(device, signals, STATION_S)
+        else:
+            found += _pump_station(device, meter)
+    for name, element, _ in _instruments(network, "level"):
+        found += tank(f"tank-{name.lower()}", {"level": element}, STATION_S)
+    blocks = network.dmas
+    for block in blocks.itertuples() if blocks is not None else ():
+        device = f"dma-{str(block.dma).lower()}"
+        if block.prv:
+            signals = {
+                "flow": block.inlet, "pressure_setpoint": block.prv,
+                "upstream_pressure": f"CH-{block.dma}", "downstream_pressure": f"IN-{block.dma}",
+            }  # fmt: skip
+            found += valve_station(device, signals, STATION_S)
+        else:
+            signals = {"flow": block.inlet, "volume": block.inlet, "pressure": f"CH-{block.dma}"}
+            found += dma_inlet(device, signals, STATION_S)
+    for number, meter in enumerate((m for m, _, role in _meters(network) if role == "section"), start=1):
+        found += dma_inlet(f"sec-{number}", {"flow": meter, "volume": meter}, STATION_S)
+    for name, element, delivery in _instruments(network, "pressure"):
+        if delivery == "plc":
+            found += pressure_logger(name, {"pressure": element}, interval_s=LOGGER_S)
+    return found
+
+
+def _pump_station(device: str, meter: str) -> list[Tag]:
+    number = device.split("-")[1]
+    count = _PUMPS[device]
+    signals = {"flow": meter, "volume": meter, "discharge_pressure": f"PS{number}-D"}
+    if device != "ps-3":  # the intake draws from the river
+        signals["suction_pressure"] = f"PS{number}-S"
+    for pump in range(1, count + 1):
+        signals |= {f"pump{pump}_{signal}": f"PU-{number}{pump}" for signal in ("running", "command", "speed", "power")}
+    return pump_station(device, signals, pumps=count, interval_s=STATION_S)
+
+
+def _meters(network: Network) -> list[tuple[str, str, str]]:
+    table = network.sensors
+    if table is None:
+        return []
+    flows = table[table["quantity"] == "flow"]
+    return list(zip(flows["element"], flows["dma"], flows["role"], strict=True))
+
+
+def _instruments(network: Network, quantity: str) -> list[tuple[str, str, str]]:
+    table = network.sensors
+    if table is None:
+        return []
+    rows = table[table["quantity"] == quantity]
+    return list(zip(rows["sensor"], rows["element"], rows["delivery"], strict=True))
+
+
+if __name__ == "__main__":
+    uman = load("uman")
+    write_tags(tag_file(uman), build_tags(uman))

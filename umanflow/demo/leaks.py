@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hydro.engine import Engine
-from umanflow.demo.city import Layout
+from networks import Network
 from umanflow.twin import TrueLeak
 
 _DAY_MS = 86_400_000
@@ -27,45 +27,63 @@ class DrawnLeak:
 
 
 def draw_leaks(
-    network: Path, layout: Layout, seed: int, start_ms: int, days: int, learning_days: int
+    true_inp: Path, network: Network, seed: int, start_ms: int, days: int, learning_days: int
 ) -> list[DrawnLeak]:
     """Draw one abrupt and one growing leak, in two different blocks.
 
     Pipes are drawn by length: every metre of main is as likely to leak. The size is 3 to 10 % of the block's mean
-    inflow at the pressure of the model's first moment.
+    inflow, at the pressure of the first moment.
 
     Parameters
     ----------
+    true_inp
+        The true city's INP.
     network
-        The city's INP.
+        Uman, for its blocks.
     start_ms, days, learning_days
         The demo's period, and how much of it must stay quiet.
     """
+    if network.dmas is None or network.pipes is None:
+        raise ValueError("leaks are drawn in blocks: the network needs its tables")
     random = np.random.default_rng([seed, 7])
-    with Engine(network) as engine:
+    inlet = dict(zip(network.dmas["dma"], network.dmas["inlet"], strict=True))
+    streets = network.pipes[network.pipes["kind"] == "street"]
+    with Engine(true_inp) as engine:
         topology = engine.topology
-        engine.start()
-        engine.solve()
-        pressure = engine.read("node", "pressure")
-        demand = np.mean([engine.demand_at(hour * 3600) for hour in range(24)], axis=0)
-        inlets = {pipe for block in layout.blocks for pipe in block.inlets}
-        shut = inlets | set(layout.closed) | {layout.prv_name}
-        part = topology.districts(np.array([link in shut for link in topology.links]))
-    drawn = []
-    for number, index in enumerate(random.permutation(len(layout.blocks))[:2].tolist()):
-        block = layout.blocks[index]
-        inside = part == part[topology.node(block.loggers[0])]
-        pipes = np.array([k for k in topology.pipes if inside[topology.start[k]] and inside[topology.end[k]]])
-        length = topology.length[pipes]
-        pipe = int(random.choice(pipes, p=length / length.sum()))
-        share = float(random.uniform(*_SHARE))
-        flow = share * demand[inside[: len(demand)]].sum()
-        head = max(5.0, float(pressure[[topology.start[pipe], topology.end[pipe]]].mean()))
-        first = learning_days + _QUIET_DAYS
-        start = first + random.uniform(0.0, 0.35 * max(1.0, days - first))
-        rise = 0.0 if number == 0 else random.uniform(*_RISE_DAYS)
-        leak = TrueLeak(
-            topology.links[pipe], start_ms + int(start * _DAY_MS), int(rise * _DAY_MS), float(flow / np.sqrt(head))
-        )
-        drawn.append(DrawnLeak(leak, block.name, share))
+        pressure, inflow = _mean_day(engine, [topology.link(pipe) for pipe in inlet.values()])
+        drawn = []
+        for number, index in enumerate(random.permutation(len(inlet))[:2].tolist()):
+            block = list(inlet)[index]
+            pipes = np.array([topology.link(p) for p in streets[streets["dma"] == block]["pipe"]])
+            length = topology.length[pipes]
+            pipe = int(random.choice(pipes, p=length / length.sum()))
+            share = float(random.uniform(*_SHARE))
+            head = max(5.0, float(pressure[[topology.start[pipe], topology.end[pipe]]].mean()))
+            first = learning_days + _QUIET_DAYS
+            start = first + random.uniform(0.0, 0.35 * max(1.0, days - first))
+            rise = 0.0 if number == 0 else random.uniform(*_RISE_DAYS)
+            leak = TrueLeak(
+                pipe=topology.links[pipe],
+                start_ms=start_ms + int(start * _DAY_MS),
+                rise_ms=int(rise * _DAY_MS),
+                coefficient=float(share * inflow[index] / np.sqrt(head)),
+            )
+            drawn.append(DrawnLeak(leak, block, share))
     return drawn
+
+
+def _mean_day(engine: Engine, links: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Pressure of the first moment, m, and mean flow of some links over the first day, m3/s."""
+    engine.duration = 86_400
+    engine.start()
+    engine.solve()
+    pressure = engine.read("node", "pressure")
+    volume, seconds = np.zeros(len(links)), 0
+    while True:
+        flow = engine.read("link", "flow")[links]
+        step = engine.advance()
+        if step <= 0:
+            return pressure, volume / seconds
+        volume += flow * step
+        seconds += step
+        engine.solve()

@@ -32,7 +32,7 @@ def write_page(outcome: Outcome, out: Path) -> Path:
         json.loads((out / "health.json").read_text(encoding="utf-8")),
         out,
         outcome.network.name,
-        note="SYNTHETIC data: a simulated city, ky4 cut into three metered blocks. No real utility is shown.",
+        note="SYNTHETIC: a simulated city built from public facts on Uman. No real network is shown.",
         truth=truth,
         false_alarms=len(outcome.score.false_alarms),
     )

@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +25,14 @@ from scada.clock import LockstepClock
 from scada.historian import open_historian
 from scada.reader import DeviceSettings, Reader, ReaderStatus
 from scada.tag import Tag
-from umanflow.demo.city import build_network, build_tags, read_layout
+from umanflow.deliveries import Portal, read_delivery
+from umanflow.demo.city import City, read_city
 from umanflow.demo.leaks import DrawnLeak, draw_leaks
+from umanflow.demo.nature import TruthLog, make_twin, old_leaks, write_city
 from umanflow.demo.scoring import Score, score_leaks
 from umanflow.detection import write_detection, write_json
 from umanflow.pipeline import measured_tags, record_of
 from umanflow.plant import HOST, Plant
-from umanflow.twin import Twin
 
 Progress = Callable[[str, float], None]
 
@@ -39,7 +40,7 @@ START = pd.Timestamp("2026-01-05", tz="UTC")  # a Monday: the model's patterns b
 LEARNING_DAYS = 7
 _STEP_S = 300
 _DAY_MS = 86_400_000
-_GATEWAYS = {"dma": 1, "log": 2}  # meters and loggers share gateways; every station has a port of its own
+_GATEWAYS = {"dma": 1, "sec": 1, "log": 1}  # meters and loggers share gateways; every station has a port of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +93,21 @@ def run_demo(seed: int, out: Path, days: int, progress: Progress) -> Outcome:
     """
     began = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
-    layout = read_layout()
-    network = Network("demo-city", build_network(layout, out / "network.inp"))
-    devices = build_tags(layout, network.source)
-    start_ms = START.value // 1_000_000
-    drawn = draw_leaks(network.source, layout, seed, start_ms, days, LEARNING_DAYS)
-    tags = [tag for unit in devices.values() for tag in unit]
-    twin = Twin(network.source, tags, start_ms, _STEP_S, seed, [d.leak for d in drawn])
-    with tempfile.TemporaryDirectory(prefix="umanflow-") as folder:
-        history = Path(folder) / "history.db"
+    city = read_city()
+    network, start_ms = city.network, START.value // 1_000_000
+    with tempfile.TemporaryDirectory(prefix="umanflow-") as name:
+        folder = Path(name)
+        flows = write_city(folder / "true.inp")
+        drawn = draw_leaks(folder / "true.inp", network, seed, start_ms, days, LEARNING_DAYS)
+        leaks = [*old_leaks(folder / "true.inp", flows, start_ms), *(d.leak for d in drawn)]
+        twin = make_twin(folder / "true.inp", network, city.tags, start_ms, _STEP_S, seed, leaks)
+        history = folder / "history.db"
         try:
-            truth = _TruthLog(twin, drawn)
-            status = asyncio.run(_poll(devices, truth, f"sqlite:///{history}", start_ms, days, progress))
+            truth = TruthLog(twin, drawn)
+            status = asyncio.run(_poll(city, truth, folder, f"sqlite:///{history}", start_ms, days, progress))
         finally:
             twin.close()
-        record = _read_back(f"sqlite:///{history}", tags)
+        record = _read_back(f"sqlite:///{history}", city.tags)
         shutil.move(history, out / "history.db")
     found = detect(network, record, settings=demo_settings(), rules=demo_rules(), progress=progress)
     write_detection(found, record, network, out, "UTC")
@@ -137,27 +138,6 @@ def demo_rules() -> Rules:
     return Rules(least_share=0.015)
 
 
-class _TruthLog:
-    """The twin, with a note of what leaked when: for scoring, out of the detector's sight."""
-
-    def __init__(self, twin: Twin, drawn: Sequence[DrawnLeak]) -> None:
-        self._twin = twin
-        self._times: list[int] = []
-        self._flows: dict[str, list[float]] = {d.leak.pipe: [] for d in drawn}
-
-    def advance(self, t_ms: int, commands: Mapping[str, float]) -> Mapping[str, float]:
-        """Move the twin on and note its leaks."""
-        values = self._twin.advance(t_ms, commands)
-        self._times.append(t_ms)
-        for pipe, flow in self._twin.leak_flows.items():
-            self._flows[pipe].append(flow)
-        return values
-
-    def flows_at(self, pipe: str) -> pd.Series:
-        """A leak's flow, m3/s, by UTC time."""
-        return pd.Series(self._flows[pipe], index=pd.to_datetime(self._times, unit="ms", utc=True))
-
-
 def _ports(devices: dict[str, list[Tag]]) -> list[dict[int, tuple[str, list[Tag]]]]:
     """Which devices answer on which port, by unit id."""
     ports: list[dict[int, tuple[str, list[Tag]]]] = []
@@ -177,32 +157,40 @@ def _ports(devices: dict[str, list[Tag]]) -> list[dict[int, tuple[str, list[Tag]
 
 
 async def _poll(
-    devices: dict[str, list[Tag]], truth: _TruthLog, url: str, start_ms: int, days: int, progress: Progress
+    city: City, truth: TruthLog, folder: Path, url: str, start_ms: int, days: int, progress: Progress
 ) -> dict[str, ReaderStatus]:
-    ports = _ports(devices)
+    ports = _ports(city.devices)
     end_ms = start_ms + days * _DAY_MS
     units = [{unit: tags for unit, (_, tags) in port.items()} for port in ports]
+    portal = Portal(folder / "loggers", city.loggers)
     plant = Plant(units, truth, [(HOST, 0)] * len(ports))
+    store = open_historian(url)
+
+    def deliver(t_ms: int) -> None:
+        """Battery loggers send their files; what has come is in the historian before anybody goes on."""
+        for path in portal.take(t_ms, truth.values):
+            store.append(read_delivery(path, t_ms))
 
     async def before_wake(t_ms: int) -> None:
         await plant.advance(t_ms)
+        deliver(t_ms)
         progress("poll", (t_ms - start_ms) / (end_ms - start_ms))
 
-    async with plant:
-        await plant.advance(start_ms)
-        settings = [
-            DeviceSettings(name=name, url=f"tcp://{HOST}:{number}", unit=unit)
-            for number, port in zip(plant.ports, ports, strict=True)
-            for unit, (name, _) in port.items()
-        ]
-        store = open_historian(url)
-        try:
-            tags = [tag for unit in devices.values() for tag in unit]
+    try:
+        async with plant:
+            await plant.advance(start_ms)
+            deliver(start_ms)
+            settings = [
+                DeviceSettings(name=name, url=f"tcp://{HOST}:{number}", unit=unit)
+                for number, port in zip(plant.ports, ports, strict=True)
+                for unit, (name, _) in port.items()
+            ]
+            tags = [tag for unit in city.devices.values() for tag in unit]
             reader = Reader(settings, tags, LockstepClock(start_ms, before_wake), store.append)
             await reader.run(until_ms=end_ms)
             return dict(reader.status)
-        finally:
-            store.close()
+    finally:
+        store.close()
 
 
 def _read_back(url: str, tags: Sequence[Tag]) -> Record:
