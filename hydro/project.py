@@ -37,19 +37,28 @@ class Project:
 
     One project belongs to one thread at a time. Indices are 0-based here and 1-based in EPANET.
 
+    Parameters
+    ----------
+    inp
+        The file.
+    library
+        "2.3" (owa-epanet) or "2.2" (WNTR's).
+    report
+        Where EPANET's own report is to stay; by default it goes with the project's temporary files.
+
     Raises
     ------
     EpanetError
         If EPANET refuses the file; the text holds the first line it complains about.
     """
 
-    def __init__(self, inp: Path, library: LibraryName = "2.3") -> None:
+    def __init__(self, inp: Path, library: LibraryName = "2.3", report: Path | None = None) -> None:
         self.library = load_library(library)
         self.where = str(inp)
         self._handle = self.library.create()
         self._hydraulics_open = False
         self._scratch = tempfile.TemporaryDirectory(prefix="umanflow-")
-        report = Path(self._scratch.name) / "report.txt"
+        report = report or Path(self._scratch.name) / "report.txt"
         results = Path(self._scratch.name) / "results.bin"
         paths = (os.fsencode(inp), os.fsencode(report), os.fsencode(results))
         with READING:

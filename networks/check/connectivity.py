@@ -56,7 +56,7 @@ def unconnected(model: Model, limits: Limits) -> Iterator[Hit]:
     """Nodes without links, which EPANET refuses."""
     if not model.links:
         return
-    for k in np.flatnonzero(_degree(model) == 0):
+    for k in np.flatnonzero((_degree(model) == 0) & ~model.is_double):
         node = model.nodes[k]
         yield Hit(node.label, "no pipe, pump or valve touches it", "", node.section, node.row.line)
 

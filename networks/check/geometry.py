@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -18,7 +19,7 @@ from networks.check.units import number
 @check("coordinates", "note", "nodes that are not drawn", "add the node to [COORDINATES]")
 def coordinates(model: Model, limits: Limits) -> Iterator[Hit]:
     """Nodes without coordinates; said once where none has any."""
-    missing = np.flatnonzero(np.isnan(model.xy[:, 0]))
+    missing = np.flatnonzero(np.isnan(model.xy[:, 0]) & ~model.is_double)
     if len(missing) and len(missing) == len(model.nodes):
         yield Hit("", "no node has coordinates: no map, no distances, no GIS export", section="COORDINATES")
         return
@@ -38,7 +39,7 @@ def same_place(model: Model, limits: Limits) -> Iterator[Hit]:
         return
     joined = {tuple(sorted(pair)) for pair in model.ends[model.is_joined].tolist()}
     for group in shared:
-        for earlier, later in zip(group, group[1:], strict=False):
+        for earlier, later in itertools.pairwise(group):
             if (earlier, later) not in joined:
                 node = model.nodes[later]
                 reason = f"is drawn where {model.nodes[earlier].label} is, and no link joins them"
@@ -59,7 +60,7 @@ def _segments(model: Model) -> tuple[Floats, Ints]:
     for k in np.flatnonzero(model.is_pipe & model.is_joined).tolist():
         start, end = model.ends[k]
         way = [tuple(xy[start]), *bends.get(k, ()), tuple(xy[end])]
-        for a, b in zip(way, way[1:], strict=False):
+        for a, b in itertools.pairwise(way):
             pieces.append((*a, *b))
             owners.append(k)
     table = np.array(pieces, dtype=float).reshape(-1, 4)
@@ -95,8 +96,8 @@ def elevation(model: Model, limits: Limits) -> Iterator[Hit]:
         node = model.nodes[k]
         reason = f"the elevation is outside {low:g} to {high:g} m"
         yield Hit(node.label, reason, shown(float(z[k]) / factor, unit), node.section, node.row.line)
-    for k, jump in _jumps(model, limits):
-        node = model.nodes[k]
+    for place, jump in _jumps(model, limits):
+        node, k = model.nodes[place], np.intp(place)
         zero = " (0 is what missing elevations are given)" if z[k] == 0.0 else ""
         reason = f"lies {shown(abs(jump) / factor, unit)} {'above' if jump > 0 else 'below'} every neighbour{zero}"
         yield Hit(node.label, reason, shown(float(z[k]) / factor, unit), node.section, node.row.line)

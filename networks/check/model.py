@@ -97,17 +97,22 @@ class Model:
 
     @cached_property
     def is_junction(self) -> Bools:
-        """bool [n_nodes]."""
+        """Bool [n_nodes]."""
         return np.array([node.kind == "junction" for node in self.nodes], dtype=bool)
 
     @cached_property
     def is_source(self) -> Bools:
-        """bool [n_nodes], reservoirs and tanks."""
-        return ~self.is_junction
+        """Bool [n_nodes], reservoirs and tanks."""
+        return np.array([node.kind != "junction" for node in self.nodes], dtype=bool)
+
+    @cached_property
+    def is_double(self) -> Bools:
+        """Nodes whose name an earlier one has, bool [n_nodes]: one finding about each is enough."""
+        return np.array([self.node_index[node.name] != k for k, node in enumerate(self.nodes)], dtype=bool)
 
     @cached_property
     def is_pipe(self) -> Bools:
-        """bool [n_links]."""
+        """Bool [n_links]."""
         return np.array([link.kind == "pipe" for link in self.links], dtype=bool)
 
     @cached_property
@@ -117,7 +122,7 @@ class Model:
 
     @cached_property
     def is_joined(self) -> Bools:
-        """bool [n_links], links whose two nodes exist and differ."""
+        """Bool [n_links], links whose two nodes exist and differ."""
         return (self.ends >= 0).all(axis=1) & (self.ends[:, 0] != self.ends[:, 1])
 
     def _column(self, elements: list[Element], kind: str, k: int, factor: float) -> Floats:

@@ -45,10 +45,10 @@ def undefined_pattern(model: Model, limits: Limits) -> Iterator[Hit]:
         name = keyword(pump.row, "PATTERN")
         if name is not None and name not in model.patterns:
             yield Hit(pump.label, "its pattern does not exist", name, "PUMPS", pump.row.line)
-    row = model.options.get("PATTERN")
-    if row is not None and len(row.words) > 1 and row.words[1] != "1" and row.words[1] not in model.patterns:
+    default = model.options.get("PATTERN")
+    if default is not None and default.words[1:2] not in ((), ("1",)) and default.words[1] not in model.patterns:
         reason = "the default pattern does not exist: demands are constant"
-        yield Hit("PATTERN", reason, row.words[1], "OPTIONS", row.line, severity="warning")
+        yield Hit("PATTERN", reason, default.words[1], "OPTIONS", default.line, severity="warning")
 
 
 @check("undefined-curve", "error", "curves that are named but not defined", "add the curve, or mend the name")

@@ -21,7 +21,7 @@ def units(model: Model, limits: Limits) -> Iterator[Hit]:
     """Missing and unknown units: EPANET then takes gallons per minute and feet."""
     if not model.nodes:
         return
-    known = {"UNITS": (FLOW, "GPM, ft and in"), "HEADLOSS": (LAWS, "H-W (Hazen-Williams)")}
+    known = {"UNITS": (tuple(FLOW), "GPM, ft and in"), "HEADLOSS": (tuple(LAWS), "H-W (Hazen-Williams)")}
     for key, (allowed, otherwise) in known.items():
         row = model.options.get(key)
         if row is None:

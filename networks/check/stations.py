@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -31,7 +32,7 @@ def pump_curve(model: Model, limits: Limits) -> Iterator[Hit]:
             yield Hit(pump.label, "the power is not above zero", power, "PUMPS", pump.row.line)
         points = model.curves[name][1] if name in model.curves else []
         heads = [head for _, head in points]
-        if len(heads) > 1 and any(b >= a for a, b in zip(heads, heads[1:], strict=False)):
+        if len(heads) > 1 and any(b >= a for a, b in itertools.pairwise(heads)):
             reason = f"the head of its curve {name} does not fall as the flow grows"
             yield Hit(pump.label, reason, "", "PUMPS", pump.row.line)
         elif len(points) == 1 and min(points[0]) <= 0.0:
@@ -49,7 +50,7 @@ def curve(model: Model, limits: Limits) -> Iterator[Hit]:
     for name, (row, points) in model.curves.items():
         if not points and len(row.words) < 2:
             yield Hit(f"curve {name}", "has no points", "", "CURVES", row.line)
-        for (a, _), (b, _) in zip(points, points[1:], strict=False):
+        for (a, _), (b, _) in itertools.pairwise(points):
             if b <= a:
                 yield Hit(f"curve {name}", "the x of its points does not grow", shown(b), "CURVES", row.line)
                 break
@@ -75,7 +76,9 @@ def tank(model: Model, limits: Limits) -> Iterator[Hit]:
         if width <= 0.0 and node.word(7) in ("", "*"):
             reason = "has no diameter: EPANET takes it for a reservoir"
             value = shown(width, unit)
-            yield Hit(node.label, reason, value, node.section, node.row.line, severity="warning", mend="give a diameter")
+            yield Hit(
+                node.label, reason, value, node.section, node.row.line, severity="warning", mend="give a diameter"
+            )
 
 
 @check("valve", "error", "valves that EPANET refuses", "use one of EPANET's types; put a short pipe beside the tank")

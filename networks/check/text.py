@@ -65,7 +65,9 @@ def line_length(model: Model, limits: Limits) -> Iterator[Hit]:
     """Longer lines are cut in two, and the second half is read as a row of its own."""
     for number, line in enumerate(model.text.lines, 1):
         if len(line) > LONGEST_LINE and len(line.encode("utf-8", "replace").rstrip(b"\r")) > LONGEST_LINE:
-            reason = f"the line has {len(line)} characters; EPANET reads {LONGEST_LINE} and takes the rest for a new line"
+            reason = (
+                f"the line has {len(line)} characters; EPANET reads {LONGEST_LINE} and takes the rest for a new line"
+            )
             yield Hit("", reason, f"{len(line)} characters", line=number)
 
 
@@ -90,7 +92,13 @@ def section(model: Model, limits: Limits) -> Iterator[Hit]:
             yield Hit(written, reason, line=heading.line)
         seen[heading.section] += 1
         if heading.section and seen[heading.section] == 2 and heading.section not in _REPEATED:
-            yield Hit(written, "the section stands twice: the rows are joined", line=heading.line, severity="note")
+            yield Hit(
+                written,
+                "the section stands twice: the rows are joined",
+                line=heading.line,
+                severity="note",
+                mend="fine if meant",
+            )
     if text.before and text.headings:
         reason = f"{len(text.before)} rows stand above the first section: EPANET skips them"
         yield Hit("", reason, line=text.before[0].line, severity="warning")
@@ -105,10 +113,14 @@ def end(model: Model, limits: Limits) -> Iterator[Hit]:
     if text.end is None:
         yield Hit("", "the file has no [END]: it may have been cut", line=len(text.lines), severity="warning")
     elif text.after_end:
-        yield Hit("", f"{text.after_end} rows stand after [END]: EPANET skips them", line=text.end, mend="move [END] down")
+        yield Hit(
+            "", f"{text.after_end} rows stand after [END]: EPANET skips them", line=text.end, mend="move [END] down"
+        )
 
 
-@check("id", "error", "names that EPANET refuses", "shorten the name to 31 bytes, without blanks, quotes and semicolons")
+@check(
+    "id", "error", "names that EPANET refuses", "shorten the name to 31 bytes, without blanks, quotes and semicolons"
+)
 def names(model: Model, limits: Limits) -> Iterator[Hit]:
     """Names of nodes, links, patterns and curves that are too long."""
     rows = [(e.section, e.label, e.name, e.row.line) for e in (*model.nodes, *model.links)]
