@@ -10,8 +10,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hydro.check.child import DAY, REPORT
 from hydro.check.codes import WARNINGS
@@ -19,6 +20,7 @@ from hydro.check.day import clock
 from hydro.check.report import complaints, error_finding, error_findings, read_report, warnings_of
 from networks.check import Finding, Model
 from networks.check.finding import printable
+from networks.check.registry import MOST_HITS
 
 PROCESS_S = 40.0
 RUN_S = 15.0
@@ -74,7 +76,8 @@ def check_hydraulics(
     with tempfile.TemporaryDirectory(prefix="umanflow-check-") as folder:
         outcome = _run_child(_readable(model, Path(folder)), Path(folder), text.encoding, process_s, run_s)
     findings = list(_findings(model, outcome))
-    return [f for f in findings if not _is_said(f, earlier or [])]
+    said = _Said(earlier or [])
+    return [f for f in findings if f.check != "epanet-error" or not said.covers(f)]
 
 
 def _readable(model: Model, folder: Path) -> Path:
@@ -117,7 +120,7 @@ def _findings(model: Model, outcome: Outcome) -> Iterator[Finding]:
         yield _death(outcome)
     if "code" in outcome.answer or outcome.code != 0:
         found = complaints(outcome.report)
-        yield from error_findings(found, model.text)
+        yield from islice(error_findings(found, model.text), MOST_HITS)
         if not found and "code" in outcome.answer:
             yield error_finding(int(outcome.answer["code"]))
     places = _Places(model, outcome.answer.get("day", {}))
@@ -176,14 +179,26 @@ class _Places:
         )
 
 
-def _is_said(finding: Finding, earlier: list[Finding]) -> bool:
-    """Whether a check that reads the model has already given the reason of EPANET's error."""
-    if finding.check != "epanet-error":
-        return False
-    errors = [f for f in earlier if f.severity == "error"]
-    if finding.line:
-        return any(f.line == finding.line for f in errors)
-    if finding.element:
-        return any(f.element.split(" ", 1)[-1] == finding.element for f in errors)
-    same = {"Error 223": "missing-section", "Error 224": "no-source", "Error 233": "unconnected"}
-    return any(f.check in (same.get(finding.value), "not-an-inp") for f in errors)
+class _Said:
+    """What the checks that read the model have said: EPANET's error about the same line or element says no more."""
+
+    _SAME: ClassVar[dict[str, tuple[str, ...]]] = {
+        "Error 223": ("missing-section", "not-an-inp"),
+        "Error 224": ("no-source", "not-an-inp"),
+        "Error 233": ("unconnected", "missing-section"),
+        "Error 234": ("unconnected", "missing-section"),
+    }
+
+    def __init__(self, earlier: list[Finding]) -> None:
+        errors = [f for f in earlier if f.severity == "error"]
+        self._lines = {f.line for f in errors if f.line}
+        self._elements = {f.element.split(" ", 1)[-1] for f in errors}
+        self._checks = {f.check for f in errors}
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether EPANET's error needs no words of its own."""
+        if finding.line:
+            return finding.line in self._lines
+        if finding.element and finding.element in self._elements:
+            return True
+        return any(check in self._checks for check in self._SAME.get(finding.value, ()))

@@ -11,7 +11,7 @@ from pathlib import Path
 from hydro.check.codes import ERRORS, WARNINGS
 from networks.check import Finding
 from networks.check.finding import Severity, printable
-from networks.inp_text import InpText, section_of
+from networks.inp_text import LONGEST_LINE, InpText, section_of
 
 _MOST_BYTES = 4 * 2**20
 _ERROR = re.compile(r"^\s*(?:Input )?Error (\d+):\s*(.*?)\s*$")
@@ -58,8 +58,10 @@ def complaints(lines: list[str]) -> list[Complaint]:
         section = _SECTION.search(words)
         name = section_of("[" + section[1]) if section else "RULES" if "Rule" in words else ""
         found.append(Complaint(code, words, name, echo))
-    single = [c for c in found if c.code not in (200, 233) or (c.code == 233 and not any(d.code == 234 for d in found))]
-    return single or found[:1]
+    codes = {c.code for c in found}
+    # 200 and 110 sum up the errors before them, 233 those of single nodes
+    sums = {200, 110} | ({233} if 234 in codes else set())
+    return [c for c in found if c.code not in sums] or found[:1]
 
 
 def error_findings(found: list[Complaint], text: InpText) -> Iterator[Finding]:
@@ -67,9 +69,10 @@ def error_findings(found: list[Complaint], text: InpText) -> Iterator[Finding]:
     wanted = {c.echo for c in found if c.echo}
     places: defaultdict[str, list[int]] = defaultdict(list)
     for number, line in enumerate(text.lines, 1):
-        stripped = line.strip()
-        if stripped in wanted:
-            places[stripped].append(number)
+        for piece in (line,) if len(line) <= LONGEST_LINE else _pieces(line):
+            stripped = piece.strip()
+            if stripped in wanted:
+                places[stripped].append(number)
     used: defaultdict[str, int] = defaultdict(int)
     for complaint in found:
         numbers = places.get(complaint.echo, [])
@@ -79,6 +82,13 @@ def error_findings(found: list[Complaint], text: InpText) -> Iterator[Finding]:
         place = numbers[min(turn, len(numbers) - 1)] if numbers else 0
         used[complaint.echo] += 1
         yield error_finding(complaint.code, complaint.words, complaint.section, place, complaint.echo)
+
+
+def _pieces(line: str) -> Iterator[str]:
+    """A long line as EPANET reads it, each piece a row of its own."""
+    raw = line.encode("utf-8", "replace")
+    for begin in range(0, len(raw), LONGEST_LINE + 1):
+        yield raw[begin : begin + LONGEST_LINE + 1].decode("utf-8", "replace")
 
 
 def error_finding(code: int, words: str = "", section: str = "", line: int = 0, echo: str = "") -> Finding:

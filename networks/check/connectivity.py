@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from networks.check.finding import Hit, shown
+from networks.check.finding import Hit, counted, shown
 from networks.check.limits import Limits
 from networks.check.model import Bools, Ints, Model
 from networks.check.registry import check
@@ -69,8 +69,9 @@ def island(model: Model, limits: Limits) -> Iterator[Hit]:
     for nodes in _without_source(model, _parts(model, np.ones(len(model.links), dtype=bool))):
         if len(nodes) > 1:
             first = model.nodes[nodes[0]]
-            reason = f"{len(nodes)} nodes around it have no way to a reservoir or tank; demand {_demand(model, nodes)}"
-            yield Hit(first.label, reason, f"{len(nodes)} nodes", first.section, first.row.line)
+            size = counted(len(nodes), "node")
+            reason = f"{size}, this one first, have no way to a reservoir or tank; demand {_demand(model, nodes)}"
+            yield Hit(first.label, reason, size, first.section, first.row.line)
 
 
 @check("closed-off", "warning", "areas behind closed links", "open a link, or add the control that opens it")
@@ -93,8 +94,8 @@ def closed_off(model: Model, limits: Limits) -> Iterator[Hit]:
         names = ", ".join(model.links[g].label for g in gates[:3]) + (" and others" if len(gates) > 3 else "")
         first = model.nodes[nodes[0]]
         wet = model.demand[nodes].any()
-        reason = f"{len(nodes)} nodes around it lie behind closed {names}; demand {_demand(model, nodes)}"
-        value = f"{len(nodes)} nodes"
+        value = counted(len(nodes), "node")
+        reason = f"{value}, this one first, behind closed {names}; demand {_demand(model, nodes)}"
         yield Hit(first.label, reason, value, first.section, first.row.line, severity=None if wet else "note")
 
 

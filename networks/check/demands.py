@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from networks.check.finding import Hit, shown
+from networks.check.finding import Hit, counted, shown
 from networks.check.limits import Limits
 from networks.check.model import Model
 from networks.check.registry import check
@@ -39,7 +39,7 @@ def demand_pattern(model: Model, limits: Limits) -> Iterator[Hit]:
         section, row = flat[0]
         # a model without any pattern was made for constant demand only if it runs for a single moment
         few = "though the model has patterns" if model.patterns else "and the model has no pattern"
-        reason = f"{len(flat)} demands have no pattern, this one first: they are constant, {few}"
+        reason = f"{counted(len(flat), 'demand')} without pattern, this one first: constant, {few}"
         yield Hit(f"junction {row.words[0]}", reason, str(len(flat)), section, row.line)
 
 

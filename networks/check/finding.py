@@ -73,6 +73,11 @@ def shown(value: float, unit: str = "") -> str:
     return f"{text} {unit}" if unit else text
 
 
+def counted(n: int, noun: str) -> str:
+    """A number of things: "1 node", "2 nodes"."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
 def order(findings: list[Finding]) -> list[Finding]:
     """Sort by severity, then check, keeping the order in which a check found them."""
     return sorted(findings, key=lambda f: (RANK[f.severity], f.check))

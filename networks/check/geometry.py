@@ -25,7 +25,7 @@ def coordinates(model: Model, limits: Limits) -> Iterator[Hit]:
         return
     for k in missing:
         node = model.nodes[k]
-        yield Hit(node.label, "has no coordinates", "", node.section, node.row.line, severity="warning")
+        yield Hit(node.label, "has no coordinates", "", node.section, node.row.line)
 
 
 @check("same-place", "note", "nodes drawn upon each other", "join them if they are one node, else move one")

@@ -98,12 +98,14 @@ class Model:
     @cached_property
     def is_junction(self) -> Bools:
         """Bool [n_nodes]."""
-        return np.array([node.kind == "junction" for node in self.nodes], dtype=bool)
+        kinds: Bools = np.array([node.kind == "junction" for node in self.nodes], dtype=bool)
+        return kinds
 
     @cached_property
     def is_source(self) -> Bools:
         """Bool [n_nodes], reservoirs and tanks."""
-        return np.array([node.kind != "junction" for node in self.nodes], dtype=bool)
+        others: Bools = ~self.is_junction
+        return others
 
     @cached_property
     def is_double(self) -> Bools:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 
-from networks.check.finding import Hit
+from networks.check.finding import Hit, counted
 from networks.check.limits import Limits
 from networks.check.model import Model
 from networks.check.registry import check
@@ -86,6 +86,6 @@ def _unused(model: Model, section: str, known: Container[str], kind: str) -> Ite
     """Rows that EPANET skips in silence: said once."""
     lost = [row for row in model.text.rows(section) if row.words[0] not in known]
     if lost and (model.nodes or model.links):
-        reason = f"{len(lost)} rows of [{section}] are about {kind}s that do not exist"
+        reason = f"{counted(len(lost), 'row')} of [{section}] about {kind}s that do not exist"
         yield Hit(f"{kind} {lost[0].words[0]}", reason, section=section, line=lost[0].line, severity="note",
                   mend="delete the rows")  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -49,6 +50,7 @@ class Check:
 
 
 CHECKS: dict[str, Check] = {}
+MOST_HITS = 10_000  # of one check: a file that is wrong in every line is understood before
 _FAILED = Check("check-failed", "warning", "a check that broke on this file", "send the file to the makers of umanflow")
 
 
@@ -70,7 +72,10 @@ def run_checks(model: Model, limits: Limits) -> list[Finding]:
             if one.run is None:
                 continue
             try:
-                findings.extend(one.finding(hit) for hit in one.run(model, limits))
+                hits = one.run(model, limits)
+                findings.extend(one.finding(hit) for hit in islice(hits, MOST_HITS))
+                if next(hits, None) is not None:
+                    findings.append(one.finding(Hit("", f"more than {MOST_HITS} findings: the others are left out")))
             except (ArithmeticError, LookupError, ValueError, MemoryError) as error:
                 hit = Hit("", f"the check '{one.name}' broke: {type(error).__name__} {error}")
                 findings.append(_FAILED.finding(hit))

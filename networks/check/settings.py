@@ -56,6 +56,17 @@ def option(model: Model, limits: Limits) -> Iterator[Hit]:
             yield Hit(key, f"is outside {low:g} to {high:g}: {why}", row.words[-1], "OPTIONS", row.line)
 
 
+@check("external-file", "note", "files that EPANET reads or writes beside the model", "remove the option")
+def external_file(model: Model, limits: Limits) -> Iterator[Hit]:
+    """Options that make a run depend on files the model does not hold, or write where nobody looks."""
+    for key, row in model.options.items():
+        if key.startswith("HYDRAULICS") and len(row.words) > 2:
+            yield Hit(key, "EPANET reads or writes a hydraulics file", row.words[-1], "OPTIONS", row.line)
+    for row in model.text.rows("REPORT"):
+        if row.words[0].upper() == "FILE" and len(row.words) > 1:
+            yield Hit("FILE", "EPANET writes its report to a file of that name", row.words[1], "REPORT", row.line)
+
+
 @check("times", "error", "durations and time steps that cannot be run", "write hours, or hours:minutes, above zero")
 def time_steps(model: Model, limits: Limits) -> Iterator[Hit]:
     """Unreadable, zero, negative and endless times."""

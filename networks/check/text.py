@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from networks.check.finding import Hit, printable
+from networks.check.finding import Hit, counted, printable
 from networks.check.limits import Limits
 from networks.check.model import LINK_SECTIONS, NODE_SECTIONS, Model
 from networks.check.registry import check
@@ -58,6 +58,11 @@ def line_ends(model: Model, limits: Limits) -> Iterator[Hit]:
     """Carriage returns alone: EPANET takes the whole file for one line."""
     if model.text.line_end == "cr":
         yield Hit("", "lines end with a carriage return alone: EPANET takes the file for one line")
+        return
+    joined = [k for k, line in enumerate(model.text.lines, 1) if "\r" in line.rstrip("\r")]
+    if joined:
+        reason = f"{counted(len(joined), 'line')} with a carriage return inside: EPANET reads both halves as one row"
+        yield Hit("", reason, line=joined[0])
 
 
 @check("line-length", "error", "lines longer than EPANET reads", "break the line; move the comment to its own line")
@@ -100,7 +105,7 @@ def section(model: Model, limits: Limits) -> Iterator[Hit]:
                 mend="fine if meant",
             )
     if text.before and text.headings:
-        reason = f"{len(text.before)} rows stand above the first section: EPANET skips them"
+        reason = f"{counted(len(text.before), 'row')} above the first section: EPANET skips them"
         yield Hit("", reason, line=text.before[0].line, severity="warning")
 
 
@@ -114,7 +119,10 @@ def end(model: Model, limits: Limits) -> Iterator[Hit]:
         yield Hit("", "the file has no [END]: it may have been cut", line=len(text.lines), severity="warning")
     elif text.after_end:
         yield Hit(
-            "", f"{text.after_end} rows stand after [END]: EPANET skips them", line=text.end, mend="move [END] down"
+            "",
+            f"{counted(text.after_end, 'row')} after [END]: EPANET skips them",
+            line=text.end,
+            mend="move [END] down",
         )
 
 
@@ -126,9 +134,17 @@ def names(model: Model, limits: Limits) -> Iterator[Hit]:
     rows = [(e.section, e.label, e.name, e.row.line) for e in (*model.nodes, *model.links)]
     rows += [("PATTERNS", f"pattern {name}", name, row.line) for name, (row, _) in model.patterns.items()]
     rows += [("CURVES", f"curve {name}", name, row.line) for name, (row, _) in model.curves.items()]
+    narrow = model.text.encoding in ("cp1251", "latin-1")
     for where, label, name, line in rows:
-        if len(name) * 4 > _LONGEST_ID and len(name.encode("utf-8", "replace")) > _LONGEST_ID:
+        if (
+            len(name) * 4 > _LONGEST_ID
+            and (len(name) if narrow else len(name.encode("utf-8", "replace"))) > _LONGEST_ID
+        ):
             yield Hit(label, f"the name has more than {_LONGEST_ID} bytes", f"{len(name)} characters", where, line)
+        elif not name.isprintable():
+            yield Hit(label, "the name has control characters", "", where, line, severity="warning")
+        elif not name:
+            yield Hit(label, "the name is empty", "", where, line)
 
 
 @check("duplicate-id", "error", "two nodes, or two links, of one name", "rename one of them, or delete the double row")
