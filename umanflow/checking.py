@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,10 @@ from hydro.check import check_hydraulics
 from networks import find
 from networks.check import Finding, check_model, order, read_model
 from umanflow.errors import UserError
+
+# a hostile file is answered within a minute
+WHOLE_CHECK_S = 50.0
+LEAST_EPANET_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,9 @@ def check_file(name_or_path: str) -> CheckReport:
     name, path = find(name_or_path)
     if not os.access(path, os.R_OK):
         raise UserError(f"{path} may not be read: check its permissions")
+    begin = time.monotonic()
     model = read_model(path)
     findings = check_model(model)
-    findings += check_hydraulics(model, findings)
+    left = max(WHOLE_CHECK_S - (time.monotonic() - begin), LEAST_EPANET_S)
+    findings += check_hydraulics(model, findings, process_s=left, run_s=left / 3.0)
     return CheckReport(name, path, len(model.nodes), len(model.links), order(findings))

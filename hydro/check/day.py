@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hydro.engine import Engine
 from networks.check.limits import Limits
+from networks.check.registry import MOST_HITS
 
 Floats = NDArray[np.float64]
 DAY_S = 86400
@@ -173,10 +174,10 @@ class Watch:
 
 
 def _worst(values: Floats) -> list[int]:
-    """Elements with a value, the largest first."""
+    """Elements with a value, the largest first, as many as a check may list."""
     found = np.flatnonzero(~np.isnan(values))
     order = found[np.argsort(-values[found], kind="stable")]
-    return [int(k) for k in order]
+    return [int(k) for k in order[:MOST_HITS]]
 
 
 class Tanks:

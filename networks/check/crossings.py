@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _BLOCK = 2_000_000
-MOST_PAIRS = 300_000_000
+MOST_PAIRS = 100_000_000
+_MOST_FOUND = 200_000  # a drawing with more tells nothing by its crossings
 
 
 def crossings(pieces: Floats, owners: Ints, ends: Ints, most_pairs: int = MOST_PAIRS) -> tuple[Ints, bool]:
@@ -44,7 +45,7 @@ def crossings(pieces: Floats, owners: Ints, ends: Ints, most_pairs: int = MOST_P
     total = np.concatenate([[0], np.cumsum(count)])
     found: list[Ints] = []
     begin = 0
-    while begin < len(pieces) and total[begin] < most_pairs:
+    while begin < len(pieces) and total[begin] < most_pairs and sum(map(len, found)) < _MOST_FOUND:
         stop = max(begin + 1, int(np.searchsorted(total, total[begin] + _BLOCK, side="right")) - 1)
         number = count[begin:stop]
         a = np.repeat(np.arange(begin, stop), number)

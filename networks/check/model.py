@@ -97,13 +97,13 @@ class Model:
 
     @cached_property
     def is_junction(self) -> Bools:
-        """Bool [n_nodes]."""
+        """Junctions, bool [n_nodes]."""
         kinds: Bools = np.array([node.kind == "junction" for node in self.nodes], dtype=bool)
         return kinds
 
     @cached_property
     def is_source(self) -> Bools:
-        """Bool [n_nodes], reservoirs and tanks."""
+        """Reservoirs and tanks, bool [n_nodes]."""
         others: Bools = ~self.is_junction
         return others
 
@@ -114,7 +114,7 @@ class Model:
 
     @cached_property
     def is_pipe(self) -> Bools:
-        """Bool [n_links]."""
+        """Pipes, bool [n_links]."""
         return np.array([link.kind == "pipe" for link in self.links], dtype=bool)
 
     @cached_property
@@ -124,8 +124,9 @@ class Model:
 
     @cached_property
     def is_joined(self) -> Bools:
-        """Bool [n_links], links whose two nodes exist and differ."""
-        return (self.ends >= 0).all(axis=1) & (self.ends[:, 0] != self.ends[:, 1])
+        """Links whose two nodes exist and differ, bool [n_links]."""
+        joined: Bools = (self.ends >= 0).all(axis=1) & (self.ends[:, 0] != self.ends[:, 1])
+        return joined
 
     def _column(self, elements: list[Element], kind: str, k: int, factor: float) -> Floats:
         values = np.full(len(elements), np.nan)
