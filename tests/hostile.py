@@ -53,7 +53,7 @@ TOWN = """[TITLE]
 [END]
 """
 
-_PUMPED = TOWN.replace("[PATTERNS]", "[PUMPS]\n u1  lake  a  HEAD  k\n\n[CURVES]\n k  20  40\n\n[PATTERNS]")
+PUMPED = TOWN.replace("[PATTERNS]", "[PUMPS]\n u1  lake  a  HEAD  k\n\n[CURVES]\n k  20  40\n\n[PATTERNS]")
 
 
 def edited(*pairs: tuple[str, str], base: str = TOWN) -> bytes:
@@ -185,9 +185,9 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
         "[CONTROLS]\nLINK p6 CLOSED IF NODE tower ABOVE 3\nLINK p6 OPEN IF NODE tower BELOW 5"
     ),
     "broken-controls": lambda: extra("[CONTROLS]\nLINK\nLINK nil OPEN AT TIME x\nLINK p2 AJAR IF NODE nil OVER 3"),
-    "pump-without-curve": lambda: edited(("HEAD  k", "SPEED 1"), base=_PUMPED),
-    "pump-curve-rises": lambda: edited((" k  20  40", " k  0  40\n k 10 50\n k 20 60"), base=_PUMPED),
-    "curve-goes-back": lambda: edited((" k  20  40", " k  20  40\n k 10 50\n k 5 60"), base=_PUMPED),
+    "pump-without-curve": lambda: edited(("HEAD  k", "SPEED 1"), base=PUMPED),
+    "pump-curve-rises": lambda: edited((" k  20  40", " k  0  40\n k 10 50\n k 20 60"), base=PUMPED),
+    "curve-goes-back": lambda: edited((" k  20  40", " k  20  40\n k 10 50\n k 5 60"), base=PUMPED),
     "valve-at-tank": lambda: extra("[VALVES]\n v  tower  c  200  PRV  30"),
     "valve-unknown": lambda: extra("[VALVES]\n v  b  d  200  XYZ  30"),
     "tank-levels": lambda: edited(("55  4  1  6", "55  9  7  6")),

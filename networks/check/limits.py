@@ -12,9 +12,8 @@ class Limits:
     Attributes
     ----------
     hazen_williams, darcy_weisbach_mm, chezy_manning
-        Plausible roughness by head-loss law. New plastic has C 150, the worst tuberculated iron about 40 (Rossman et
-        al., EPANET 2.2 manual, table 3.2: 100-150 for new pipes); absolute roughness 0.0015 mm (plastic) to 3 mm
-        (concrete, same table), more when encrusted; n 0.009-0.017 (same table).
+        Plausible roughness by head-loss law. New pipes have C 110-150, 0.0015-3 mm or n 0.011-0.017 (after table 3.2
+        of the EPANET 2 manual, from memory); old iron is worse, and a model may be optimistic.
     diameter_m
         Plausible inner diameter of a pipe.
     length_m

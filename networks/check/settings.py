@@ -79,7 +79,8 @@ def time_steps(model: Model, limits: Limits) -> Iterator[Hit]:
         elif value < 0.0:
             yield Hit(element, "is negative", shown_value, "TIMES", row.line)
         elif key in ("HYDRAULIC", "PATTERN", "REPORT") and value < 1.0:
-            yield Hit(element, "is less than a second", shown_value, "TIMES", row.line)
+            reason = "is less than a second: EPANET takes its default instead"
+            yield Hit(element, reason, shown_value, "TIMES", row.line, severity="warning")
         elif key == "DURATION" and value > _YEAR_S:
             reason = f"is {value / 86400.0:.4g} days: hours were meant, or seconds written?"
             yield Hit(element, reason, shown_value, "TIMES", row.line, severity="warning")

@@ -73,7 +73,7 @@ def tank(model: Model, limits: Limits) -> Iterator[Hit]:
         elif high <= low:
             reason = "the lowest and highest level are the same"
             yield Hit(node.label, reason, shown(high, unit), node.section, node.row.line, severity="warning")
-        if width <= 0.0 and node.word(7) in ("", "*"):
+        if width <= 0.0:  # with a volume curve too
             reason = "has no diameter: EPANET takes it for a reservoir"
             value = shown(width, unit)
             yield Hit(

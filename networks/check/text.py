@@ -166,17 +166,17 @@ def fields(model: Model, limits: Limits) -> Iterator[Hit]:
                 yield Hit(row.words[0], reason, section=name, line=row.line)
 
 
-@check("missing-section", "warning", "sections without which a model is not meant", "add the section")
+@check("missing-section", "error", "models without nodes or without links", "add the section")
 def missing_section(model: Model, limits: Limits) -> Iterator[Hit]:
-    """Nodes without links, and a file that leaves its units to EPANET's defaults."""
+    """Nodes without links, links without nodes, sources without junctions."""
     if not model.nodes and not model.links:
         return
     if not any(model.text.rows(name) for name in LINK_SECTIONS):
-        yield Hit("[PIPES]", "the model has no link", severity="error")
+        yield Hit("[PIPES]", "the model has no link")
     if not any(model.text.rows(name) for name in NODE_SECTIONS):
-        yield Hit("[JUNCTIONS]", "the model has no node", severity="error")
+        yield Hit("[JUNCTIONS]", "the model has no node")
     elif not model.text.rows("JUNCTIONS"):
-        yield Hit("[JUNCTIONS]", "the model has no junction", severity="error")
+        yield Hit("[JUNCTIONS]", "the model has no junction")
 
 
 def _troubles(model: Model, name: str) -> Iterator[Hit]:
