@@ -89,6 +89,15 @@ def grid(n: int) -> bytes:
     return (body + "[OPTIONS]\nUnits LPS\nHeadloss H-W\n[END]\n").encode()
 
 
+def stars(n: int) -> bytes:
+    """A network whose pipes all cross each other in the drawing."""
+    ends = "\n".join(f"a{k} 10 1\nb{k} 10 1" for k in range(n))
+    pipes = "\n".join(f"p{k} a{k} b{k} 10 300 120" for k in range(n))
+    places = "\n".join(f"a{k} {k} 0\nb{k} {n - k} 1000" for k in range(n))
+    body = f"[JUNCTIONS]\n{ends}\n[RESERVOIRS]\nr 100\n[PIPES]\nq r a0 10 300 120\n{pipes}\n[COORDINATES]\n{places}\n"
+    return (body + "[OPTIONS]\nUnits LPS\nHeadloss H-W\n[END]\n").encode()
+
+
 _RULES = "\n".join(
     f"RULE r{k}\nIF LINK p2 STATUS IS {a}\nTHEN LINK p2 STATUS IS {b}\n"
     for k, (a, b) in enumerate([("OPEN", "CLOSED"), ("CLOSED", "OPEN")])
@@ -199,5 +208,8 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "leakage-nonsense": lambda: extra("[LEAKAGE]\n nil 1 2\n p2 x y"),
     "parallel-1000": lambda: extra("[PIPES]\n" + "\n".join(f"q{k} a b 350 200 110" for k in range(1000))),
     "lines-of-10-6": lambda: TOWN.encode().replace(b"[END]", b"[JUNCTIONS]\n" + b" x 1 1\n" * 1_000_000),
+    "all-closed": lambda: grid(20_000).replace(b" 10 300 120\n", b" 10 300 120 0 Closed\n"),
+    "zigzag": lambda: grid(20_000).replace(b"1 10 0.001", b"1 900 0.001"),
+    "all-crossing": lambda: stars(3_000),
     "street-of-2-10-5": lambda: grid(200_000).replace(b"p7 n6", b"p7 nil"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -86,17 +87,29 @@ def closed_off(model: Model, limits: Limits) -> Iterator[Hit]:
         return
     whole = _parts(model, np.ones(len(model.links), dtype=bool))
     fed = set(whole[model.is_source].tolist())
-    for nodes in _without_source(model, _parts(model, ~shut)):
+    parts = _parts(model, ~shut)
+    gates = _gates(model, parts, shut)
+    for nodes in _without_source(model, parts):
         if int(whole[nodes[0]]) not in fed:
             continue  # an island anyway
-        inside = np.isin(model.ends, nodes)
-        gates = np.flatnonzero(shut & model.is_joined & (inside[:, 0] != inside[:, 1]))
-        names = ", ".join(model.links[g].label for g in gates[:3]) + (" and others" if len(gates) > 3 else "")
+        around = gates.get(int(parts[nodes[0]]), [])
+        names = ", ".join(model.links[g].label for g in around[:3]) + (" and others" if len(around) > 3 else "")
         first = model.nodes[nodes[0]]
         wet = model.demand[nodes].any()
         value = counted(len(nodes), "node")
         reason = f"{value}, this one first, behind closed {names}; demand {_demand(model, nodes)}"
         yield Hit(first.label, reason, value, first.section, first.row.line, severity=None if wet else "note")
+
+
+def _gates(model: Model, parts: Ints, shut: Bools) -> dict[int, list[int]]:
+    """Closed links at the border of each part."""
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for k in np.flatnonzero(shut & model.is_joined).tolist():
+        a, b = parts[model.ends[k]].tolist()
+        if a != b:
+            found[a].append(k)
+            found[b].append(k)
+    return found
 
 
 @check("dead-end", "note", "dead ends with demand", "expected on branches; elsewhere look for a missing link")

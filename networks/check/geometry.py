@@ -125,7 +125,10 @@ def _jumps(model: Model, limits: Limits) -> Iterator[tuple[int, float]]:
     jumps &= np.abs(z) < limits.enormous
     # of two neighbours that differ both would be named: the one with more neighbours is right
     degree = np.bincount(ends.ravel(), minlength=n)
+    doubted = ends[jumps[ends].all(axis=1)]
+    more = degree[doubted[:, 0]] > degree[doubted[:, 1]]
+    less = degree[doubted[:, 0]] < degree[doubted[:, 1]]
+    jumps[doubted[more, 0]] = False
+    jumps[doubted[less, 1]] = False
     for k in np.flatnonzero(jumps):
-        beside = np.concatenate([ends[ends[:, 0] == k, 1], ends[ends[:, 1] == k, 0]])
-        if not (jumps[beside] & (degree[beside] < degree[k])).any():
-            yield int(k), float(nearest[k])
+        yield int(k), float(nearest[k])

@@ -145,3 +145,9 @@ def test_healthy_town_is_said_to_be_healthy(tmp_path):
     assert check_file(str(file)).findings == []
     file.write_bytes(extra("; a comment more"))
     assert check_file(str(file)).findings == []
+
+
+def test_the_check_starts_without_wntr():
+    program = "import sys; from umanflow.checking import check_file; check_file('Net1'); print('wntr' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60.0)
+    assert result.stdout.strip() == "False"
