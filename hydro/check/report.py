@@ -14,6 +14,7 @@ from networks.check.finding import Severity, printable
 from networks.inp_text import LONGEST_LINE, InpText, section_of
 
 _MOST_BYTES = 4 * 2**20
+_KEY = 100  # characters by which a row is known again: EPANET shortens the rows that it echoes
 _ERROR = re.compile(r"^\s*(?:Input )?Error (\d+):\s*(.*?)\s*$")
 _SECTION = re.compile(r"\[([A-Za-z]+)\]? section:?$")
 _UNBALANCED = re.compile(r"WARNING: System unbalanced at (\S+) hrs")
@@ -66,21 +67,22 @@ def complaints(lines: list[str]) -> list[Complaint]:
 
 def error_findings(found: list[Complaint], text: InpText) -> Iterator[Finding]:
     """EPANET's errors in words, with the lines of the original file."""
-    wanted = {c.echo for c in found if c.echo}
+    wanted = {c.echo[:_KEY] for c in found if c.echo}
     places: defaultdict[str, list[int]] = defaultdict(list)
     for number, line in enumerate(text.lines, 1):
         for piece in (line,) if len(line) <= LONGEST_LINE else _pieces(line):
-            stripped = piece.strip()
+            stripped = piece.strip()[:_KEY]
             if stripped in wanted:
                 places[stripped].append(number)
     used: defaultdict[str, int] = defaultdict(int)
     for complaint in found:
-        numbers = places.get(complaint.echo, [])
+        key = complaint.echo[:_KEY]
+        numbers = places.get(key, [])
         # the same row may be refused twice, and EPANET complains in the order of the file
         # the first of two equal rows is no duplicate
-        turn = used[complaint.echo] + (complaint.code == 215)
+        turn = used[key] + (complaint.code == 215)
         place = numbers[min(turn, len(numbers) - 1)] if numbers else 0
-        used[complaint.echo] += 1
+        used[key] += 1
         yield error_finding(complaint.code, complaint.words, complaint.section, place, complaint.echo)
 
 

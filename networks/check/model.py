@@ -181,6 +181,12 @@ class Model:
         return found
 
     @cached_property
+    def settings(self) -> dict[str, float]:
+        """Settings that [STATUS] gives to links, in the file's units."""
+        rows = [(row.words[0], number(row.words[1])) for row in self.text.rows("STATUS") if len(row.words) == 2]
+        return {name: value for name, value in rows if value is not None}
+
+    @cached_property
     def controlled(self) -> set[str]:
         """Names of links that a control or rule may move."""
         names = {row.words[1] for row in self.text.rows("CONTROLS") if len(row.words) > 1}

@@ -106,6 +106,7 @@ def prv(model: Model, limits: Limits) -> Iterator[Hit]:
         setting = number(link.word(5)) if link.kind == "valve" and link.word(4).upper() == "PRV" else None
         if setting is None or link.name in model.controlled:
             continue
+        setting = model.settings.get(link.name, setting)
         value = shown(setting, model.units.pressure_name)
         metres = setting * model.units.pressure
         where = ("VALVES", link.row.line)

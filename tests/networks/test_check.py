@@ -157,6 +157,7 @@ CASES: list[tuple[str, bytes, str, str, str]] = [
     ("valve", extra("[VALVES]\n v  tower  b  200  PRV  30"), "valve v", "error", " v  tower"),
     ("valve", extra("[VALVES]\n v  b  d  0  TCV  30"), "valve v", "error", " v  b"),
     ("prv", valve("PRV", "0"), "valve v", "warning", " v  b"),
+    ("prv", valve("PRV", "30", "[STATUS]\n v 0"), "valve v", "warning", " v  b"),
     ("prv", valve("PRV", "400"), "valve v", "warning", " v  b"),
     ("prv", valve("PRV", "70"), "valve v", "warning", " v  b"),
     ("prv", valve("PRV", "30", "[STATUS]\n v Open"), "valve v", "warning", " v  b"),
