@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from networks import find
+from networks import find, inp_text
 from networks.check import CHECKS, Finding, check_model, read_model
 from networks.check.crossings import crossings
 from tests.hostile import HOSTILE, PUMPED, TOWN, edited, extra, grid
@@ -194,8 +194,14 @@ def test_check_hits_its_element_at_its_line(tmp_path, check, raw, element, sever
 
 
 def test_every_check_has_a_case():
-    # the reader would need a file of 256 MB
+    # cut-short is tried below: it would need a file of 256 MB
     assert {case[0] for case in CASES} == set(CHECKS) - {"cut-short"}
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MOST_ROWS", 10), ("MOST_BYTES", 300)])
+def test_a_file_too_large_to_read_is_said_to_be_cut(tmp_path, monkeypatch, limit, most):
+    monkeypatch.setattr(inp_text, limit, most)
+    assert "cut-short" in [f.check for f in findings(tmp_path, TOWN.encode())]
 
 
 @pytest.mark.parametrize("raw", [TOWN.encode(), PUMPED.encode(), TOWN.replace("\n", "\r\n").encode()])
