@@ -49,6 +49,8 @@ class Engine:
         A `networks.Network`, a `WaterNetworkModel`, an INP path or a catalogue name.
     library
         "2.3" (owa-epanet, the default) or "2.2" (WNTR's own).
+    report
+        Where EPANET's own report, with its warnings, is to stay; by default it is thrown away.
 
     Attributes
     ----------
@@ -61,9 +63,14 @@ class Engine:
         If EPANET refuses the file.
     """
 
-    def __init__(self, network: Network | WaterNetworkModel | Path | str, library: LibraryName = "2.3") -> None:
+    def __init__(
+        self,
+        network: Network | WaterNetworkModel | Path | str,
+        library: LibraryName = "2.3",
+        report: Path | None = None,
+    ) -> None:
         opened = as_network(network)
-        self._project: Project = open_project(opened, library)
+        self._project: Project = open_project(opened, library, report)
         units = self._project.flow_units()
         metric = units >= _FIRST_METRIC
         flow, length = _FLOW[units], 1.0 if metric else _FOOT
@@ -389,6 +396,11 @@ class Engine:
             yield self.solve()
             if self.advance() <= 0:
                 break
+
+    def report_warnings(self) -> None:
+        """Have EPANET write its warnings into its report, whatever the file's [REPORT] says."""
+        for command in (b"MESSAGES YES", b"STATUS NO", b"SUMMARY NO"):
+            self._project.call("setreport", command)
 
     def describe_warning(self) -> str:
         """EPANET's words for the last warning, or an empty text."""

@@ -92,6 +92,7 @@ _SIGNATURES: dict[str, list[Any]] = {
     "runH": [ctypes.POINTER(_LONG)],
     "nextH": [ctypes.POINTER(_LONG)],
     "closeH": [],
+    "setreport": [_TEXT],
     "getcount": [_INT, ctypes.POINTER(_INT)],
     "getflowunits": [ctypes.POINTER(_INT)],
     "getoption": [_INT, ctypes.POINTER(_DOUBLE)],

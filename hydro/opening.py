@@ -27,7 +27,7 @@ def as_network(network: Network | WaterNetworkModel | Path | str) -> Network | W
     return load(network) if isinstance(network, (str, Path)) else network
 
 
-def open_project(network: Network | WaterNetworkModel, library: LibraryName) -> Project:
+def open_project(network: Network | WaterNetworkModel, library: LibraryName, report: Path | None = None) -> Project:
     """Open a network in EPANET, from its file where that will do.
 
     Raises
@@ -41,7 +41,7 @@ def open_project(network: Network | WaterNetworkModel, library: LibraryName) -> 
         path = Path(folder) / "model.inp"
         if not isinstance(network, Network):
             path.write_bytes(model_bytes(network))
-            return Project(path, library, where=str(network.name or "the model"))
+            return Project(path, library, where=str(network.name or "the model"), report=report)
         if network.leakage is not None and library == "2.2":
             raise HydraulicError(
                 f"{network.source}: {len(network.leakage)} pipes have leakage, which EPANET 2.2 cannot compute; "
@@ -49,14 +49,14 @@ def open_project(network: Network | WaterNetworkModel, library: LibraryName) -> 
             )
         if network.is_changed:
             path.write_bytes(model_bytes(network.model))
-            return Project(path, library, where=str(network.source))
+            return Project(path, library, where=str(network.source), report=report)
         data, encoding = for_epanet(network.source.read_bytes(), network.document)
         if library == "2.2" and next(network.document.section("LEAKAGE"), None) is not None:
             data = inp_bytes(network)  # without the section, which 2.2 takes for an error
         if data is None:
-            return Project(network.source, library, encoding)
+            return Project(network.source, library, encoding, report=report)
         path.write_bytes(data)
-        return Project(path, library, encoding, where=str(network.source))
+        return Project(path, library, encoding, where=str(network.source), report=report)
 
 
 def pressure_unit(project: Project, metric: bool, network: object) -> float:

@@ -42,11 +42,13 @@ class Project:
     inp
         The file; bytes and line ends as EPANET reads them.
     library
-        "2.3" or "2.2".
+        "2.3" (owa-epanet) or "2.2" (WNTR's).
     encoding
         Of the names in the file: EPANET hands them back as bytes.
     where
         What errors call the file, where `inp` is a copy of another.
+    report
+        Where EPANET's own report is to stay; by default it goes with the project's temporary files.
 
     Raises
     ------
@@ -55,7 +57,12 @@ class Project:
     """
 
     def __init__(
-        self, inp: Path, library: LibraryName = "2.3", encoding: str = "utf-8", where: str | None = None
+        self,
+        inp: Path,
+        library: LibraryName = "2.3",
+        encoding: str = "utf-8",
+        where: str | None = None,
+        report: Path | None = None,
     ) -> None:
         self.library = load_library(library)
         self.encoding = encoding
@@ -63,7 +70,7 @@ class Project:
         self._handle = self.library.create()
         self._hydraulics_open = False
         self._scratch = tempfile.TemporaryDirectory(prefix="umanflow-")
-        report = Path(self._scratch.name) / "report.txt"
+        report = report or Path(self._scratch.name) / "report.txt"
         results = Path(self._scratch.name) / "results.bin"
         paths = (os.fsencode(inp), os.fsencode(report), os.fsencode(results))
         with READING:

@@ -1,9 +1,9 @@
-"""`umanflow networks`: the catalogue."""
+"""`umanflow networks`: the catalogue and the model check."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -69,6 +69,29 @@ def show_network(
         show([facts], True)
     else:
         show([{"what": key, "value": str(value)} for key, value in facts.items()], False)
+
+
+@app.command("check")
+def check_network(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="INP file or catalogue name.")],
+    as_json: _Json = False,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Findings to show of each check; JSON has all.")] = 5,
+    fail_on: Annotated[
+        Literal["error", "warning", "never"],
+        typer.Option("--fail-on", help="Exit with 1 when there is a finding this bad, for use in CI."),
+    ] = "never",
+) -> None:
+    """Check a model: what EPANET refuses, what cannot be meant, and what its first day shows.
+
+    Example: umanflow networks check city.inp --fail-on error
+    """
+    from umanflow.checking import check_file
+    from umanflow.cli.findings import show_findings
+
+    report = check_file(file)
+    show_findings(report, rows, as_json)
+    if report.is_as_bad_as(fail_on):
+        raise typer.Exit(1)
 
 
 @app.command("export")
