@@ -14,6 +14,8 @@ Ints = NDArray[np.int64]
 
 # where customers' meters see this share of a district's inflow, the rest has no daily shape of its own
 _METERED = 0.8
+# a district that passes on nearly all that comes in has no demand to take its shape from: what is left is its meters'
+_THROUGH = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,10 @@ class Channels:
         return response
 
 
-def choose(model: DrivenModel, drive: Drive, nominal: Floats) -> Channels:
+def choose(model: DrivenModel, drive: Drive, nominal: Floats, through: Floats) -> Channels:
     """Choose the channels and learn each district's usual take from a quiet period.
+
+    `through` is what passes each district's meters, float64 [n_districts], m3/s.
 
     A district's inflow is imposed on the model, so of its inlets one tells nothing new: the largest is left out.
     """
@@ -87,6 +91,7 @@ def choose(model: DrivenModel, drive: Drive, nominal: Floats) -> Channels:
     columns = list(balances)
     rest = drive.inflow[:, columns] - drive.known[:, columns]
     is_flat = np.nansum(drive.known[:, columns], axis=0) > _METERED * np.nansum(drive.inflow[:, columns], axis=0)
+    is_flat |= nominal[:, columns].mean(axis=0) < _THROUGH * through[columns]
     seen = np.isfinite(rest)
     total = np.where(seen, nominal[:, columns], 0.0).sum(axis=0)
     usual = np.where(is_flat, np.nanmean(rest, axis=0), np.nansum(rest, axis=0) / np.where(total > 0.0, total, 1.0))

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.calibration import Calibration, Prior, calibrate
-from hydro.driven import Drive, DrivenModel
+from hydro.driven import District, Drive, DrivenModel
 from hydro.record import Record
 from hydro.sensitivity import sensitivity
 from models.channels import Channels, choose
@@ -161,9 +161,10 @@ class Watch:
         phase = self.find_phase(learning)
         self.calibration: Calibration = self._calibrate(learning, phase)
         drive = self.model.drive(learning, self.settings.step, phase)
-        self.channels: Channels = choose(self.model, drive, self._nominal(drive, phase))
         measured = self._measured(learning, drive.times)
         self._meter_flow = np.nan_to_num(np.nanmean(np.abs(measured[:, len(self.model.sensor_nodes) :]), axis=0))
+        through = np.array([0.5 * self._flows_of(d).sum() for d in self.model.districts])
+        self.channels: Channels = choose(self.model, drive, self._nominal(drive, phase), through)
         self._centre(drive, measured, phase)
         usable = np.flatnonzero(self.model.is_drivable(drive))
         rows = usable[np.unique(np.linspace(0, len(usable) - 1, _RESPONSE_STATES).astype(int))]
@@ -291,13 +292,17 @@ class Watch:
         together = tuple(np.concatenate([nothing, np.where(channels.is_flat, 0.0, s * scale)]) for s in shared)
         return from_structure(through, floor, drift, blocks, (together[0], together[1]))
 
+    def _flows_of(self, district: District) -> Floats:
+        """Mean absolute flow at each of a district's meters, m3/s."""
+        return np.asarray(self._meter_flow[[self.model.flow_meters.index(m) for m in district.meters]])
+
     def _reading_error(self) -> Floats:
         """Error of each balance that its meters and levels alone make in a block, float64 [n_balances], m3/s."""
         model, block = self.model, self.settings.block.total_seconds()
         errors = []
         for number in self.channels.balances:
             district = model.districts[number]
-            flows = self._meter_flow[[model.flow_meters.index(m) for m in district.meters]]
+            flows = self._flows_of(district)
             storage = [np.sqrt(2.0) * _LEVEL_ERROR_M * model.engine.tank_area(t) / block for t in district.tanks]
             errors.append(float(np.sqrt(((_METER_ERROR * flows) ** 2).sum() + np.square(storage).sum())))
         return np.array(errors)

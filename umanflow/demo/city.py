@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from networks import Network, load
@@ -11,6 +11,8 @@ from scada.tag import Tag
 from scada.tags import read_tags, write_tags
 
 STATION_S, LOGGER_S = 300.0, 900.0  # how often stations and loggers are read
+_SLOW_S = 3600.0  # what hardly changes: set-points, totalisers, doors, batteries
+_FAST = {"flow", "pressure", "level", "power", "speed"}
 _PUMPS = {"ps-1": 3, "ps-2": 2, "ps-3": 1, "ps-4": 2}
 
 
@@ -84,7 +86,12 @@ def build_tags(network: Network) -> list[Tag]:
     for name, element, delivery in _instruments(network, "pressure"):
         if delivery == "plc":
             found += pressure_logger(name, {"pressure": element}, interval_s=LOGGER_S)
-    return found
+    return [_at_its_pace(tag) for tag in found]
+
+
+def _at_its_pace(tag: Tag) -> Tag:
+    is_fast = tag.element and (tag.quantity in _FAST or tag.name.endswith("_running"))
+    return tag if is_fast else replace(tag, interval_s=_SLOW_S)
 
 
 def _pump_station(device: str, meter: str) -> list[Tag]:
