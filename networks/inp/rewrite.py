@@ -11,7 +11,7 @@ from networks.inp.facts import Facts, Words
 from networks.inp.options import option, times
 
 # sections whose lines are free text or which WNTR reads as EPANET does
-_AS_IT_STANDS = {"TITLE", "LABELS", "BACKDROP", "PATTERNS", "CURVES"}
+_AS_IT_STANDS = {"TITLE", "LABELS", "BACKDROP", "PATTERNS"}
 _REPORT = ("PAGE", "FILE", "STATUS", "SUMMARY", "ENERGY", "MESSAGES")
 _ENERGY = {"EFFI": "EFFICIENCY", "PRIC": "PRICE", "PATT": "PATTERN"}
 
@@ -123,8 +123,9 @@ _HANDLERS: dict[str, Callable[[Facts, Line], Words]] = {
     "PIPES": elements.pipe,
     "PUMPS": elements.pump,
     "VALVES": elements.valve,
-    "EMITTERS": elements.emitter,
     "DEMANDS": elements.demand,
+    "EMITTERS": elements.emitter,
+    "CURVES": elements.curve,
     "STATUS": elements.status,
     "QUALITY": elements.quality,
     "SOURCES": elements.source,
@@ -141,15 +142,28 @@ _HANDLERS: dict[str, Callable[[Facts, Line], Words]] = {
 
 
 def repaired(document: Document) -> str | None:
-    """Text without times of four parts, or None where there are none: they break the stack of EPANET 2.2."""
-    bad = {line.number: _short_times(line) for line in document.section("TIMES") if _short_times(line) != line.words}
-    if not bad:
+    """Text for EPANET in the words that both libraries know, or None where the file's own will do.
+
+    2.3 knows no heading cut short, no bare numbers for a pump's curve and no MULTIPLY among demands, all of which older
+    versions read; a time of four parts breaks the stack of 2.2.
+    """
+    facts = Facts(document)
+    other: dict[int, str] = {}
+    for line in document.lines:
+        words = line.words
+        if words and words[0].startswith("["):
+            if line.section in SECTIONS and not words[0].upper().startswith(f"[{line.section}]"):
+                other[line.number] = f"[{line.section}]"
+        elif line.section == "TIMES" and any(word.count(":") > 2 for word in words):
+            other[line.number] = " ".join(":".join(word.split(":")[:3]) for word in words)
+        elif line.section == "DEMANDS" and words and is_word(words[0], "MULT") and words[0] not in facts.nodes:
+            elements.demand(facts, line)
+            other[line.number] = ""
+        elif line.section == "PUMPS" and len(words) > 3 and elements.is_number(words[3]):
+            other[line.number] = " ".join(elements.pump(facts, line))
+    if not other:
         return None
-    return "\n".join(
-        " ".join(bad[number]) if number in bad else text
-        for number, text in enumerate(document.text.split("\n"), start=1)
-    )
-
-
-def _short_times(line: Line) -> Words:
-    return tuple(":".join(word.split(":")[:3]) for word in line.words)
+    lines = [other.get(line.number, line.text) for line in document.lines if line.section != "END"]
+    for section, added in facts.extra.items():
+        lines += [f"[{section}]", *(" ".join(words) for words in added)]
+    return "\n".join([*lines, "[END]", ""])
