@@ -41,6 +41,7 @@ def rewrite(document: Document) -> Rewritten:
         If a line means nothing in EPANET either.
     """
     facts = Facts(document)
+    _refuse_twins(document)
     rules = dict(operation.rules(facts))
     lines: list[str] = []
     for line in document.lines:
@@ -55,6 +56,16 @@ def rewrite(document: Document) -> Rewritten:
     for section, added in facts.extra.items():
         lines += [f"[{section}]", *(" ".join(words) for words in added)]
     return Rewritten("\n".join([*lines, "[END]", ""]), tuple(facts.notes))
+
+
+def _refuse_twins(document: Document) -> None:
+    """Of two elements of one name WNTR keeps the last without a word; EPANET refuses them."""
+    for kind, sections in (("node", ("JUNCTIONS", "RESERVOIRS", "TANKS")), ("link", ("PIPES", "PUMPS", "VALVES"))):
+        seen: set[str] = set()
+        for line in (line for section in sections for line in document.section(section)):
+            if line.words[0] in seen:
+                raise ValueError(f"line {line.number}: {kind} {line.words[0]} is there twice")
+            seen.add(line.words[0])
 
 
 def _line(facts: Facts, rules: dict[Line, Words], line: Line) -> str:

@@ -56,8 +56,8 @@ def test_the_plain_town_agrees(tmp_path: Path) -> None:
 
 
 # m3/s, metres of pressure
-FLOWS = dict(zip(FLOW_UNITS, (0.0283168466, 6.30901964e-5, 0.0438126364, 0.0526168042, 0.0142764102, 1e-3, 1 / 6e4, 1 / 86.4,
-                              1 / 3600, 1 / 86400, 1.0), strict=True))  # fmt: skip
+_US = (0.0283168466, 6.30901964e-5, 0.0438126364, 0.0526168042, 0.0142764102)
+FLOWS = dict(zip(FLOW_UNITS, (*_US, 1e-3, 1 / 6e4, 1 / 86.4, 1 / 3600, 1 / 86400, 1.0), strict=True))
 PRESSURES = {"PSI": 0.3048 / 0.4333, "KPA": 0.102, "METERS": 1.0, "BAR": 10.2, "FEET": 0.3048}
 MORE = " a 10 1\n b 12 2 day\n c 9 3\n d 5 0.2\n e 5 0.2\n f 5 0.1\n g 6 0.1"
 
@@ -81,10 +81,11 @@ def town_of_valves(units: str, law: str = "H-W", pressure: str = "", options: st
     def p(metres: float) -> str:
         return f"{metres / head:.10g}"
 
+    junctions = zip("abcdefg", (10, 12, 9, 5, 5, 5, 6), (1, 2, 3, 2, 2, 1, 1), strict=True)
     pipes = (("p1", "lake", "a", 400, 300, "0.5 Open"), ("p2", "a", "b", 350, 200, "0 Open"),
              ("p3", "b", "c", 300, 150, "0 Open"), ("p4", "c", "tower", 200, 200, "0 Open"))  # fmt: skip
     lines = [
-        "[JUNCTIONS]", *(f" {n} {m(z)} {q(x)}" for n, z, x in zip("abcdefg", (10, 12, 9, 5, 5, 5, 6), (1, 2, 3, 2, 2, 1, 1), strict=True)),
+        "[JUNCTIONS]", *(f" {n} {m(z)} {q(x)}" for n, z, x in junctions),
         "[RESERVOIRS]", f" lake {m(60)}",
         "[TANKS]", f" tower {m(45)} {m(4)} {m(1)} {m(6)} {m(12)} 0",
         "[PIPES]", *(f" {n} {a} {b} {m(x)} {d(y)} {rough} {rest}" for n, a, b, x, y, rest in pipes),
@@ -94,10 +95,12 @@ def town_of_valves(units: str, law: str = "H-W", pressure: str = "", options: st
         "[CONTROLS]", f" LINK p2 CLOSED IF NODE tower ABOVE {m(5.5)}", f" link p2 OPEN if node tower below {m(5)}",
         " LINK v3 7.5 AT TIME 5:20", f" LINK v1 {p(25.5)} AT CLOCKTIME 6 PM",
         f" LINK v1 OPEN IF NODE c BELOW {p(11.25)}", f" LINK v2 {q(6)} AT TIME 7.3",
-        "[RULES]", f"RULE 1\nIF JUNCTION c PRESSURE ABOVE {p(30.123)}\nAND LINK p1 FLOW ABOVE {q(2)}\nTHEN VALVE v1 SETTING IS {p(28)}",
+        "[RULES]", "RULE 1", f"IF JUNCTION c PRESSURE ABOVE {p(30.123)}", f"AND LINK p1 FLOW ABOVE {q(2)}",
+        f"THEN VALVE v1 SETTING IS {p(28)}",
         "[PATTERNS]", " 1 0.6 0.9 1.4 1.2",
         "[TIMES]", " Duration 24", " Pattern Timestep 6:00",
-        "[OPTIONS]", f" Units {units}", f" Headloss {law}", " Accuracy 0.00001", " Trials 200", " Headerror 0.0001", f"{options.format(p=p)}",
+        "[OPTIONS]", f" Units {units}", f" Headloss {law}", " Accuracy 0.00001", " Trials 200",
+        " Headerror 0.0001", options,
         f" Pressure {pressure}" if pressure else "", "[END]", "",
     ]  # fmt: skip
     return "\n".join(lines)
@@ -202,11 +205,13 @@ def test_lines_that_are_short_or_long(tmp_path: Path) -> None:
 
 
 def test_tanks_and_reservoirs_in_each_others_sections(tmp_path: Path) -> None:
-    tanks = " tower 45 4 1 6 12 0 * YES\n pond 58 day\n basin 44 3 1 5 10 0 bowl\n jar 45 2 1 6 8 20 bowl NO\n drum 40 3 1 5 10"
+    tanks = " tower 45 4 1 6 12 0 * YES\n pond 58 day\n basin 44 3 1 5 10 0 bowl"
+    tanks += "\n jar 45 2 1 6 8 20 bowl NO\n drum 40 3 1 5 10"
     text = with_section("TANKS", tanks)
     text = with_section("RESERVOIRS", " lake 60\n hill 50 2 0 5 9 0", text)
     text = with_section("CURVES", ";VOLUME:\n bowl 0 0\n bowl 3 100\n bowl 7 400", text)
-    more = " q1 pond b 100 200 100\n q2 basin b 100 200 100\n q3 hill c 100 200 100\n q4 jar c 90 150 100\n q5 drum c 9 90 99"
+    more = " q1 pond b 100 200 100\n q2 basin b 100 200 100\n q3 hill c 100 200 100\n q4 jar c 90 150 100"
+    more += "\n q5 drum c 9 90 99"
     text = text.replace(" p4 c tower", f"{more}\n p4 c tower")
     assert agrees(tmp_path, text)
     model = load(tmp_path / "odd.inp").model
@@ -375,6 +380,13 @@ def test_an_unknown_section_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnreadableNetwork, match=r"line 19: \[FOO\]"):
         load(path).model  # noqa: B018
     assert "FOO" in compare(path).refused
+
+
+def test_two_nodes_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "twins.inp", PLAIN.replace(" lake 60", " lake 60\n tower 45"))
+    with pytest.raises(UnreadableNetwork, match="node tower is there twice"):
+        load(path).model  # noqa: B018
+    assert "duplicate" in compare(path).refused
 
 
 def test_a_network_that_is_found_by_path_or_name_is_the_same() -> None:

@@ -132,7 +132,8 @@ def foreign(tmp_path: Path, crs: str | None = UTM) -> dict[str, str]:
     )  # fmt: skip
     pipes = geopandas.GeoDataFrame(
         {"FID_": ["p-1", "p-2"], "DN": [200, 150]},
-        geometry=geopandas.GeoSeries.from_wkt(["LINESTRING (0 0.4, 150 80, 300 0)", "LINESTRING (0 400, 0 0)"]), crs=crs,
+        geometry=geopandas.GeoSeries.from_wkt(["LINESTRING (0 0.4, 150 80, 300 0)", "LINESTRING (0 400, 0 0)"]),
+        crs=crs,
     )  # fmt: skip
     for name, frame in (("nodes", nodes), ("pipes", pipes)):
         with warnings.catch_warnings():
@@ -192,7 +193,7 @@ def test_layers_must_state_where_they_are(tmp_path: Path) -> None:
     with pytest.raises(GisError, match="no such file"):
         read_gis({"pipes": str(tmp_path / "absent.shp")})
     shutil.copy(write(tmp_path / "x.txt", "no layer"), tmp_path / "bad.gpkg")
-    with pytest.raises(GisError, match="bad.gpkg"):
+    with pytest.raises(GisError, match=r"bad\.gpkg"):
         read_gis({"pipes": str(tmp_path / "bad.gpkg")})
 
 
