@@ -206,6 +206,15 @@ def test_an_end_far_from_any_node_is_named(tmp_path: Path) -> None:
         read_gis(sources, columns(tmp_path))
 
 
+def test_a_crs_that_is_none_or_not_the_networks(tmp_path: Path) -> None:
+    with pytest.raises(GisError, match="no coordinate reference system"):
+        write_gis(load("Net1", "EPSG:nowhere"), tmp_path / "net.gpkg")
+    far = PLAIN.replace(" a 0 0", " a 1e12 1e12")
+    with pytest.raises(GisError, match="outside EPSG:32636"):
+        write_gis(load(write(tmp_path / "far.inp", far), UTM), tmp_path / "far.geojson")
+    assert [p.name for p in tmp_path.iterdir()] == ["far.inp"]
+
+
 def test_another_ending_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GisError, match="ending"):
         write_gis(load("Net1"), tmp_path / "net.dwg")
