@@ -197,7 +197,7 @@ def vertex(facts: Facts, line: Line) -> Words:
     """`link x y`."""
     if len(line.words) < 3:
         return ()
-    if not (line.words[0] in facts.pipes or line.words[0] in facts.pumps or line.words[0] in facts.valves):
+    if line.words[0] not in facts.links:
         facts.note("vertices of links that the network does not have are left out")
         return ()
     return line.words[:3]
@@ -209,7 +209,7 @@ def tag(facts: Facts, line: Line) -> Words:
     kind = words[0].upper()
     if len(words) < 3:
         return ()
-    known = facts.nodes if kind == "NODE" else facts.pipes | facts.pumps | set(facts.valves)
+    known = facts.nodes if kind == "NODE" else facts.links
     return (kind, *words[1:]) if words[1] in known else ()
 
 

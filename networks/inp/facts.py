@@ -65,7 +65,9 @@ class Facts:
         self.reservoirs = {words[0] for words in stores if len(words) <= 3}
         self.valves = {line.words[0]: line.words for line in document.section("VALVES") if len(line.words) > 5}
         self.pumps = {line.words[0] for line in document.section("PUMPS")}
-        self.pipes = {line.words[0] for line in document.section("PIPES")}
+        pipes = {line.words[0] for line in document.section("PIPES")}
+        self.nodes = self.junctions | self.tanks | self.reservoirs
+        self.links = pipes | self.pumps | set(self.valves)
 
     def _pressure_factor(self) -> float:
         own, unit = ("METERS" if self.is_metric else "PSI"), ""
@@ -76,11 +78,6 @@ class Facts:
             return 1.0
         self.notes.append(f"pressures are in {unit}; the model holds them in metres")
         return FEET_OF_PRESSURE[unit] / FEET_OF_PRESSURE[own]
-
-    @property
-    def nodes(self) -> set[str]:
-        """Names of all nodes."""
-        return self.junctions | self.tanks | self.reservoirs
 
     def add(self, section: str, *words: str) -> None:
         """Add a line to the end of a section."""
