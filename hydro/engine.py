@@ -16,6 +16,7 @@ from hydro.library import INIT_FLOWS, LibraryName
 from hydro.opening import as_network, open_project, pressure_unit
 from hydro.project import Project
 from networks import Leakage, Network, Topology, UnknownElement
+from networks.inp.facts import FEET_OF_PRESSURE
 
 if TYPE_CHECKING:
     from wntr.network import WaterNetworkModel
@@ -30,7 +31,7 @@ _FLOW = (
 )  # fmt: skip
 _FIRST_METRIC = 5
 _FOOT = 0.3048
-_HORSEPOWER = 745.699872  # W
+_HORSEPOWER = 745.7  # W; EPANET answers in horsepower whatever the units of the file
 _JUNCTION, _RESERVOIR, _TANK = 0, 1, 2
 _PIPE_TYPES = (0, 1)  # check-valve pipe, pipe
 _PUMP = 2
@@ -78,17 +79,25 @@ class Engine:
         self._factor: dict[str, float] = {
             "elevation": length, "head": length, "pressure": pressure,
             "tank_level": length, "tank_diameter": length, "min_level": length, "max_level": length,
-            "min_volume": length**3, "power": 1000.0 if metric else _HORSEPOWER,
+            "min_volume": length**3, "power": _HORSEPOWER,
             "base_demand": flow, "demand": flow, "flow": flow, "velocity": length, "length": length,
             "diameter": 0.001 if metric else 0.0254,
-            # the emitter coefficient is flow per pressure^exponent
-            "emitter": flow / pressure ** self._project.option("emitter_exponent"),
+            "emitter": flow / self._emitter_unit(metric) ** self._project.option("emitter_exponent"),
             # mm2 per 100 m of pipe, and per metre of head: EPANET 2.3.5 takes the metre in US units too
             "leakage": flow, "leak_area": 1.0 / length, "leak_expansion": 1.0 / length,
         }  # fmt: skip
         self._read_structure()
         if isinstance(opened, Network):
-            self._set_leakage(opened.leakage)
+            try:
+                self._set_leakage(opened.leakage)
+            except UnknownElement:
+                self.close()
+                raise
+
+    @staticmethod
+    def _emitter_unit(metric: bool) -> float:
+        """Metres in the unit that a coefficient counts pressure in: m or psi, whatever the file's unit of pressure."""
+        return 1.0 if metric else FEET_OF_PRESSURE["PSI"] * _FOOT
 
     def _set_leakage(self, leakage: Leakage | None) -> None:
         """Let pipes leak as the network says, whatever the INP holds."""
@@ -324,7 +333,8 @@ class Engine:
                     "remove them or give the leak as demand"
                 )
             self._project.set_option("emitter_exponent", 0.5)
-            self._factor["emitter"] = self._factor["flow"] / self._factor["pressure"] ** 0.5
+            metric = self._project.flow_units() >= _FIRST_METRIC
+            self._factor["emitter"] = self._factor["flow"] / self._emitter_unit(metric) ** 0.5
         # EPANET's names have 31 characters at most, and the second half of the pipe takes two more
         name = f"leak~{pipe}" if len(pipe) <= _LONGEST_NAME else f"leak~{pipe[:16]}~{link}"
         node = self._project.split_pipe(link, name)

@@ -155,7 +155,8 @@ def _options(model: Any, reading: Reading, units: FlowUnits) -> None:
     # EPANET keeps the accuracy of a file between 1e-5 and 0.1
     is_driven = hydraulic.demand_model in ("PDA", "PDD")
     options: dict[str, Value] = {
-        "flow units": units.name, "head-loss law": hydraulic.headloss, "accuracy": min(max(hydraulic.accuracy, 1e-5), 0.1),
+        "flow units": units.name, "head-loss law": hydraulic.headloss,
+        "accuracy": min(max(hydraulic.accuracy, 1e-5), 0.1),
         "trials": hydraulic.trials, "demand multiplier": hydraulic.demand_multiplier,
         "emitter exponent": hydraulic.emitter_exponent, "specific gravity": hydraulic.specific_gravity,
         "viscosity": hydraulic.viscosity, "demand model": float(is_driven), "duration": time.duration,

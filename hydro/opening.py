@@ -51,7 +51,7 @@ def open_project(network: Network | WaterNetworkModel, library: LibraryName, rep
             path.write_bytes(model_bytes(network.model))
             return Project(path, library, where=str(network.source), report=report)
         data, encoding = for_epanet(network.source.read_bytes(), network.document)
-        if library == "2.2" and next(network.document.section("LEAKAGE"), None) is not None:
+        if library == "2.2" and "[LEAK" in network.document.text.upper():
             data = inp_bytes(network)  # without the section, which 2.2 takes for an error
         if data is None:
             return Project(network.source, library, encoding, report=report)
@@ -70,6 +70,7 @@ def pressure_unit(project: Project, metric: bool, network: object) -> float:
     elif not metric:
         unit = "PSI"
     else:
-        asked = network.document.option("PRES") if isinstance(network, Network) and not network.is_changed else ()
+        is_file = isinstance(network, Network) and not network.is_changed and "KPA" in network.document.text.upper()
+        asked = network.document.option("PRES") if isinstance(network, Network) and is_file else ()
         unit = "KPA" if len(asked) == 1 and is_word(asked[0], "KPA") else "METERS"
     return FEET_OF_PRESSURE[unit] * _FOOT

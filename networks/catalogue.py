@@ -14,6 +14,7 @@ from pathlib import Path
 from networks.errors import UnknownNetwork
 
 _HERE = Path(__file__).parent
+_OWN_FOLDER = _HERE
 _OWN = ("umanflow", "Apache-2.0")
 _SHIPPED = (
     ("wntr", "library/networks", "WNTR", "Revised BSD (WNTR)"),
@@ -80,7 +81,7 @@ def _entry(path: Path, name: str, source: str, licence: str) -> Entry:
 
 def _own() -> Iterator[Entry]:
     """Each folder of this package that holds an INP of its own name."""
-    for path in sorted(_HERE.glob("*/*.inp")):
+    for path in sorted(_OWN_FOLDER.glob("*/*.inp")):
         if path.stem == path.parent.name:
             yield _entry(path, path.stem, *_OWN)
 

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from networks.errors import GisError
 from networks.export import inp_bytes, write_whole
 from networks.inp.document import Document
@@ -64,13 +66,14 @@ def layers(network: Network) -> dict[str, GeoDataFrame]:
     Raises
     ------
     GisError
-        If the packages for GIS are missing.
+        If the packages for GIS are missing or the CRS is none.
     UnreadableNetwork
         If WNTR refuses the file.
     """
     has_gis()
     import wntr.network
 
+    _check_crs(network)
     model = network.model
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -86,6 +89,17 @@ def layers(network: Network) -> dict[str, GeoDataFrame]:
                 frame[column] = [_value(element, column) for element in elements]
             found[kind] = frame[[*COLUMNS[kind], "geometry"]]
     return found
+
+
+def _check_crs(network: Network) -> None:
+    import pyproj
+    import pyproj.exceptions
+
+    try:
+        if network.crs is not None:
+            pyproj.CRS.from_user_input(network.crs)
+    except pyproj.exceptions.CRSError as error:
+        raise GisError(f"'{network.crs}' is no coordinate reference system; write one such as EPSG:32636") from error
 
 
 def _value(element: Any, column: str) -> Any:
@@ -164,6 +178,8 @@ def _write_geojson(network: Network, file: Path) -> list[Path]:
     features = []
     for kind, frame in layers(network).items():
         moved = frame.reset_index(names="name").to_crs(_LONGITUDE_LATITUDE)
+        if not np.isfinite(moved.total_bounds).all():
+            raise GisError(f"{file}: coordinates of {kind} lie outside {network.crs}; is that the network's CRS?")
         for feature in json.loads(moved.to_json(drop_id=True))["features"]:
             feature["properties"] = {"kind": kind[:-1], **feature["properties"]}
             features.append(feature)

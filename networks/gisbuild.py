@@ -58,7 +58,10 @@ def _model(parts: dict[str, Any], base: str) -> Any:
     for name, row in parts["pumps"].iterrows() if "pumps" in parts else ():
         _finish_pump(model.get_link(name), row)
     for name, row in parts["valves"].iterrows() if "valves" in parts else ():
-        model.get_link(name).initial_status = LinkStatus[str(row["initial_status"])]
+        valve = model.get_link(name)
+        valve.initial_status = LinkStatus[str(row["initial_status"])]
+        if valve.valve_type == "GPV":
+            valve.headloss_curve_name = row["headloss_curve_name"]
     for name, row in parts["junctions"].iterrows() if "junctions" in parts else ():
         if pd.notna(row.get("emitter_coefficient")):
             model.get_node(name).emitter_coefficient = float(row["emitter_coefficient"])
@@ -73,8 +76,7 @@ def _for_wntr(kind: str, frame: Any) -> Any:
     if kind == "junctions":
         return frame.rename(columns={"demand_pattern": "pattern_name"})
     if kind == "valves" and "headloss_curve_name" in frame:
-        setting = frame["initial_setting"].where(frame["headloss_curve_name"].isna(), frame["headloss_curve_name"])
-        return frame.assign(initial_setting=setting).drop(columns="headloss_curve_name")
+        return frame.drop(columns="headloss_curve_name")
     return frame
 
 

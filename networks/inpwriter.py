@@ -92,6 +92,17 @@ class ExactInpFile(InpFile):  # type: ignore[misc]
                 lines.append(f" {name} {LinkStatus(valve.initial_status).name.upper()}")
         self._put(f, lines)
 
+    def _write_demands(self, f: BinaryIO, wn: Any) -> None:
+        lines = ["[DEMANDS]"]
+        for name, junction in wn.junctions():
+            demands = junction.demand_timeseries_list
+            if len(demands) > 1 or any(demand.category for demand in demands):
+                for demand in demands:
+                    base = _exact(self._from_si(demand.base_value, HydParam.Demand))
+                    category = f" ;{demand.category}" if demand.category else ""
+                    lines.append(f" {name} {base} {demand.pattern_name or ''}{category}")
+        self._put(f, lines)
+
     def _write_controls(self, f: BinaryIO, wn: Any) -> None:
         controls = [c for _, c in wn.controls() if c.epanet_control_type is not _ControlType.rule]
         self._put(f, ["[CONTROLS]", *(text for text in map(self._control, controls) if text)])

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 _FOOT = 0.3048
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Leakage:
     """What leaks along pipes.
 

@@ -13,9 +13,11 @@ def status_word(word: str) -> str:
     return next((full for key, full in _STATUS.items() if is_word(word, key)), "")
 
 
-def junction(_facts: Facts, line: Line) -> Words:
+def junction(facts: Facts, line: Line) -> Words:
     """`id elevation demand pattern`; EPANET needs no more than the name."""
     words = line.words[:4]
+    if len(words) > 2:
+        words = (*words[:2], facts.as_flow(words[2]), *words[3:])
     return words if len(words) > 1 else (*words, "0")
 
 
@@ -56,7 +58,7 @@ def pipe(_facts: Facts, line: Line) -> Words:
 def pump(facts: Facts, line: Line) -> Words:
     """`id node node keyword value …`; EPANET 1's bare numbers become a curve."""
     words = line.words
-    if len(words) > 3 and _is_number(words[3]):
+    if len(words) > 3 and is_number(words[3]):
         return (*words[:3], *_old_curve(facts, words[0], words[3:]))
     keys = {"HEAD": "HEAD", "POWE": "POWER", "SPEE": "SPEED", "PATT": "PATTERN"}
     rest = list(words[3:])
@@ -93,27 +95,32 @@ def valve(facts: Facts, line: Line) -> Words:
     return (*words[:4], kind, facts.setting(words[0], words[5]), loss)
 
 
-def emitter(facts: Facts, line: Line) -> Words:
-    """`junction coefficient`: flow per pressure to the emitter exponent."""
-    if facts.pressure == 1.0 or len(line.words) < 2:
-        return line.words
-    exponent = facts.document.option("EMIT")
-    power = float(exponent[1]) if len(exponent) > 1 and _is_number(exponent[1]) else 0.5
-    return (line.words[0], repr(float(line.words[1]) / facts.pressure**power))
-
-
 def demand(facts: Facts, line: Line) -> Words:
     """`junction demand pattern`; `MULTIPLY factor` belongs to the options today."""
     words = line.words
-    if is_word(words[0], "MULT") and len(words) > 1:
+    if is_word(words[0], "MULT") and words[0] not in facts.nodes and len(words) > 1:
         facts.add("OPTIONS", "DEMAND", "MULTIPLIER", words[1])
         return ()
     if words[0] in facts.tanks or words[0] in facts.reservoirs:
         facts.note(f"demand of {words[0]} is left out, as EPANET does: it is no junction")
         return ()
-    if len(words) == 2 and facts.default_pattern:
-        return (*words, facts.default_pattern)
-    return words[:3]
+    if len(words) < 2:
+        return words
+    words = (words[0], facts.as_flow(words[1]), *words[2:3])
+    return (*words, facts.default_pattern) if len(words) == 2 and facts.default_pattern else words
+
+
+def emitter(facts: Facts, line: Line) -> Words:
+    """`junction coefficient`; EPANET counts its pressure in metres or psi, whatever the file's unit of pressure."""
+    return (line.words[0], facts.as_flow(line.words[1])) if len(line.words) > 1 else line.words
+
+
+def curve(facts: Facts, line: Line) -> Words:
+    """`id x y`; x is a flow but for tanks and positional valves."""
+    words = line.words
+    if len(words) < 3 or words[0] in facts.flowless_curves:
+        return words
+    return (words[0], facts.as_flow(words[1]), *words[2:])
 
 
 def status(facts: Facts, line: Line) -> Words:
@@ -130,7 +137,7 @@ def status(facts: Facts, line: Line) -> Words:
 def _one_status(facts: Facts, link: str, word: str) -> Words:
     if status_word(word):
         return (link, status_word(word))
-    if link in facts.pumps and _is_number(word) and float(word) == 0.0:
+    if link in facts.pumps and is_number(word) and float(word) == 0.0:
         return (link, "CLOSED")
     return (link, facts.setting(link, word))
 
@@ -148,7 +155,7 @@ def quality(facts: Facts, line: Line) -> Words:
 def source(_facts: Facts, line: Line) -> Words:
     """`node type strength pattern`; without a type it is a concentration."""
     words = line.words
-    if len(words) > 1 and _is_number(words[1]):
+    if len(words) > 1 and is_number(words[1]):
         words = (words[0], "CONCEN", *words[1:])
     return words[:3] if len(words) > 3 and words[3] == "*" else words[:4]
 
@@ -178,18 +185,22 @@ def reaction(facts: Facts, line: Line) -> Words:
 
 def coordinate(facts: Facts, line: Line) -> Words:
     """`node x y`; EPANET passes over nodes that the file does not have."""
+    if len(line.words) < 3:
+        return ()
     if line.words[0] not in facts.nodes:
         facts.note("coordinates of nodes that the network does not have are left out")
         return ()
-    return line.words
+    return line.words[:3]
 
 
 def vertex(facts: Facts, line: Line) -> Words:
     """`link x y`."""
-    if not (line.words[0] in facts.pipes or line.words[0] in facts.pumps or line.words[0] in facts.valves):
+    if len(line.words) < 3:
+        return ()
+    if line.words[0] not in facts.links:
         facts.note("vertices of links that the network does not have are left out")
         return ()
-    return line.words
+    return line.words[:3]
 
 
 def tag(facts: Facts, line: Line) -> Words:
@@ -198,11 +209,12 @@ def tag(facts: Facts, line: Line) -> Words:
     kind = words[0].upper()
     if len(words) < 3:
         return ()
-    known = facts.nodes if kind == "NODE" else facts.pipes | facts.pumps | set(facts.valves)
+    known = facts.nodes if kind == "NODE" else facts.links
     return (kind, *words[1:]) if words[1] in known else ()
 
 
-def _is_number(word: str) -> bool:
+def is_number(word: str) -> bool:
+    """Whether a word is a number."""
     try:
         float(word)
     except ValueError:

@@ -24,7 +24,9 @@ class Facts:
     Attributes
     ----------
     flow_units
-        "GPM" where the file states none, as in EPANET.
+        For WNTR; "GPM" where the file states none, as in EPANET.
+    flow
+        The file's unit of flow in `flow_units`; 1 almost always.
     pressure
         The file's unit of pressure in WNTR's (psi or m); 1 almost always.
     default_pattern
@@ -43,9 +45,17 @@ class Facts:
         """Look through the sections that name things."""
         document = self.document
         units = document.option("UNIT")
-        self.flow_units = _flow_units(units[0]) if units else "GPM"
+        self.flow_units, self.flow = (_flow_units(units[0]) if units else "GPM"), 1.0
+        if self.flow_units == "CMS":
+            self.flow_units, self.flow = "CMH", 3600.0
+            self.note(
+                "flows are in m3/s, which WNTR does not know as a unit of INP files; the model is written in m3/h"
+            )
         self.is_metric = self.flow_units in _METRIC
         self.pressure = self._pressure_factor()
+        volumes = {line.words[7] for line in document.section("TANKS") if len(line.words) > 7}
+        openings = {line.words[7] for line in document.section("VALVES") if len(line.words) > 7}
+        self.flowless_curves = volumes | openings
         self.patterns = {line.words[0] for line in document.section("PATTERNS")}
         default = document.option("PATT") or ("1",)
         self.default_pattern = default[0] if default[0] in self.patterns else ""
@@ -55,7 +65,9 @@ class Facts:
         self.reservoirs = {words[0] for words in stores if len(words) <= 3}
         self.valves = {line.words[0]: line.words for line in document.section("VALVES") if len(line.words) > 5}
         self.pumps = {line.words[0] for line in document.section("PUMPS")}
-        self.pipes = {line.words[0] for line in document.section("PIPES")}
+        pipes = {line.words[0] for line in document.section("PIPES")}
+        self.nodes = self.junctions | self.tanks | self.reservoirs
+        self.links = pipes | self.pumps | set(self.valves)
 
     def _pressure_factor(self) -> float:
         own, unit = ("METERS" if self.is_metric else "PSI"), ""
@@ -66,11 +78,6 @@ class Facts:
             return 1.0
         self.notes.append(f"pressures are in {unit}; the model holds them in metres")
         return FEET_OF_PRESSURE[unit] / FEET_OF_PRESSURE[own]
-
-    @property
-    def nodes(self) -> set[str]:
-        """Names of all nodes."""
-        return self.junctions | self.tanks | self.reservoirs
 
     def add(self, section: str, *words: str) -> None:
         """Add a line to the end of a section."""
@@ -90,6 +97,8 @@ class Facts:
         kind = self.valve_type(link)
         if kind in ("PRV", "PSV", "PBV"):
             return self.as_pressure(value)
+        if kind == "FCV":
+            return self.as_flow(value)
         if kind == "PCV":
             return repr(self.loss_coefficient(link, float(value)))
         return value
@@ -98,16 +107,21 @@ class Facts:
         """A pressure of the file in psi or m."""
         return value if self.pressure == 1.0 else repr(float(value) * self.pressure)
 
+    def as_flow(self, value: str) -> str:
+        """A flow of the file in `flow_units`."""
+        return value if self.flow == 1.0 else repr(float(value) * self.flow)
+
     def loss_coefficient(self, valve: str, opening: float) -> float:
         """Minor loss of a positional control valve at an opening, %, as EPANET 2.3's `pcvlosscoeff` has it."""
         words = self.valves[valve]
         full = float(words[6]) if len(words) > 6 else 0.0
-        curve = [(0.0, 0.0), *(self._curve(words[7]) if len(words) > 7 else ()), (100.0, 100.0)]
-        for (x0, y0), (x1, y1) in pairwise(curve):
+        points = [(0.0, 0.0), *(self._curve(words[7]) if len(words) > 7 else [(100.0, 100.0)])]
+        share = min(opening / points[-1][0] * points[-1][1], 100.0)  # beyond the last point
+        for (x0, y0), (x1, y1) in pairwise(points):
             if opening <= x1 and x1 > x0:
-                share = (y0 + (opening - x0) / (x1 - x0) * (y1 - y0)) / 100.0
-                return full / share**2 if share > 0.0 else 1e8
-        return full
+                share = y0 + (opening - x0) / (x1 - x0) * (y1 - y0)
+                break
+        return full / (share / 100.0) ** 2 if share > 0.0 else 1e8
 
     def _curve(self, name: str) -> Iterator[tuple[float, float]]:
         for line in self.document.section("CURVES"):

@@ -74,6 +74,8 @@ def _clause(facts: Facts, words: Words) -> Words:
         value = status_word(value) or value
     elif variable == "SETTING":
         value = facts.setting(name, value)
+    elif variable in ("FLOW", "DEMAND"):
+        value = facts.as_flow(value)
     elif variable == "PRESSURE":
         value = facts.as_pressure(value)
     return (thing, name, variable, relation, value)

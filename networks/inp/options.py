@@ -11,6 +11,7 @@ _PLAIN = {"HEADL": "HEADLOSS", "HEADERROR": "HEADERROR", "TRIAL": "TRIALS", "ACC
           "MAXCHECK": "MAXCHECK"}  # fmt: skip
 _STATISTICS = {"NONE": "NONE", "AVER": "AVERAGED", "MINI": "MINIMUM", "MAXI": "MAXIMUM", "RANG": "RANGE"}
 _DAY = 86400
+_CONSTANT = "~constant"
 
 
 def option(facts: Facts, line: Line) -> Words:
@@ -18,7 +19,7 @@ def option(facts: Facts, line: Line) -> Words:
     words = line.words
     word, rest = words[0], words[1:]
     if not rest:
-        return words
+        return ()  # EPANET passes over an option without a value
     for start, name in _PLAIN.items():
         if is_word(word, start):
             return (name, *rest[:1])
@@ -61,24 +62,35 @@ def _pattern(facts: Facts, line: Line) -> Words:
     if line.words[1] not in facts.patterns:
         if line.words[1] != "1":  # which EPANET's own window writes whether or not there is one
             facts.note(f"line {line.number}: the default pattern {line.words[1]} does not exist; demands are constant")
+            if "1" in facts.patterns:  # which WNTR would take for the default
+                facts.add("PATTERNS", _CONSTANT, "1")
+                return ("PATTERN", _CONSTANT)
         return ()
     return ("PATTERN", line.words[1])
 
 
 def _demand(facts: Facts, line: Line) -> Words:
     words = line.words
-    if len(words) > 2 and is_word(words[1], "MODEL"):
+    if len(words) < 3:
+        return ()  # as does EPANET
+    if is_word(words[1], "MODEL"):
         return ("DEMAND", "MODEL", words[2].upper())
-    return ("DEMAND", "MULTIPLIER", *words[2:3])
+    return ("DEMAND", "MULTIPLIER", words[2])
 
 
-def _emitter(facts: Facts, line: Line) -> Words:
+def _emitter(_facts: Facts, line: Line) -> Words:
     words = line.words
-    if len(words) > 2 and is_word(words[1], "BACK"):
-        if not is_word(words[2], "YES"):
-            facts.note("EMITTER BACKFLOW NO is EPANET 2.3's; the model lets emitters flow back")
-        return ()
-    return ("EMITTER", "EXPONENT", *words[2:3])
+    return ("EMITTER", "EXPONENT", words[2]) if len(words) > 2 else ()
+
+
+def _gravity(_facts: Facts, line: Line) -> Words:
+    return ("SPECIFIC", "GRAVITY", line.words[2]) if len(line.words) > 2 else ()
+
+
+def _backflow(facts: Facts, line: Line) -> Words:
+    if not is_word(line.words[-1], "YES"):
+        facts.note("BACKFLOW ALLOWED NO is EPANET 2.3's; the model lets emitters flow back")
+    return ()
 
 
 def _unbalanced(facts: Facts, line: Line) -> Words:
@@ -109,7 +121,7 @@ _SPECIAL = {
     "VISC": _relative, "DIFF": _relative,
     "UNIT": _units, "PRESS": _pressure, "MINI": _limit, "REQU": _limit, "QUAL": _quality, "PATT": _pattern,
     "DEMA": _demand, "EMIT": _emitter, "UNBA": _unbalanced, "SEGM": _passed_over, "VERI": _passed_over,
-    "RADI": _passed_over,
+    "RADI": _passed_over, "SPEC": _gravity, "BACKFLOW": _backflow,
 }  # fmt: skip
 
 

@@ -108,7 +108,11 @@ def _reservoirs_and_ps1(plan: Plan, stations: Stations) -> None:
     plan.add_node("GATE-IN", (x - 0.2, y + 0.28)).height = 190.0
     plan.add_node("GATE-M", (x - 0.24, y + 0.31)).height = 190.0
     plan.add_pipe("GATE", "GATE-M", "supply", name="GATE-METER", length=20.0).diameter = 600
-    stations.gate = "FCV-GATE", "GATE-M", "GATE-IN", round((1.0 - LOCAL_SHARE) * SUPPLY_M3D / 86.4, 2)
+    wanted = (1.0 - LOCAL_SHARE) * SUPPLY_M3D / 86.4
+    stations.controls += [
+        f"LINK FCV-GATE {0.75 * wanted:.2f} IF NODE RES-1 ABOVE 5.5", f"LINK FCV-GATE {wanted:.2f} IF NODE RES-1 BELOW 4.8",
+    ]  # fmt: skip
+    stations.gate = "FCV-GATE", "GATE-M", "GATE-IN", round(wanted, 2)
     suction = plan.add_node("PS1-S", (x - 0.06, y + 0.09))
     suction.height = 189.0
     for number, shift in ((1, (-190.0, 220.0)), (2, (-110.0, 250.0))):
@@ -122,8 +126,8 @@ def _reservoirs_and_ps1(plan: Plan, stations: Stations) -> None:
     for number in (1, 2, 3):
         stations.pumps.append(Pump(f"PU-1{number}", "PS1-S", "PS1-D", "C-PS1", is_standby=number == 3))
     stations.controls += [
-        "LINK PU-11 0.85 IF NODE TOWER-C ABOVE 5.6", "LINK PU-11 0.92 IF NODE TOWER-C BELOW 5.3",
-        "LINK PU-11 1.0 IF NODE TOWER-C BELOW 4.3",
+        "LINK PU-11 0.78 IF NODE TOWER-C ABOVE 5.5", "LINK PU-11 0.9 IF NODE TOWER-C BELOW 5.0",
+        "LINK PU-11 1.0 IF NODE TOWER-C BELOW 4.2",
         "LINK PU-12 OPEN IF NODE TOWER-C BELOW 3.4", "LINK PU-12 CLOSED IF NODE TOWER-C ABOVE 5.0",
         "LINK PU-13 OPEN IF NODE TOWER-C BELOW 1.8", "LINK PU-13 CLOSED IF NODE TOWER-C ABOVE 4.0",
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Networks are found by name or path."""
 
 import hashlib
+import importlib
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,6 +46,37 @@ def test_each_source_is_sorted() -> None:
 def test_wntr_wins_over_later_sources() -> None:
     wntr_names = {path.stem.lower() for path in _wntr_files()}
     assert {entry.source for entry in catalogue() if entry.name.lower() in wntr_names} == {"WNTR"}
+
+
+def test_a_file_of_the_same_name_that_differs_has_a_name_of_its_own() -> None:
+    pytest.importorskip("epyt")
+    entries = {entry.name: entry for entry in catalogue()}
+    twin = entries["Net3@epyt"]
+    assert twin.sha256 != entries["Net3"].sha256
+    assert "differs" in twin.description
+    assert load("net3@EPYT").source == twin.path
+
+
+def test_every_network_is_described() -> None:
+    for entry in catalogue():
+        assert "no description" not in entry.description, entry.name
+        assert "\n" not in entry.description
+        assert entry.source in ("umanflow", "WNTR", "epyt")
+
+
+def test_networks_of_our_own_go_first_and_state_their_crs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "uman").mkdir()
+    shutil.copy(find("net1")[1], tmp_path / "uman" / "uman.inp")
+    (tmp_path / "other").mkdir()
+    shutil.copy(find("net1")[1], tmp_path / "other" / "draft.inp")  # not named like its folder
+    monkeypatch.setattr(importlib.import_module("networks.catalogue"), "_OWN_FOLDER", tmp_path)
+    first, *others = catalogue()
+    assert (first.name, first.source, first.licence) == ("uman", "umanflow", "Apache-2.0")
+    assert "SYNTHETIC" in first.description
+    assert "draft" not in {entry.name for entry in others}
+    assert load("Uman").crs == "EPSG:32636"
+    assert load("uman", crs="EPSG:4326").crs == "EPSG:4326"
+    assert load("net1").crs is None
 
 
 def test_path_is_opened(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from networks import find
+
 CONFIG = """
 network = "Net1"
 [tags]
@@ -43,7 +45,19 @@ def free_port() -> int:
 
 @pytest.mark.parametrize(
     "command",
-    ["simulate", "plc", "poll", "detect", "report", "demo", "networks list", "networks show", "history export"],
+    [
+        "simulate",
+        "plc",
+        "poll",
+        "detect",
+        "report",
+        "demo",
+        "networks list",
+        "networks show",
+        "networks export",
+        "networks import",
+        "history export",
+    ],
 )
 def test_every_command_has_help_with_an_example(command):
     result = umanflow(*command.split(), "--help")
@@ -55,6 +69,29 @@ def test_catalogue_as_table_and_json():
     assert "ky4" in umanflow("networks", "list").stdout
     rows = json.loads(umanflow("networks", "list", "--json").stdout)
     assert {"Net1", "Net2", "Net3", "Net6", "ky4", "ky10"} <= {row["name"] for row in rows}
+    fields = {"name", "path", "source", "licence", "sha256", "size_bytes", "crs", "description"}
+    assert all(set(row) == fields for row in rows)
+
+
+def test_export_and_import(tmp_path):
+    file = tmp_path / "net1.inp"
+    assert umanflow("networks", "export", "Net1", str(file)).returncode == 0
+    assert file.read_bytes() == find("Net1")[1].read_bytes()
+    nowhere = umanflow("networks", "export", "Net1", str(tmp_path / "absent" / "net1.inp"))
+    assert (nowhere.returncode, len(nowhere.stderr.splitlines())) == (2, 1)
+    pytest.importorskip("geopandas")
+    refused = umanflow("networks", "export", "Net1", str(tmp_path / "net1.geojson"))
+    assert refused.returncode == 2
+    assert "--crs" in refused.stderr
+    package = tmp_path / "net1.gpkg"
+    assert umanflow("networks", "export", "Net1", str(package), "--crs", "EPSG:32636").returncode == 0
+    again = tmp_path / "again.inp"
+    done = umanflow("networks", "import", str(package), "-o", str(again))
+    assert done.returncode == 0, done.stderr
+    assert "EPSG:32636" in done.stdout
+    assert again.is_file()
+    both = umanflow("networks", "import", str(package), "--pipes", "x.shp", "-o", str(again))
+    assert (both.returncode, len(both.stderr.splitlines())) == (2, 1)
 
 
 def test_show_counts_elements():

@@ -37,9 +37,9 @@ def simulate(
 
     check_path(output)
     leaks = [parse_leak(text) for text in leak or []]
-    source = load(network).source
+    opened = load(network)  # with what is known beside its INP
     with progress_bar() as move:
-        results = run(source, hours, pdd, leaks, epanet.value, lambda share: move("simulate", share))
+        results = run(opened, hours, pdd, leaks, epanet.value, lambda share: move("simulate", share))
     for warning in results.warnings:
-        typer.echo(f"umanflow: {source.name}: {warning}", err=True)
+        typer.echo(f"umanflow: {opened.source.name}: {warning}", err=True)
     write(results, output)
