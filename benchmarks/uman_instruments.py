@@ -2,9 +2,9 @@
 
     python benchmarks/uman_instruments.py > networks/uman/instruments.toml
 
-Each block has a gauge behind its inlet and one at its critical point. Section meters, then the other loggers, are placed
-one by one, each where it takes away most of what is left to confuse: pairs of pipes of a block too far apart for one
-search (300 m) weighted by how alike a leak of 6 % of the block's inflow in either would look, by the model's own
+Each block has a gauge behind its inlet and one at its critical point. Section meters, then the other loggers, are
+placed one by one, each where it takes away most of what is left to confuse: pairs of pipes of a block too far apart for
+one search (300 m) weighted by how alike a leak of 6 % of the block's inflow in either would look, by the model's own
 responses. Then `python -m networks.uman.build` writes the tables anew.
 """
 
@@ -29,7 +29,9 @@ _HOURS = (3, 8, 13, 19)
 class Confusion:
     """How alike leaks in any two pipes of a block look to the instruments chosen so far."""
 
-    def __init__(self, engine: Engine, nodes: np.ndarray, gauges: list[int], by_demand: np.ndarray, inflow: float) -> None:
+    def __init__(
+        self, engine: Engine, nodes: np.ndarray, gauges: list[int], by_demand: np.ndarray, inflow: float
+    ) -> None:
         topology = engine.topology
         inside = np.isin(topology.start, nodes) & np.isin(topology.end, nodes) & topology.is_pipe
         self.pipes, self.nodes = np.flatnonzero(inside), nodes
@@ -98,7 +100,9 @@ def place(confusions: dict[str, Confusion], count: int, is_meter: bool) -> dict[
         confusion = confusions[name]
         channel = offers[name][1]
         confusion.take(channel)
-        chosen[name].append(int(confusion.pipes[channel - len(confusion.nodes)] if is_meter else confusion.nodes[channel]))
+        chosen[name].append(
+            int(confusion.pipes[channel - len(confusion.nodes)] if is_meter else confusion.nodes[channel])
+        )
         offers[name] = confusion.best(is_meter)
     return chosen
 

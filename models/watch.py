@@ -30,7 +30,7 @@ _HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
 _LEARNING, _MEMORY = pd.Timedelta(days=7), pd.Timedelta(days=25)
 _RESPONSE_STATES = 24
 _CLIP = 3.5  # robust standard deviations
-# demand that a district takes beyond what is usual, from block to block and slowly: its own, and all districts' together
+# what districts take beyond what is usual, share from block to block and slowly: each by itself, and all together
 _OWN_DEMAND, _SHARED_DEMAND = (0.012, 0.03), (0.03, 0.08)
 _METER_ERROR, _LEVEL_ERROR_M = 0.004, 0.005
 _SECANT_SHARE = 0.05
@@ -209,7 +209,9 @@ class Watch:
         residual = self.channels.residuals(measured, expected, drive, self._nominal(drive, phase))
         # share of the intervals in which each channel reports: loggers are slower than stations
         self._pace = np.isfinite(residual).mean(axis=0)
-        blocks = [self._mean(residual[at : at + per_block]) for at in range(0, len(residual) - per_block + 1, per_block)]
+        blocks = [
+            self._mean(residual[at : at + per_block]) for at in range(0, len(residual) - per_block + 1, per_block)
+        ]
         usual = np.nan_to_num(np.nanmean(np.stack(blocks), axis=0))[: len(self.channels.picked)]
         self._offset[self.channels.picked] += usual
 
@@ -258,9 +260,9 @@ class Watch:
         return watched
 
     def _mean(self, residual: Floats) -> Floats:
-        """Mean of each channel over a block. What a district stores and gives back must cancel: balances are not clipped."""
+        """Mean of each channel over a block; balances are not clipped: what a district stores and gives back cancels."""
         n = len(self.channels.picked)
-        seen = np.isfinite(residual[:, n:]).any(axis=0)
+        seen = np.asarray(np.isfinite(residual[:, n:]).any(axis=0))
         balance = np.full(len(seen), np.nan)
         balance[seen] = np.nanmean(residual[:, n:][:, seen], axis=0)
         return np.concatenate([_steady_mean(residual[:, :n]), balance])

@@ -20,9 +20,9 @@ def test_installed_command_runs_elsewhere(tmp_path):
     result = subprocess.run(run, cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
     assert out.read_text().startswith('"time_s"')
-    where = "import networks, umanflow.demo.city as c; print(networks.__file__); print(c.read_layout().network)"
+    where = "import networks, umanflow.demo.city as c; print(networks.__file__); print(c.read_city().network.crs)"
     result = subprocess.run(
         [str(scripts / "python"), "-c", where], cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=120
     )
     assert str(environment) in result.stdout
-    assert "ky4" in result.stdout
+    assert "EPSG:32636" in result.stdout

@@ -14,6 +14,9 @@ from umanflow.errors import UserError
 from umanflow.report.storing import replace_text
 
 
+_PERIOD_MS = {"hourly": 3_600_000, "daily": 86_400_000}
+
+
 class Portal:
     """Collects readings of loggers and writes them out when their hour or day is full.
 
@@ -24,8 +27,6 @@ class Portal:
     loggers
         Tags by delivery, "hourly" or "daily".
     """
-
-    _PERIOD_MS = {"hourly": 3_600_000, "daily": 86_400_000}
 
     def __init__(self, folder: Path, loggers: Mapping[str, Sequence[Tag]]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +42,7 @@ class Portal:
             rows = self._rows[delivery]
             if t_ms % tags[0].interval_ms == 0:
                 rows.append((t_ms, [round(values[tag.name], 2) for tag in tags]))
-            if rows and t_ms + tags[0].interval_ms - rows[0][0] >= self._PERIOD_MS[delivery]:
+            if rows and t_ms + tags[0].interval_ms - rows[0][0] >= _PERIOD_MS[delivery]:
                 written.append(self._write(delivery))
         return written
 

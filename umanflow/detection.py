@@ -72,7 +72,7 @@ def detect_folder(
 def write_detection(found: Detection, record: Record, network: Network, out: Path, timezone: str | None) -> None:
     """Write leaks.csv, leaks.json, leaks.geojson, residuals.parquet, health.json and run.json."""
     out.mkdir(parents=True, exist_ok=True)
-    write_leaks(found.leaks, found.topology, out, network.crs, timezone)
+    write_leaks(found.leaks, found.topology, out, network.crs, timezone, network.pipes)
     temporary = out / ".residuals.parquet"
     found.residuals.to_parquet(temporary)
     temporary.replace(out / "residuals.parquet")

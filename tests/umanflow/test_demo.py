@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 import pytest
 
-from umanflow.demo.city import build_tags, read_layout
+from umanflow.demo.city import read_city
 
 DAYS = 16
 
@@ -24,10 +24,9 @@ def folder(tmp_path_factory):
 
 
 def test_everything_promised_is_there(folder):
-    for name in ("report.html", "leaks.csv", "leaks.json", "demo.json", "residuals.parquet", "run.json", "health.json"):
+    results = ("leaks.csv", "leaks.json", "leaks.geojson", "demo.json", "residuals.parquet", "run.json", "health.json")
+    for name in ("report.html", *results):
         assert (folder / name).stat().st_size > 0
-    # ky4's coordinate system is not known: nothing may pretend to be longitude and latitude
-    assert not (folder / "leaks.geojson").exists()
     assert not [p for p in folder.iterdir() if p.name.startswith(".")]
 
 
@@ -46,8 +45,14 @@ def test_every_due_value_is_in_the_historian(folder):
     with sqlite3.connect(folder / "history.db") as database:
         tables = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
         counts = [database.execute(f'select count(*) from "{name}"').fetchone()[0] for name in tables]
-    tags = [tag for unit in build_tags(read_layout(), folder / "network.inp").values() for tag in unit]
-    assert max(counts) == sum(DAYS * 86400 // int(tag.interval_s) for tag in tags)
+    assert max(counts) == sum(DAYS * 86400 // int(tag.interval_s) for tag in read_city().tags)
+
+
+def test_leaks_lie_in_uman(folder):
+    for feature in json.loads((folder / "leaks.geojson").read_text())["features"]:
+        longitude, latitude = feature["geometry"]["coordinates"]
+        assert 30.0 < longitude < 30.6
+        assert 48.6 < latitude < 48.9
 
 
 def test_the_first_leak_is_found(folder):

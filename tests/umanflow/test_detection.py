@@ -10,7 +10,7 @@ from models.detect import detect
 from models.errors import NotEnoughData
 from models.watch import Settings
 from networks import load
-from umanflow.demo.city import build_network, build_tags, read_layout
+from tests.umanflow.ky4 import build_network, build_tags, read_layout
 from umanflow.detection import detect_folder, read_repairs
 from umanflow.errors import UserError
 from umanflow.pipeline import record_of

@@ -69,18 +69,16 @@ def build_tags(network: Network) -> list[Tag]:
             found += _pump_station(device, meter)
     for name, element, _ in _instruments(network, "level"):
         found += tank(f"tank-{name.lower()}", {"level": element}, STATION_S)
-    blocks = network.dmas
-    for block in blocks.itertuples() if blocks is not None else ():
-        device = f"dma-{str(block.dma).lower()}"
-        if block.prv:
+    for dma, inlet, prv in _blocks(network):
+        device = f"dma-{dma.lower()}"
+        if prv:
             signals = {
-                "flow": block.inlet, "pressure_setpoint": block.prv,
-                "upstream_pressure": f"CH-{block.dma}", "downstream_pressure": f"IN-{block.dma}",
+                "flow": inlet, "pressure_setpoint": prv,
+                "upstream_pressure": f"CH-{dma}", "downstream_pressure": f"IN-{dma}",
             }  # fmt: skip
             found += valve_station(device, signals, STATION_S)
         else:
-            signals = {"flow": block.inlet, "volume": block.inlet, "pressure": f"CH-{block.dma}"}
-            found += dma_inlet(device, signals, STATION_S)
+            found += dma_inlet(device, {"flow": inlet, "volume": inlet, "pressure": f"CH-{dma}"}, STATION_S)
     for number, meter in enumerate((m for m, _, role in _meters(network) if role == "section"), start=1):
         found += dma_inlet(f"sec-{number}", {"flow": meter, "volume": meter}, STATION_S)
     for name, element, delivery in _instruments(network, "pressure"):
@@ -103,6 +101,11 @@ def _pump_station(device: str, meter: str) -> list[Tag]:
     for pump in range(1, count + 1):
         signals |= {f"pump{pump}_{signal}": f"PU-{number}{pump}" for signal in ("running", "command", "speed", "power")}
     return pump_station(device, signals, pumps=count, interval_s=STATION_S)
+
+
+def _blocks(network: Network) -> list[tuple[str, str, str]]:
+    table = network.dmas
+    return [] if table is None else list(zip(table["dma"], table["inlet"], table["prv"], strict=True))
 
 
 def _meters(network: Network) -> list[tuple[str, str, str]]:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
+import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 from pyproj import Transformer
 from pyproj.exceptions import ProjError
@@ -46,7 +47,14 @@ _TIME = "%Y-%m-%d %H:%M:%S"
 _DETECT_AGAIN = "run `umanflow detect` again with this --out"
 
 
-def write_leaks(leaks: Sequence[Leak], topology: Topology, folder: Path, crs: str | None, timezone: str | None) -> None:
+def write_leaks(
+    leaks: Sequence[Leak],
+    topology: Topology,
+    folder: Path,
+    crs: str | None,
+    timezone: str | None,
+    pipes: pd.DataFrame | None = None,
+) -> None:
     """Write leaks.csv and leaks.json, and leaks.geojson where the coordinates' system is known.
 
     Parameters
@@ -59,6 +67,8 @@ def write_leaks(leaks: Sequence[Leak], topology: Topology, folder: Path, crs: st
         Of the INP's coordinates ("EPSG:32636"), or None.
     timezone
         Of the record's clock, or None where its times were taken as they stand.
+    pipes
+        The network's table of pipes (`networks.Network.pipes`): names of DMAs and streets.
 
     Raises
     ------
@@ -66,7 +76,7 @@ def write_leaks(leaks: Sequence[Leak], topology: Topology, folder: Path, crs: st
         If the folder cannot be written, there is no such time zone, or the coordinates do not fit the reference
         system. In the last case leaks.csv and leaks.json are already there.
     """
-    rows = rows_of(leaks, topology, timezone)
+    rows = rows_of(leaks, topology, timezone, pipes)
     replace_text(folder / "leaks.csv", _csv_of(rows))
     replace_text(folder / "leaks.json", _json_of(rows))
     _remove(folder / "leaks.geojson")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -80,7 +80,9 @@ class LeakRow:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(allow_inf_nan=False)
 
 
-def rows_of(leaks: Sequence[Leak], topology: Topology, timezone: str | None) -> tuple[LeakRow, ...]:
+def rows_of(
+    leaks: Sequence[Leak], topology: Topology, timezone: str | None, pipes: pd.DataFrame | None = None
+) -> tuple[LeakRow, ...]:
     """Turn leaks into rows.
 
     Parameters
@@ -89,6 +91,8 @@ def rows_of(leaks: Sequence[Leak], topology: Topology, timezone: str | None) -> 
         SI and UTC; a time without a zone counts as UTC.
     timezone
         Of the record's clock; None where the record's times were taken as they stand.
+    pipes
+        Table with columns pipe, dma and street, where there is one.
 
     Raises
     ------
@@ -98,7 +102,12 @@ def rows_of(leaks: Sequence[Leak], topology: Topology, timezone: str | None) -> 
         If `pipe_best` is not in the network.
     """
     zone = _zone(timezone)
-    return tuple(_row(leak, topology, zone) for leak in leaks)
+    where: dict[str, tuple[str, str]] = {}
+    if pipes is not None:
+        where = {
+            pipe: (dma, street) for pipe, dma, street in zip(pipes["pipe"], pipes["dma"], pipes["street"], strict=True)
+        }
+    return tuple(_row(leak, topology, zone, where) for leak in leaks)
 
 
 def _zone(timezone: str | None) -> ZoneInfo | None:
@@ -111,7 +120,7 @@ def _zone(timezone: str | None) -> ZoneInfo | None:
         raise ReportError(f"no time zone '{timezone}'", "timezone", mend) from error
 
 
-def _row(leak: Leak, topology: Topology, zone: ZoneInfo | None) -> LeakRow:
+def _row(leak: Leak, topology: Topology, zone: ZoneInfo | None, where: Mapping[str, tuple[str, str]]) -> LeakRow:
     x, y = topology.centre(topology.link(leak.pipe_best))
     has_place = math.isfinite(x) and math.isfinite(y)
     status: Literal["open", "ended", "withdrawn"] = (
@@ -127,7 +136,7 @@ def _row(leak: Leak, topology: Topology, zone: ZoneInfo | None) -> LeakRow:
         probability=round(float(leak.probability), 4),
         search_length_m=round(float(leak.search_length), 1),
         kind=leak.kind,
-        dma=leak.dma,
+        dma=where.get(leak.pipe, ("", ""))[0] or leak.dma,
         start=_clock(leak.start, zone),
         pipe_best=leak.pipe_best,
         flow_best_m3h=_flow(leak.flow_best),
@@ -136,7 +145,7 @@ def _row(leak: Leak, topology: Topology, zone: ZoneInfo | None) -> LeakRow:
         status=status,
         x=_coordinate(x) if has_place else None,
         y=_coordinate(y) if has_place else None,
-        street="",
+        street=where.get(leak.pipe_best, ("", ""))[1],
         start_low=_clock(leak.start_low, zone),
         start_high=_clock(leak.start_high, zone),
         candidates=_candidates(leak.candidates),
