@@ -260,7 +260,7 @@ class Watch:
         return watched
 
     def _mean(self, residual: Floats) -> Floats:
-        """Mean of each channel over a block; balances are not clipped: what a district stores and gives back cancels."""
+        """Mean of each channel over a block; balances are not clipped: what a district stores it gives back."""
         n = len(self.channels.picked)
         seen = np.asarray(np.isfinite(residual[:, n:]).any(axis=0))
         balance = np.full(len(seen), np.nan)

@@ -13,7 +13,6 @@ from scada.tag import Tag
 from umanflow.errors import UserError
 from umanflow.report.storing import replace_text
 
-
 _PERIOD_MS = {"hourly": 3_600_000, "daily": 86_400_000}
 
 
