@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hydro.districts import find_districts, replacement
 from hydro.engine import Engine
 from hydro.errors import EpanetError, RecordError
 from hydro.record import Record
@@ -26,34 +27,7 @@ Ints = NDArray[np.int64]
 
 _UNSOLVED = 110
 _FULL_M = 0.03
-_PUMP = 2
 _ACCURACY = 1e-4  # EPANET's default of 0.001 to 0.01 leaves centimetres of noise
-
-
-@dataclass(frozen=True, slots=True)
-class District:
-    """A part of the network bounded by flow meters.
-
-    Attributes
-    ----------
-    name
-        Its inlets' names joined, or its only node's.
-    junctions
-        int64 [k], positions among the network's junctions.
-    meters, signs
-        Metered links at its boundary and +1 where their positive flow enters, -1 where it leaves.
-    tanks
-        Its tanks' node indices.
-    is_closed
-        Whether everything that crosses its boundary is measured.
-    """
-
-    name: str
-    junctions: Ints
-    meters: tuple[str, ...]
-    signs: tuple[int, ...]
-    tanks: tuple[int, ...]
-    is_closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +63,6 @@ class Drive:
         return Drive(*values)
 
 
-@dataclass(frozen=True, slots=True)
-class _Replaced:
-    """Links that a meter's flow stands for: they are closed, and nodes take their share of the flow instead."""
-
-    meter: int
-    links: tuple[int, ...]
-    takes: tuple[tuple[int, float], ...]
-
-
 class DrivenModel:
     """A model that takes its boundary from a Record.
 
@@ -127,7 +92,7 @@ class DrivenModel:
             self._check_names()
             self.sensor_nodes = np.array([self.topology.node(n) for n in self.pressure_sensors], dtype=np.int64)
             self.meter_links = np.array([self.topology.link(m) for m in self.flow_meters], dtype=np.int64)
-            self.districts = self._find_districts()
+            self.districts = find_districts(self.engine, self.flow_meters, self.level_sensors)
             self._prepare()
         except BaseException:
             self.engine.close()
@@ -170,43 +135,6 @@ class DrivenModel:
             if strange:
                 raise RecordError(f"{kind} column '{strange[0]}' is no {what} of the network; rename or remove it")
 
-    def _find_districts(self) -> tuple[District, ...]:
-        topology, engine = self.topology, self.engine
-        boundary = np.isin(np.array(topology.links, dtype=object), self.flow_meters)
-        closed = engine.read("link", "init_status") == 0
-        is_pump = engine.link_types == _PUMP
-        # a pump that is off in the file may run; a closed pipe or valve is a boundary
-        labels = topology.districts(boundary | (closed & ~is_pump))
-        position = np.full(len(topology.nodes), -1, dtype=np.int64)
-        position[engine.junctions] = np.arange(len(engine.junctions))
-        found: list[District] = []
-        for label in np.unique(labels[engine.junctions]):
-            members = np.flatnonzero(labels == label)
-            meters, signs = [], []
-            for name in self.flow_meters:
-                k = topology.link_index[name]
-                enters = int(labels[topology.end[k]] == label) - int(labels[topology.start[k]] == label)
-                if enters:
-                    meters.append(name)
-                    signs.append(enters)
-            tanks = tuple(int(n) for n in members if engine.node_types[n] == 2)
-            reservoirs = [n for n in members if engine.node_types[n] == 1]
-            unseen = [n for n in tanks if topology.nodes[n] not in self.level_sensors]
-            inside = position[members]
-            first = topology.nodes[int(members[0])]
-            name = "+".join(m for m, s in zip(meters, signs, strict=True) if s > 0) or "+".join(meters) or first
-            found.append(
-                District(
-                    name=name if name not in {d.name for d in found} else f"{name} at {first}",
-                    junctions=inside[inside >= 0],
-                    meters=tuple(meters),
-                    signs=tuple(signs),
-                    tanks=tanks,
-                    is_closed=bool(meters) and not reservoirs and not unseen,
-                )
-            )
-        return tuple(found)
-
     def _prepare(self) -> None:
         """Take over everything that the measurements impose."""
         engine, topology = self.engine, self.topology
@@ -215,10 +143,10 @@ class DrivenModel:
         self._background = self._take_leakage()
         self.tank_nodes = np.array([topology.node(n) for n in self.level_sensors], dtype=np.int64)
         shut = engine.read("link", "init_status") == 0
-        # a pump, a station of pumps behind one meter, or a link that is closed in the file and may open is replaced by
-        # its flow
+        # a pump, pumps or a flow control valve behind a meter, a link that is closed in the file and may open: their
+        # flow takes their place
         self._replaced = [
-            found for k in self.meter_links.tolist() if (found := self._replacement(k, bool(shut[k]))) is not None
+            found for k in self.meter_links.tolist() if (found := replacement(engine, k, bool(shut[k]))) is not None
         ]
         self.pumps = np.array([r.meter for r in self._replaced], dtype=np.int64)
         self._length = topology.length[topology.pipes]
@@ -254,21 +182,6 @@ class DrivenModel:
         for name in ("leak_area", "leak_expansion"):
             engine.set_values("link", self.topology.pipes, name, np.zeros(len(self.topology.pipes)))
         return lost / seconds
-
-    def _replacement(self, meter: int, is_shut: bool) -> _Replaced | None:
-        """What a metered link's flow takes the place of; None where the model finds the flow itself."""
-        topology, kinds = self.topology, self.engine.link_types
-        ends = (int(topology.start[meter]), int(topology.end[meter]))
-        if kinds[meter] == _PUMP or is_shut:
-            return _Replaced(meter, (meter,), ((ends[0], 1.0), (ends[1], -1.0)))
-        for near, far, sign in ((*ends, -1.0), (*ends[::-1], 1.0)):
-            touching = np.flatnonzero((topology.start == near) | (topology.end == near))
-            pumps = [int(k) for k in touching if k != meter]
-            if topology.is_junction[near] and pumps and (kinds[pumps] == _PUMP).all():
-                others = [int(topology.start[k] + topology.end[k] - near) for k in pumps]
-                inflow = ((far, sign), *((node, -sign / len(pumps)) for node in others))
-                return _Replaced(meter, (meter, *pumps), inflow)
-        return None
 
     # what drives --------------------------------------------------------------------------------------------------
 

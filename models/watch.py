@@ -14,12 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.calibration import Calibration, Prior, calibrate
-from hydro.driven import District, Drive, DrivenModel
+from hydro.driven import Drive, DrivenModel
 from hydro.record import Record
 from hydro.sensitivity import sensitivity
 from models.channels import Channels, choose
 from models.errors import NotEnoughData
-from models.noise import Noise, from_structure, learn
+from models.noise import Noise, learn
+from models.structure import Meters, guess_noise
 from networks import Network, Topology
 
 Floats = NDArray[np.float64]
@@ -30,9 +31,6 @@ _HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
 _LEARNING, _MEMORY = pd.Timedelta(days=7), pd.Timedelta(days=25)
 _RESPONSE_STATES = 24
 _CLIP = 3.5  # robust standard deviations
-# what districts take beyond what is usual, share from block to block and slowly: each by itself, and all together
-_OWN_DEMAND, _SHARED_DEMAND = (0.012, 0.03), (0.03, 0.08)
-_METER_ERROR, _LEVEL_ERROR_M = 0.004, 0.005
 _SECANT_SHARE = 0.05
 _PROBES = 3  # moments of a block at which leaks are simulated: their effect is smooth over the day
 
@@ -162,9 +160,8 @@ class Watch:
         self.calibration: Calibration = self._calibrate(learning, phase)
         drive = self.model.drive(learning, self.settings.step, phase)
         measured = self._measured(learning, drive.times)
-        self._meter_flow = np.nan_to_num(np.nanmean(np.abs(measured[:, len(self.model.sensor_nodes) :]), axis=0))
-        through = np.array([0.5 * self._flows_of(d).sum() for d in self.model.districts])
-        self.channels: Channels = choose(self.model, drive, self._nominal(drive, phase), through)
+        meters = Meters.of(self.model, measured[:, len(self.model.sensor_nodes) :])
+        self.channels: Channels = choose(self.model, drive, self._nominal(drive, phase), meters.through)
         self._centre(drive, measured, phase)
         usable = np.flatnonzero(self.model.is_drivable(drive))
         rows = usable[np.unique(np.linspace(0, len(usable) - 1, _RESPONSE_STATES).astype(int))]
@@ -178,7 +175,17 @@ class Watch:
         self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = max(float(self.mean_inflow.max()), 1e-3)
         self.secant_flow = _SECANT_SHARE * float(self.inflow_of_pipes.max())
         self.secants: Floats = self._respond_at_size()
-        self.noise: Noise = self._guess_noise(drive)
+        by_node = self._node_response * self.settings.demand_noise
+        self.noise: Noise = guess_noise(
+            self.model,
+            self.channels,
+            drive,
+            by_node,
+            meters,
+            self.settings.block,
+            self.settings.step,
+            self.settings.memory,
+        )
 
     def close(self) -> None:
         """Free the model."""
@@ -268,46 +275,6 @@ class Watch:
         return np.concatenate([_steady_mean(residual[:, :n]), balance])
 
     # noise --------------------------------------------------------------------------------------------------------
-
-    def _guess_noise(self, drive: Drive) -> Noise:
-        """Noise of a frame before any has been seen."""
-        model, channels = self.model, self.channels
-        by_node = self._node_response
-        demand = np.nanmean(drive.demand, axis=0)
-        through = by_node[model.engine.junctions] * (demand * self.settings.demand_noise)[:, None]
-        n_flows = len(channels.picked) - channels.n_pressures
-        through[:, len(channels.picked) :] = 0.0
-        columns = list(channels.balances)
-        inflow = np.abs(np.nanmean(drive.inflow[:, columns], axis=0))
-        rest = np.abs(np.nanmean(drive.inflow[:, columns] - drive.known[:, columns], axis=0))
-        scale = np.where(channels.is_flat, 0.2 * rest + 0.005 * inflow, inflow)
-        blocks = self.settings.memory / self.settings.block
-        own, shared = _OWN_DEMAND, _SHARED_DEMAND
-        read = self._reading_error()
-        floor = np.concatenate(
-            [np.full(channels.n_pressures, 0.002), np.full(n_flows, 3e-5), np.hypot(own[0] * scale, read)]
-        )
-        drift = np.concatenate(
-            [np.full(channels.n_pressures, 0.002), np.full(n_flows, 6e-5), np.hypot(own[1] * scale, read)]
-        )
-        nothing = np.zeros(len(channels.picked))
-        together = tuple(np.concatenate([nothing, np.where(channels.is_flat, 0.0, s * scale)]) for s in shared)
-        return from_structure(through, floor, drift, blocks, (together[0], together[1]))
-
-    def _flows_of(self, district: District) -> Floats:
-        """Mean absolute flow at each of a district's meters, m3/s."""
-        return np.asarray(self._meter_flow[[self.model.flow_meters.index(m) for m in district.meters]])
-
-    def _reading_error(self) -> Floats:
-        """Error of each balance that its meters and levels alone make in a block, float64 [n_balances], m3/s."""
-        model, block = self.model, self.settings.block.total_seconds()
-        errors = []
-        for number in self.channels.balances:
-            district = model.districts[number]
-            flows = self._flows_of(district)
-            storage = [np.sqrt(2.0) * _LEVEL_ERROR_M * model.engine.tank_area(t) / block for t in district.tanks]
-            errors.append(float(np.sqrt(((_METER_ERROR * flows) ** 2).sum() + np.square(storage).sum())))
-        return np.array(errors)
 
     def sharpen(self, frames: list[Frame]) -> None:
         """Learn the noise of frames from a history."""
