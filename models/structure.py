@@ -32,7 +32,7 @@ class Meters:
     jump
         float64 [n_meters], root mean square of the change from reading to reading, m3/s.
     through
-        float64 [n_districts], what passes each district's meters, m3/s.
+        float64 [n_districts], mean flow into each district or out of it, whichever is more, m3/s.
     """
 
     mean: Floats
@@ -44,8 +44,12 @@ class Meters:
         """Learn from flows at the model's meters, float64 [n, n_meters], m3/s."""
         mean = np.nan_to_num(np.nanmean(np.abs(flows), axis=0))
         jump = np.sqrt(np.nan_to_num(np.nanmean(np.diff(flows, axis=0) ** 2, axis=0)))
-        through = np.array([0.5 * mean[_columns(model, d)].sum() for d in model.districts])
-        return cls(mean, jump, through)
+        signed = np.nan_to_num(np.nanmean(flows, axis=0))
+        through = []
+        for district in model.districts:
+            entering = signed[_columns(model, district)] * np.array(district.signs, dtype=float)
+            through.append(max(entering[entering > 0.0].sum(), -entering[entering < 0.0].sum()))
+        return cls(mean, jump, np.array(through))
 
 
 def _columns(model: DrivenModel, district: District) -> list[int]:

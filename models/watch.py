@@ -170,8 +170,8 @@ class Watch:
         seen = np.isfinite(drive.inflow).sum(axis=0)
         self.mean_inflow: Floats = np.nansum(np.abs(drive.inflow), axis=0) / np.maximum(seen, 1)
         districts = [self.district_of(int(link)) for link in self.pipes]
-        # m3/s of the district that each pipe lies in; where none is measured, no size is excluded
-        self.inflow_of_pipes: Floats = np.array([self.mean_inflow[d] if d is not None else 0.0 for d in districts])
+        # m3/s that pass the district in which each pipe lies; where nothing is measured, no size is excluded
+        self.inflow_of_pipes: Floats = np.array([meters.through[d] if d is not None else 0.0 for d in districts])
         self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = max(float(self.mean_inflow.max()), 1e-3)
         self.secant_flow = _SECANT_SHARE * float(self.inflow_of_pipes.max())
         self.secants: Floats = self._respond_at_size()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from scada.tags import read_tags, write_tags
 STATION_S, LOGGER_S = 300.0, 900.0  # how often stations and loggers are read
 _SLOW_S = 3600.0  # what hardly changes: set-points, totalisers, doors, batteries
 _FAST = {"flow", "pressure", "level", "power", "speed"}
+_GATEWAYS = ("dma", "sec", "log")  # these share a gateway each; every other station has a port of its own
+_FIRST_PORT = 15020
 _PUMPS = {"ps-1": 3, "ps-2": 2, "ps-3": 1, "ps-4": 2}
 
 
@@ -56,6 +59,28 @@ def read_city() -> City:
 def tag_file(network: Network) -> Path:
     """The tag table beside a network's INP."""
     return network.source.parent / "tags.csv"
+
+
+def ports_of(devices: Sequence[str]) -> list[dict[int, str]]:
+    """Which devices answer on which port: unit id -> device, one entry a port."""
+    alone = [{1: name} for name in devices if name.split("-")[0] not in _GATEWAYS]
+    shared = [[name for name in devices if name.split("-")[0] == kind] for kind in _GATEWAYS]
+    return alone + [dict(enumerate(names, start=1)) for names in shared if names]
+
+
+def configuration(devices: Sequence[str]) -> str:
+    """A configuration for `umanflow plc` and `umanflow poll` on this machine, TOML."""
+    lines = [
+        "# SYNTHETIC Uman: simulated PLCs, and the polling of them; made by python -m umanflow.demo.city",
+        'network = "uman"', 'timezone = "Europe/Kyiv"', 'language = "uk"', "",
+        "[historian]", 'url = "sqlite:///history.db"', "", "[tags]", 'file = "tags.csv"', "",
+        "[plc]", "step_s = 60", "",
+    ]  # fmt: skip
+    for number, port in enumerate(ports_of(devices)):
+        for unit, name in port.items():
+            url = f"tcp://127.0.0.1:{_FIRST_PORT + number}"
+            lines += ["[[devices]]", f'name = "{name}"', f'url = "{url}"', f"unit = {unit}", ""]
+    return "\n".join(lines)
 
 
 def build_tags(network: Network) -> list[Tag]:
@@ -126,4 +151,7 @@ def _instruments(network: Network, quantity: str) -> list[tuple[str, str, str]]:
 
 if __name__ == "__main__":
     uman = load("uman")
-    write_tags(tag_file(uman), build_tags(uman))
+    found = build_tags(uman)
+    write_tags(tag_file(uman), found)
+    text = configuration(list(dict.fromkeys(tag.device for tag in found)))
+    tag_file(uman).with_name("umanflow.toml").write_text(text, encoding="utf-8", newline="\n")

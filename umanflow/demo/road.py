@@ -26,7 +26,7 @@ from scada.historian import open_historian
 from scada.reader import DeviceSettings, Reader, ReaderStatus
 from scada.tag import Tag
 from umanflow.deliveries import Portal, read_delivery
-from umanflow.demo.city import City, read_city
+from umanflow.demo.city import City, ports_of, read_city
 from umanflow.demo.leaks import DrawnLeak, draw_leaks
 from umanflow.demo.nature import TruthLog, make_twin, old_leaks, write_city
 from umanflow.demo.scoring import Score, score_leaks
@@ -40,7 +40,6 @@ START = pd.Timestamp("2026-01-05", tz="UTC")  # a Monday: the model's patterns b
 LEARNING_DAYS = 7
 _STEP_S = 300
 _DAY_MS = 86_400_000
-_GATEWAYS = {"dma": 1, "sec": 1, "log": 1}  # meters and loggers share gateways; every station has a port of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,30 +137,12 @@ def demo_rules() -> Rules:
     return Rules(least_share=0.015)
 
 
-def _ports(devices: dict[str, list[Tag]]) -> list[dict[int, tuple[str, list[Tag]]]]:
-    """Which devices answer on which port, by unit id."""
-    ports: list[dict[int, tuple[str, list[Tag]]]] = []
-    gateways: dict[str, list[dict[int, tuple[str, list[Tag]]]]] = {k: [] for k in _GATEWAYS}
-    for kind, count in _GATEWAYS.items():
-        gateways[kind] = [{} for _ in range(count)]
-    taken = dict.fromkeys(_GATEWAYS, 0)
-    for name, tags in devices.items():
-        kind = name.split("-")[0]
-        if kind in gateways:
-            port = gateways[kind][taken[kind] % len(gateways[kind])]
-            taken[kind] += 1
-            port[len(port) + 1] = name, tags
-        else:
-            ports.append({1: (name, tags)})
-    return ports + [port for group in gateways.values() for port in group]
-
-
 async def _poll(
     city: City, truth: TruthLog, folder: Path, url: str, start_ms: int, days: int, progress: Progress
 ) -> dict[str, ReaderStatus]:
-    ports = _ports(city.devices)
+    ports = ports_of(list(city.devices))
     end_ms = start_ms + days * _DAY_MS
-    units = [{unit: tags for unit, (_, tags) in port.items()} for port in ports]
+    units = [{unit: city.devices[device] for unit, device in port.items()} for port in ports]
     portal = Portal(folder / "loggers", city.loggers)
     plant = Plant(units, truth, [(HOST, 0)] * len(ports))
     store = open_historian(url)
@@ -183,7 +164,7 @@ async def _poll(
             settings = [
                 DeviceSettings(name=name, url=f"tcp://{HOST}:{number}", unit=unit)
                 for number, port in zip(plant.ports, ports, strict=True)
-                for unit, (name, _) in port.items()
+                for unit, name in port.items()
             ]
             tags = [tag for unit in city.devices.values() for tag in unit]
             reader = Reader(settings, tags, LockstepClock(start_ms, before_wake), store.append)
