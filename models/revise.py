@@ -61,7 +61,7 @@ class Reviser:
         evidence = Evidence(
             *(np.where(is_large, getattr(large, f.name), getattr(small, f.name)) for f in fields(Evidence))
         )
-        most = self.rules.most_share * float(self.watch.inflow_of_pipes.max())
+        most = self.rules.most_share * self.watch.largest_take
         gain = np.where(evidence.now > most, 0.0, evidence.gain)
         return replace(evidence, gain=gain), np.where(is_large[:, None], self.watch.secants, responses)
 

@@ -127,6 +127,8 @@ class Watch:
         faster than with the first drop.
     secant_flow
         That leak's flow, m3/s.
+    largest_take
+        Mean net inflow of the district that takes most, m3/s.
     noise
         Of one frame.
 
@@ -172,8 +174,9 @@ class Watch:
         districts = [self.district_of(int(link)) for link in self.pipes]
         # m3/s that pass the district in which each pipe lies; where nothing is measured, no size is excluded
         self.inflow_of_pipes: Floats = np.array([meters.through[d] if d is not None else 0.0 for d in districts])
-        self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = max(float(self.mean_inflow.max()), 1e-3)
-        self.secant_flow = _SECANT_SHARE * float(self.inflow_of_pipes.max())
+        self.largest_take = max(float(self.mean_inflow.max()), 1e-3)
+        self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = self.largest_take
+        self.secant_flow = _SECANT_SHARE * self.largest_take
         self.secants: Floats = self._respond_at_size()
         by_node = self._node_response * self.settings.demand_noise
         self.noise: Noise = guess_noise(
