@@ -76,3 +76,46 @@ def test_a_leak_leaves_the_rest_of_the_city_as_it_was():
     within = follow(Twin("Net1", tags(), START_MS, 300, 3, [shut]), 1)
     assert within[-1]["tank.level"] == pytest.approx(without[-1]["tank.level"], abs=0.02)
     assert find("Net1")[1].is_file()
+
+
+class Feast:
+    """Twice the demand, and a guest at node 22 who takes ten litres a second."""
+
+    def factor(self, t_ms):
+        return 2.0
+
+    def guests(self, t_ms):
+        return {"22": 0.01}
+
+
+def test_calendar_and_guests_are_taken_from_the_network():
+    usual = Twin("Net1", tags(), START_MS, 300, 1, mismatch=EXACT)
+    feast = Twin("Net1", tags(), START_MS, 300, 1, mismatch=EXACT, calendar=Feast())
+    taken = []
+    for twin in (usual, feast):
+        twin.advance(START_MS + 300_000, {})
+        flow, topology = twin.flows, twin._engine.topology
+        net = [
+            (
+                flow[link]
+                if topology.is_junction[topology.end[k]] and not topology.is_junction[topology.start[k]]
+                else 0.0
+            )
+            - (
+                flow[link]
+                if topology.is_junction[topology.start[k]] and not topology.is_junction[topology.end[k]]
+                else 0.0
+            )
+            for k, link in enumerate(topology.links)
+        ]
+        taken.append(sum(net))
+        twin.close()
+    assert taken[1] == pytest.approx(2.0 * taken[0] + 0.01, rel=1e-3)
+
+
+def test_a_meter_shows_its_own_error():
+    exact = follow(Twin("Net1", tags(), START_MS, 300, 1, mismatch=EXACT), 2)
+    off = follow(Twin("Net1", tags(), START_MS, 300, 1, mismatch=EXACT, gain={"9": 1.02}), 2)
+    assert off[-1]["ps.flow"] == pytest.approx(1.02 * exact[-1]["ps.flow"], rel=1e-9)
+    assert off[-1]["ps.volume"] == pytest.approx(1.02 * exact[-1]["ps.volume"], rel=1e-9)
+    assert off[-1]["log.pressure"] == exact[-1]["log.pressure"]
