@@ -99,7 +99,7 @@ class Network:
 
     @cached_property
     def pipes(self) -> pd.DataFrame | None:
-        """Pipes with kind, material, year, number of breaks, DMA and street; None where nobody has written them down."""
+        """Pipes with kind, material, year, number of breaks, DMA and street; None where there is no such table."""
         return read_table(self.folder, "pipes")
 
     @cached_property
