@@ -94,6 +94,26 @@ def check_network(
         raise typer.Exit(1)
 
 
+@app.command("dmas")
+def show_dmas(
+    name: Annotated[str, typer.Argument(metavar="NET", help="Catalogue name or INP file.")],
+    meters: Annotated[str, typer.Option(help="Metered links, by comma, where no table beside the INP has them.")] = "",
+    as_json: _Json = False,
+) -> None:
+    """Show a network's districts: inlets, boundary valves, what is inside, and whether they are isolated.
+
+    Example: umanflow networks dmas uman
+    """
+    from networks import load
+    from umanflow.cli.districts import rows_of
+    from umanflow.cli.table import show
+    from umanflow.districts import find_districts
+
+    network = load(name)
+    found = find_districts(network, [meter.strip() for meter in meters.split(",") if meter.strip()])
+    show(rows_of(network, found, as_json), as_json)
+
+
 @app.command("export")
 def export_network(
     name: Annotated[str, typer.Argument(help="Catalogue name or INP file.")],
