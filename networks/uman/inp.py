@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from networks.leakage import NOT_IN_FILE
 from networks.uman import demand, terrain
 from networks.uman.plan import Plan, PlanPipe
 from networks.uman.stations import Stations, Tank
@@ -13,7 +14,7 @@ from networks.uman.stations import Stations, Tank
 TITLE = (
     "SYNTHETIC model of Uman, Ukraine: no real network.",
     "Built by networks.uman.build from public facts and stated assumptions; see docs/uman.md.",
-    "Coordinates EPSG:32636. Background leakage is not in this file: leakage.csv beside it holds it.",
+    f"Coordinates EPSG:32636. {NOT_IN_FILE}",
 )
 _GATE_AGE_H = 262.0
 _TARIFF = (0.7,) * 6 + (1.0,) + (1.3,) * 3 + (1.05,) * 7 + (1.35,) * 4 + (1.0,) * 2 + (0.7,)

@@ -119,6 +119,13 @@ def export_network(
     name: Annotated[str, typer.Argument(help="Catalogue name or INP file.")],
     file: Annotated[Path, typer.Argument(help="File to write: .inp, .gpkg, .geojson, .json or .shp.")],
     crs: Annotated[str | None, typer.Option(help="CRS of the network's coordinates, such as EPSG:32636.")] = None,
+    leakage: Annotated[
+        Literal["emitters", "favad", "none"] | None,
+        typer.Option(
+            help="In an INP: emitters for EPANET 2.2 and WNTR, favad for EPANET 2.3's [LEAKAGE]; by default emitters "
+            "where the leakage stands beside the INP, else as the INP has it."
+        ),
+    ] = None,
 ) -> None:
     """Write a network as INP, GeoPackage, GeoJSON or shapefiles, as the ending says.
 
@@ -126,13 +133,13 @@ def export_network(
     """
     from networks import load
     from networks.errors import GisError
-    from networks.export import write_inp
+    from umanflow.exporting import export_inp
 
     network = load(name, crs)
     if file.suffix.lower() == ".inp":
         if not file.parent.is_dir():
             raise GisError(f"{file.parent}: no such folder")
-        write_inp(network, file)
+        export_inp(network, file, leakage)
     else:
         from networks.gis import write_gis
 

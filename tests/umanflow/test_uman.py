@@ -1,0 +1,75 @@
+"""Uman through the application: its tag table, its districts and its export."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from networks import find, load
+from scada.tags import read_tags, write_tags
+from umanflow.demo.city import build_tags, tag_file
+from umanflow.districts import find_districts
+
+
+def umanflow(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "umanflow", *arguments], capture_output=True, text=True, timeout=120)
+
+
+def test_the_tag_table_is_built_byte_for_byte(tmp_path: Path) -> None:
+    uman = load("uman")
+    write_tags(tmp_path / "tags.csv", build_tags(uman))
+    assert (tmp_path / "tags.csv").read_bytes() == tag_file(uman).read_bytes()
+
+
+def test_every_plc_has_tags_and_every_tag_its_element() -> None:
+    uman = load("uman")
+    assert uman.sensors is not None
+    tags = read_tags(tag_file(uman))
+    devices = {tag.device for tag in tags}
+    assert {"gate", "ps-1", "ps-2", "ps-3", "ps-4"} <= devices
+    assert sum(1 for device in devices if device.startswith("dma-")) == 17
+    on_plc = uman.sensors[uman.sensors["delivery"] == "plc"]
+    assert set(on_plc["element"]) <= {tag.element for tag in tags}
+
+
+def test_districts_of_uman_are_isolated_and_add_up() -> None:
+    found = find_districts(load("uman"))
+    assert len(found) == 17
+    assert all(dma.is_isolated for dma in found)
+    assert sum(dma.connections or 0 for dma in found) == 17_000
+    assert sum(dma.demand for dma in found) * 86_400.0 == pytest.approx(8_700.0, rel=0.01)
+
+
+def test_meters_by_name_do_for_a_network_without_tables() -> None:
+    (cut,) = find_districts(load("net3"), ["329", "60"])
+    assert (cut.name, cut.inlets, cut.connections) == ("1", ("60", "329"), None)
+
+
+def test_dmas_as_table_and_json() -> None:
+    table = umanflow("networks", "dmas", "uman")
+    assert table.returncode == 0, table.stderr
+    assert Counter(line.split()[-1] for line in table.stdout.splitlines()[1:]) == {"yes": 17}
+    rows = json.loads(umanflow("networks", "dmas", "uman", "--json").stdout)
+    assert rows[0]["inlets"] == ["INL-C1"]
+    assert rows[0]["open unmetered links"] == []
+    wrong = umanflow("networks", "dmas", "net3", "--meters", "nowhere")
+    assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
+
+
+def test_export_holds_emitters_unless_told_otherwise(tmp_path: Path) -> None:
+    out = tmp_path / "uman.inp"
+    assert umanflow("networks", "export", "uman", str(out)).returncode == 0
+    text = out.read_text("utf-8")
+    assert text.startswith("[TITLE]\nSYNTHETIC")
+    assert "[EMITTERS]" in text
+    assert "[LEAKAGE]" not in text
+    done = umanflow("networks", "export", "uman", str(out), "--leakage", "favad")
+    assert done.returncode == 0, done.stderr
+    assert "[LEAKAGE]" in out.read_text("utf-8")
+    assert umanflow("networks", "export", "uman", str(out), "--leakage", "none").returncode == 0
+    assert out.read_bytes() == find("uman")[1].read_bytes()
+    refused = umanflow("networks", "export", "net1", str(out), "--leakage", "emitters")
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
