@@ -73,3 +73,18 @@ def test_export_holds_emitters_unless_told_otherwise(tmp_path: Path) -> None:
     assert out.read_bytes() == find("uman")[1].read_bytes()
     refused = umanflow("networks", "export", "net1", str(out), "--leakage", "emitters")
     assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize("ending", ["gpkg", "geojson"])
+def test_gis_export_lies_in_uman(tmp_path: Path, ending: str) -> None:
+    geopandas = pytest.importorskip("geopandas")
+    from networks.gis import write_gis
+
+    write_gis(load("uman"), tmp_path / f"uman.{ending}")
+    files = sorted(tmp_path.iterdir())
+    layers = [geopandas.read_file(file, layer="pipes" if ending == "gpkg" else None) for file in files]
+    pipes = max(layers, key=len).to_crs("EPSG:4326")
+    assert len(pipes) >= 2_644
+    west, south, east, north = pipes.total_bounds
+    assert 30.0 < west < 30.2 < 30.4 < east < 30.6
+    assert 48.6 < south < 48.75 < 49.7 < north < 49.9  # up to Bila Tserkva
