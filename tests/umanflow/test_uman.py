@@ -1,5 +1,6 @@
 """Uman through the application: its tag table, its districts and its export."""
 
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from networks import find, load
+from networks.uman.build import plan_city
 from scada.tags import read_tags, write_tags
 from umanflow.demo.city import build_tags, tag_file
+from umanflow.demo.nature import Calendar
 from umanflow.districts import find_districts
 
 
@@ -88,3 +91,21 @@ def test_gis_export_lies_in_uman(tmp_path: Path, ending: str) -> None:
     west, south, east, north = pipes.total_bounds
     assert 30.0 < west < 30.2 < 30.4 < east < 30.6
     assert 48.6 < south < 48.75 < 49.7 < north < 49.9  # up to Bila Tserkva
+
+
+def test_pilgrims_fill_the_quarter_at_sofiivka_for_a_week() -> None:
+    uman = load("uman")
+    assert uman.nodes is not None
+    calendar = Calendar(uman)
+    noon = dt.timedelta(hours=12)
+    guests = {
+        day: calendar.guests(int((dt.datetime(2026, 9, day, tzinfo=dt.UTC) + noon).timestamp() * 1000))
+        for day in range(1, 31)
+    }
+    busy = [day for day, taken in guests.items() if taken]
+    assert 5 <= len(busy) <= 10
+    there = set(uman.nodes.loc[uman.nodes["node"].isin(list(guests[14])), "dma"])
+    kinds = {block.name: block.kind for block in plan_city()[0].blocks}
+    assert [kinds[dma] for dma in there] == ["sofiivka"]
+    usual = sum(dma.demand for dma in find_districts(uman) if dma.name in there)
+    assert sum(guests[14].values()) > usual  # the classic false alarm
