@@ -112,6 +112,8 @@ def show_dmas(
     network = load(name)
     found = find_districts(network, [meter.strip() for meter in meters.split(",") if meter.strip()])
     show(rows_of(network, found, as_json), as_json)
+    if not found:
+        typer.echo("no districts: no meters are known that cut one out; name metered links with --meters", err=True)
 
 
 @app.command("export")
