@@ -264,7 +264,6 @@ def test_pipes_have_materials_of_their_time(uman: Network) -> None:
     assert breaks.groupby("pipe").size().to_dict() == pipes.set_index("pipe")["breaks"].loc[lambda s: s > 0].to_dict()
 
 
-@pytest.mark.xfail(strict=True, reason="both names fall on lines of the lattice that lie outside of the city")
 def test_uspenska_and_polska_are_broken_cast_iron(uman: Network) -> None:
     pipes = table(uman, "pipes")
     streets = pipes[pipes["kind"] == "street"]
