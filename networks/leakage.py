@@ -16,6 +16,7 @@ from networks.inp.facts import Facts
 
 Floats = NDArray[np.float64]
 _FOOT = 0.3048
+NOT_IN_FILE = "Background leakage is not in this file: leakage.csv beside it holds it."  # an INP's title says so
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,11 @@ import numpy as np
 
 from networks.uman import blocks as cutting
 from networks.uman import mains, terrain
-from networks.uman.plan import Block, Plan
+from networks.uman import streets as laying
+from networks.uman.plan import Block, Plan, PlanPipe
 from networks.uman.streets import Streets
+
+_Neighbours = dict[str, list[tuple[float, str, int]]]
 
 _PIECE_M = 74.0  # a junction about this often along a street
 _DIAMETERS = (100, 125, 150, 200, 250, 300, 400, 500, 600, 800)
@@ -53,9 +56,7 @@ def lay_boundary(plan: Plan, streets: Streets, pieces: list[tuple[int, int]]) ->
     for a, b in pieces:
         ends = [plan.crossing_names.get(("J", c)) for c in (a, b)]
         if all(ends):
-            plan.add_pipe(
-                str(ends[0]), str(ends[1]), "boundary", is_closed=True, street=streets.graph[a][b]["street"]
-            )
+            plan.add_pipe(str(ends[0]), str(ends[1]), "boundary", is_closed=True, street=streets.graph[a][b]["street"])
 
 
 def add_inlet(plan: Plan, block: Block, trunk: str, first: str) -> None:
@@ -63,12 +64,19 @@ def add_inlet(plan: Plan, block: Block, trunk: str, first: str) -> None:
     (ax, ay), (bx, by) = plan.nodes[trunk].xy, plan.nodes[first].xy
     chamber, behind = f"CH-{block.name}", f"IN-{block.name}"
     meter = f"INL-{block.name}"
-    plan.add_node(chamber, (ax + 0.4 * (bx - ax) + 0.004, ay + 0.4 * (by - ay)), dma="", street=plan.nodes[first].street)
+    plan.add_node(
+        chamber, (ax + 0.4 * (bx - ax) + 0.004, ay + 0.4 * (by - ay)), dma="", street=plan.nodes[first].street
+    )
     plan.add_pipe(trunk, chamber, "inlet", name=meter, length=12.0)
     prv = ""
     start = chamber
     if block.has_prv:
-        plan.add_node(behind, (ax + 0.7 * (bx - ax) + 0.004, ay + 0.7 * (by - ay)), dma=block.name, street=plan.nodes[first].street)
+        plan.add_node(
+            behind,
+            (ax + 0.7 * (bx - ax) + 0.004, ay + 0.7 * (by - ay)),
+            dma=block.name,
+            street=plan.nodes[first].street,
+        )
         prv, start = f"PRV-{block.name}", behind
     plan.add_pipe(start, first, "inlet", name=f"OUT-{block.name}", dma=block.name, length=12.0)
     plan.inlets[block.name] = meter, prv, first
@@ -88,7 +96,9 @@ def shares(plan: Plan) -> dict[str, float]:
 
 
 def size(plan: Plan, sources: list[str], extra: dict[str, float]) -> None:
-    """Choose diameters: the water goes the shortest way from the sources; a piece of a loop that carries none gets the least.
+    """Choose diameters: the water goes the shortest way from the sources.
+
+    A piece of a loop that carries none gets the least.
 
     Parameters
     ----------
@@ -98,7 +108,26 @@ def size(plan: Plan, sources: list[str], extra: dict[str, float]) -> None:
         Water taken by nodes outside of the blocks, m3/d (a pump's suction).
     """
     open_pipes = [p for p in plan.pipes if not p.is_closed]
-    neighbours: dict[str, list[tuple[float, str, int]]] = {}
+    order, parent = _shortest_ways(_neighbours(plan, open_pipes), sources)
+    carried = shares(plan)
+    for name, flow in extra.items():
+        carried[name] = carried.get(name, 0.0) + flow
+    through = np.zeros(len(open_pipes))
+    for name in reversed(order):
+        if name in parent:
+            up, k = parent[name]
+            carried[up] = carried.get(up, 0.0) + carried.get(name, 0.0)
+            if k >= 0:
+                through[k] = carried.get(name, 0.0)
+    for pipe, flow in zip(open_pipes, through.tolist(), strict=True):
+        pipe.diameter = diameter_for(_PEAK * flow / 86400.0, _GRADIENT.get(pipe.kind, 0.002))
+        if pipe.kind in ("trunk", "inlet"):
+            pipe.diameter = max(pipe.diameter, 200 if pipe.kind == "trunk" else 150)
+
+
+def _neighbours(plan: Plan, open_pipes: list[PlanPipe]) -> _Neighbours:
+    """Ways out of each node: length, other end and number of the pipe; -1 for a PRV."""
+    neighbours: _Neighbours = {}
     for k, pipe in enumerate(open_pipes):
         for a, b in ((pipe.start, pipe.end), (pipe.end, pipe.start)):
             neighbours.setdefault(a, []).append((pipe.length, b, k))
@@ -108,6 +137,11 @@ def size(plan: Plan, sources: list[str], extra: dict[str, float]) -> None:
             behind = prv.replace("PRV", "IN")
             neighbours.setdefault(chamber, []).append((1.0, behind, -1))
             neighbours.setdefault(behind, []).append((1.0, chamber, -1))
+    return neighbours
+
+
+def _shortest_ways(neighbours: _Neighbours, sources: list[str]) -> tuple[list[str], dict[str, tuple[str, int]]]:
+    """Nodes in the order of their distance from the sources, and the node and pipe that each is reached by."""
     best = dict.fromkeys(sources, 0.0)
     parent: dict[str, tuple[str, int]] = {}
     heap = [(0.0, s) for s in sources]
@@ -124,20 +158,7 @@ def size(plan: Plan, sources: list[str], extra: dict[str, float]) -> None:
                 best[other] = distance + length
                 parent[other] = name, k
                 heapq.heappush(heap, (distance + length, other))
-    carried = shares(plan)
-    for name, flow in extra.items():
-        carried[name] = carried.get(name, 0.0) + flow
-    through = np.zeros(len(open_pipes))
-    for name in reversed(order):
-        if name in parent:
-            up, k = parent[name]
-            carried[up] = carried.get(up, 0.0) + carried.get(name, 0.0)
-            if k >= 0:
-                through[k] = carried.get(name, 0.0)
-    for pipe, flow in zip(open_pipes, through.tolist(), strict=True):
-        pipe.diameter = diameter_for(_PEAK * flow / 86400.0, _GRADIENT.get(pipe.kind, 0.002))
-        if pipe.kind in ("trunk", "inlet"):
-            pipe.diameter = max(pipe.diameter, 200 if pipe.kind == "trunk" else 150)
+    return order, parent
 
 
 def diameter_for(flow: float, gradient: float) -> int:
@@ -159,7 +180,10 @@ def city(random: np.random.Generator) -> tuple[Plan, Streets, Streets]:
     lay_boundary(plan, streets, boundary)
     eastern = [b for b in plan.blocks if b.zone != "west"]
     western = [b for b in plan.blocks if b.zone == "west"]
-    at = {name: mains.nearest(streets, xy) for name, xy in (("ps1", PS1), ("ps2", PS2), ("tc", TOWER_C), ("tw", TOWER_W), ("east", EAST))}
+    at = {
+        name: mains.nearest(streets, xy)
+        for name, xy in (("ps1", PS1), ("ps2", PS2), ("tc", TOWER_C), ("tw", TOWER_W), ("east", EAST))
+    }
     edges, inlets = mains.route(streets.graph, at["ps1"], eastern, [at["tc"], at["ps2"], at["east"]])
     mains.lay(plan, streets, mains.close_loop(streets.graph, edges), "centre")
     edges, more = mains.route(streets.graph, at["ps2"], western, [at["tw"]])
@@ -174,8 +198,6 @@ def city(random: np.random.Generator) -> tuple[Plan, Streets, Streets]:
 
 
 def _lay_out(random: np.random.Generator) -> tuple[Streets, Streets]:
-    from networks.uman import streets as laying
-
     return laying.lay_city(random), laying.lay_babanka(random)
 
 

@@ -31,12 +31,14 @@ def cut(streets: Streets, random: np.random.Generator) -> list[Block]:
     for number in np.unique(label).tolist():
         members = np.flatnonzero(label == number)
         mean = float(ground[members].mean())
-        if station in members:
-            zone = "railway"
-        else:
-            zone = "west" if mean > 174.0 else "centre" if mean > 160.0 else "low"
+        zone = "railway" if station in members else _zone_at(mean)
         blocks.append(Block("", zone, "", members.tolist()))
     return _named(blocks, streets, ground)
+
+
+def _zone_at(height: float) -> str:
+    """Pressure zone of a block by the mean height of its ground, m."""
+    return "west" if height > 174.0 else "centre" if height > 160.0 else "low"
 
 
 def _named(blocks: list[Block], streets: Streets, ground: Floats) -> list[Block]:
@@ -68,7 +70,8 @@ def _clusters(features: Floats, count: int, random: np.random.Generator) -> NDAr
     for _ in range(60):
         label = np.argmin(np.linalg.norm(features[:, None] - centres, axis=2), axis=1)
         centres = np.array([features[label == k].mean(axis=0) for k in range(count)])
-    return label.astype(np.int64)
+    found: NDArray[np.int64] = label.astype(np.int64)
+    return found
 
 
 def _connected(graph: nx.Graph, label: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -110,9 +113,7 @@ def thin(
         weighted = nx.Graph()
         weighted.add_weighted_edges_from((a, b, graph[a][b]["length"] * w) for (a, b), w in drawn.items())
         tree = {tuple(sorted(e)) for e in nx.minimum_spanning_edges(weighted, data=False)}
-        for edge in drawn:
-            if edge in tree or random.uniform() < _LOOPS:
-                inside.append((edge[0], edge[1], block.name))
+        inside += [(a, b, block.name) for a, b in drawn if (a, b) in tree or random.uniform() < _LOOPS]
     boundary = []
     for a, b in sorted(tuple(sorted(e)) for e in graph.edges):
         if owner[a] != owner[b] and not graph[a][b]["bridge"] and random.uniform() < _BOUNDARY:

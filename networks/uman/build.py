@@ -58,7 +58,7 @@ def tables(plan: Plan, found: Stations) -> dict[str, str]:
         "hydrants.csv": _csv("hydrant,node,street", condition.hydrants_of(plan)),
         "dmas.csv": _csv(
             "dma,large_block,zone,inlet,prv,critical_node",
-            ((b.name, b.large, b.zone, plan.inlets[b.name][0], plan.inlets[b.name][1], critical[b.name]) for b in plan.blocks),
+            ((b.name, b.large, b.zone, *plan.inlets[b.name][:2], critical[b.name]) for b in plan.blocks),
         ),
         "sensors.csv": _csv(
             "sensor,quantity,element,dma,delivery,role",

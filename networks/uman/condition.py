@@ -13,6 +13,7 @@ TODAY = 2026
 _COEFFICIENT = 0.6  # EPANET 2.3's discharge coefficient of [LEAKAGE]
 _EXPANSION = 0.015  # growth of the leaks' area per m of head, share
 _BREAK_YEARS = 20
+_BREAK_MONTHS = (1, 2, 3, 11, 12, 4, 7, 9)  # more of them in winter
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +94,20 @@ def leak_areas(plan: Plan, random: np.random.Generator) -> dict[str, tuple[float
         flow += _COEFFICIENT * np.sqrt(2.0 * 9.80665 * head) * opening * 1e-6 * 86400.0
         area[pipe.name] = per_100m
     factor = LEAKAGE_M3D / flow
-    return {
-        name: (round(factor * a, 3), round(factor * a * _EXPANSION, 5)) for name, a in area.items()
-    }
+    return {name: (round(factor * a, 3), round(factor * a * _EXPANSION, 5)) for name, a in area.items()}
 
 
 def breaks_of(plan: Plan, random: np.random.Generator) -> list[tuple[str, int, int]]:
     """Breaks of the last twenty years: pipe, year, month."""
-    found = []
+    found: list[tuple[str, int, int]] = []
     for pipe in plan.pipes:
         rate = BY_NAME[pipe.material].breaks * pipe.length / 1000.0
         for year in range(TODAY - _BREAK_YEARS, TODAY):
             if year <= pipe.year:
                 continue
             aged = rate * min(2.0, (year - pipe.year) / 50.0) * (2.0 if pipe.street in OLD_STREETS else 1.0)
-            for _ in range(int(random.poisson(aged))):
-                found.append((pipe.name, year, int(random.choice((1, 2, 3, 11, 12, 4, 7, 9)))))
+            count = int(random.poisson(aged))
+            found += [(pipe.name, year, int(random.choice(_BREAK_MONTHS))) for _ in range(count)]
     return found
 
 
@@ -127,10 +126,9 @@ def valves_of(plan: Plan) -> list[tuple[str, str, str, str]]:
         if len(streets) >= 3:
             for pipe in sorted(streets, key=lambda p: (p.diameter, p.name))[: len(streets) - 1]:
                 found.append((f"V-{len(found) + 1:04d}", pipe.name, node, "isolation"))
-    for pipe in plan.pipes:
-        if pipe.kind == "boundary":
-            found.append((f"V-{len(found) + 1:04d}", pipe.name, pipe.start, "boundary"))
-    return found
+    boundary = [p for p in plan.pipes if p.kind == "boundary"]
+    first = len(found) + 1
+    return found + [(f"V-{first + k:04d}", p.name, p.start, "boundary") for k, p in enumerate(boundary)]
 
 
 def hydrants_of(plan: Plan) -> list[tuple[str, str, str]]:

@@ -16,6 +16,9 @@ CONSUMPTION_M3D = 8_700.0  # of 14,000 supplied: 38 % are lost
 _SHARES = {"residential": 0.76, "commercial": 0.13, "industrial": 0.11}
 _LEAST, _MOST = 520, 1_450  # connections of a small block
 _DENSITY = {"high": 1.15, "mixed": 1.0, "low": 0.9, "sofiivka": 1.0, "village": 0.75}
+_TYPICAL: dict[str, tuple[int, ...]] = {  # storeys of a quarter's houses
+    "high": (1, 2, 5, 5, 9), "mixed": (1, 2, 3, 5), "low": (1, 1, 2, 5), "sofiivka": (1, 2, 5), "village": (1, 1, 2),
+}  # fmt: skip
 _WEAK = 0.03  # share of nodes with a house higher than its pressure allows
 _HEAD_LOSS = 6.0  # m, allowed from a block's inlet to its far end
 _WORKS = 14  # industrial customers
@@ -52,7 +55,8 @@ def populate(plan: Plan, random: np.random.Generator) -> None:
     wanted = _clipped(np.array(list(weight.values())), CONNECTIONS, _LEAST, _MOST)
     for (name, block), count in zip(kinds.items(), wanted.tolist(), strict=True):
         members = [n for n in plan.nodes.values() if n.dma == name and frontage[n.name] > 0.0]
-        for node, k in zip(members, rounded(np.array([frontage[n.name] for n in members]), count).tolist(), strict=True):
+        each = rounded(np.array([frontage[n.name] for n in members]), count)
+        for node, k in zip(members, each.tolist(), strict=True):
             node.connections = int(k)
             node.storeys = _storeys(block.head - node.height, block.kind, random)
     _share_out(plan, random)
@@ -61,8 +65,7 @@ def populate(plan: Plan, random: np.random.Generator) -> None:
 def _storeys(pressure: float, kind: str, random: np.random.Generator) -> int:
     """Storeys of a place's houses: what its pressure allows, in most places less."""
     allowed = int((pressure - _HEAD_LOSS - 10.0) // 4.0) + 1
-    typical = {"high": (1, 2, 5, 5, 9), "mixed": (1, 2, 3, 5), "low": (1, 1, 2, 5), "sofiivka": (1, 2, 5), "village": (1, 1, 2)}
-    drawn = int(random.choice(typical[kind]))
+    drawn = int(random.choice(_TYPICAL[kind]))
     if random.uniform() < _WEAK:
         return max(1, min(9, allowed + 2))
     return max(1, min(drawn, allowed))
@@ -70,7 +73,8 @@ def _storeys(pressure: float, kind: str, random: np.random.Generator) -> int:
 
 def _share_out(plan: Plan, random: np.random.Generator) -> None:
     homes = [n for n in plan.nodes.values() if n.connections > 0]
-    people = np.array([n.connections * (1.0 + 0.55 * (n.storeys - 1)) for n in homes]) * random.lognormal(0.0, 0.12, len(homes))
+    people = np.array([n.connections * (1.0 + 0.55 * (n.storeys - 1)) for n in homes])
+    people *= random.lognormal(0.0, 0.12, len(homes))
     trade = np.array([n.connections * (3.0 if random.uniform() < 0.12 else 0.15) for n in homes])
     works = np.zeros(len(homes))
     works[random.choice(len(homes), _WORKS, replace=False)] = random.lognormal(0.0, 0.6, _WORKS)
@@ -93,7 +97,7 @@ def _clipped(weight: Floats, total: int, least: int, most: int) -> NDArray[np.in
 def rounded(weight: Floats, total: int) -> NDArray[np.int64]:
     """Whole numbers that add up, by largest remainder."""
     exact = total * weight / weight.sum()
-    whole = np.floor(exact).astype(np.int64)
+    whole: NDArray[np.int64] = np.floor(exact).astype(np.int64)
     rest = np.argsort(-(exact - whole), kind="stable")[: total - int(whole.sum())]
     whole[rest] += 1
     return whole

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from networks.leakage import NOT_IN_FILE
 from networks.uman import demand, terrain
-from networks.uman.plan import Plan
+from networks.uman.plan import Plan, PlanPipe
 from networks.uman.stations import Stations, Tank
 
 TITLE = (
     "SYNTHETIC model of Uman, Ukraine: no real network.",
     "Built by networks.uman.build from public facts and stated assumptions; see docs/uman.md.",
-    "Coordinates EPSG:32636. Background leakage is not in this file: leakage.csv beside it holds it.",
+    f"Coordinates EPSG:32636. {NOT_IN_FILE}",
 )
 _GATE_AGE_H = 262.0
 _TARIFF = (0.7,) * 6 + (1.0,) + (1.3,) * 3 + (1.05,) * 7 + (1.35,) * 4 + (1.0,) * 2 + (0.7,)
@@ -27,21 +28,15 @@ def write(plan: Plan, stations: Stations, leakage: dict[str, tuple[float, float]
     Parameters
     ----------
     leakage
-        Area and expansion by pipe for EPANET 2.3's `[LEAKAGE]`; the committed file has none, for 2.2 and WNTR refuse it.
+        Area and expansion by pipe for EPANET 2.3's `[LEAKAGE]`; the committed file has none: 2.2 and WNTR refuse it.
     """
     sections = {
         "TITLE": list(TITLE),
         "JUNCTIONS": [f"{n.name}\t{n.height:.2f}\t0" for n in plan.nodes.values()],
         "RESERVOIRS": [f"{name}\t{head:.2f}" for name, (_, head) in stations.reservoirs.items()],
         "TANKS": [_tank(t) for t in stations.tanks],
-        "PIPES": [
-            f"{p.name}\t{p.start}\t{p.end}\t{p.length:.1f}\t{p.diameter}\t{p.roughness:g}\t0\t{'CLOSED' if p.is_closed else 'OPEN'}"
-            for p in plan.pipes
-        ],
-        "PUMPS": [
-            f"{p.name}\t{p.start}\t{p.end}\tHEAD {p.curve}"
-            for p in stations.pumps
-        ],
+        "PIPES": [_pipe(p) for p in plan.pipes],
+        "PUMPS": [f"{p.name}\t{p.start}\t{p.end}\tHEAD {p.curve}" for p in stations.pumps],
         "VALVES": list(_valves(plan, stations)),
         "DEMANDS": list(_demands(plan, stations)),
         "STATUS": [f"{p.name}\tCLOSED" for p in stations.pumps if p.is_standby],
@@ -53,16 +48,16 @@ def write(plan: Plan, stations: Stations, leakage: dict[str, tuple[float, float]
             for x, y in points
         ],
         "CONTROLS": stations.controls,
-        "ENERGY": ["Global Efficiency\t72", f"Global Price\t{_PRICE_UAH_KWH:g}", "Global Pattern\tTARIFF", "Demand Charge\t0"]
-        + [f"Pump {p.name}\tEfficiency\tE-{p.curve}" for p in stations.pumps],
+        "ENERGY": list(_energy(stations)),
         "QUALITY": list(_ages(plan, stations)),
         "TIMES": [
             "Duration\t168:00", "Hydraulic Timestep\t0:15", "Quality Timestep\t0:05", "Pattern Timestep\t1:00",
             "Report Timestep\t0:15", "Start ClockTime\t0:00",
         ],
         "OPTIONS": [
-            "Units\tLPS", "Headloss\tH-W", "Accuracy\t0.0001", "Trials\t100", "Unbalanced\tContinue 10", "Pattern\tresidential",
-            "Demand Multiplier\t1.0", "Emitter Exponent\t0.5", "Quality\tAge", "Specific Gravity\t1.0", "Viscosity\t1.0",
+            "Units\tLPS", "Headloss\tH-W", "Accuracy\t0.0001", "Trials\t100", "Unbalanced\tContinue 10",
+            "Pattern\tresidential", "Demand Multiplier\t1.0", "Emitter Exponent\t0.5", "Quality\tAge",
+            "Specific Gravity\t1.0", "Viscosity\t1.0",
         ],
         "REPORT": ["Status\tNo", "Summary\tNo"],
         "TAGS": [f"NODE\t{n.name}\t{n.dma}" for n in plan.nodes.values() if n.dma]
@@ -70,7 +65,23 @@ def write(plan: Plan, stations: Stations, leakage: dict[str, tuple[float, float]
         "LEAKAGE": [f"{pipe}\t{area:.3f}\t{more:.5f}" for pipe, (area, more) in (leakage or {}).items()],
         "COORDINATES": list(_coordinates(plan, stations)),
     }  # fmt: skip
-    return "".join(f"[{name}]\n" + "".join(f"{line}\n" for line in lines) + "\n" for name, lines in sections.items() if lines) + "[END]\n"
+    parts = ["\n".join([f"[{name}]", *lines, "", ""]) for name, lines in sections.items() if lines]
+    return "".join(parts) + "[END]\n"
+
+
+def _pipe(pipe: PlanPipe) -> str:
+    status = "CLOSED" if pipe.is_closed else "OPEN"
+    sizes = f"{pipe.length:.1f}\t{pipe.diameter}\t{pipe.roughness:g}\t0"
+    return f"{pipe.name}\t{pipe.start}\t{pipe.end}\t{sizes}\t{status}"
+
+
+def _energy(stations: Stations) -> Iterator[str]:
+    yield "Global Efficiency\t72"
+    yield f"Global Price\t{_PRICE_UAH_KWH:g}"
+    yield "Global Pattern\tTARIFF"
+    yield "Demand Charge\t0"
+    for pump in stations.pumps:
+        yield f"Pump {pump.name}\tEfficiency\tE-{pump.curve}"
 
 
 def _tank(tank: Tank) -> str:
@@ -115,7 +126,7 @@ def _ages(plan: Plan, stations: Stations) -> Iterator[str]:
     """Ages to begin with, in hours: the main's water has been on its way for days, the reservoirs hold three more."""
     for node in plan.nodes.values():
         if node.name in stations.utm:
-            km = 136.0 if node.name == "GATE" else next(float(p.name[5:]) for p in plan.pipes if p.end == node.name and p.name.startswith("MAIN-"))
+            km = next(float(p.name[5:]) for p in plan.pipes if p.end == node.name and p.name.startswith("MAIN-"))
             yield f"{node.name}\t{_age_at(km):.1f}"
         elif node.name.startswith("GATE"):
             yield f"{node.name}\t{_GATE_AGE_H:.1f}"

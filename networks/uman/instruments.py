@@ -6,7 +6,6 @@ import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 
-
 from networks.uman.plan import Plan
 from networks.uman.stations import Stations
 
@@ -36,13 +35,17 @@ def critical_points(plan: Plan) -> dict[str, str]:
 
 
 def place(plan: Plan, stations: Stations) -> list[Instrument]:
-    """All instruments: meters at inlets, stations and sections, levels, loggers at critical points and where `instruments.toml` has them."""
+    """All instruments: meters at inlets, stations and sections, levels, loggers.
+
+    Loggers stand at critical points and, like the sections' meters, where `instruments.toml` has them.
+    """
     found = [Instrument(m, "flow", m, "", "plc", device) for m, device in STATION_METERS.items()]
     found += [Instrument(m, "flow", m, dma, "plc", "inlet") for dma, (m, _, _) in plan.inlets.items()]
     found += [Instrument(t.name, "level", t.name, "", "plc", "tank") for t in stations.tanks]
     table = tomllib.loads(files("networks.uman").joinpath("instruments.toml").read_text(encoding="utf-8"))
     at = {p.name: p.dma for p in plan.pipes}
-    found += [Instrument(p, "flow", p, at[p], "plc", "section") for chosen in table["sections"].values() for p in chosen]
+    sections = [pipe for chosen in table["sections"].values() for pipe in chosen]
+    found += [Instrument(pipe, "flow", pipe, at[pipe], "plc", "section") for pipe in sections]
     critical = critical_points(plan)
     loggers = [(critical[b], b, "critical") for b in critical]
     loggers += [(node, b, "logger") for b, chosen in table["loggers"].items() for node in chosen]

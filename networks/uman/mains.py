@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import networkx as nx
 import numpy as np
 
@@ -16,7 +18,9 @@ def nearest(streets: Streets, xy: tuple[float, float]) -> int:
     return int(np.argmin(np.hypot(*(streets.xy - np.array(xy)).T)))
 
 
-def route(graph: nx.Graph, source: int, blocks: list[Block], places: list[int]) -> tuple[list[tuple[int, int]], dict[str, int]]:
+def route(
+    graph: nx.Graph, source: int, blocks: list[Block], places: list[int]
+) -> tuple[list[tuple[int, int]], dict[str, int]]:
     """Takahashi and Matsuyama's tree: always join the target that is nearest to what is built.
 
     Returns
@@ -40,11 +44,12 @@ def route(graph: nx.Graph, source: int, blocks: list[Block], places: list[int]) 
             del open_blocks[name]
     while open_blocks or open_places:
         distance, path = nx.multi_source_dijkstra(graph, built, weight=weight)
-        targets = [(min(distance[c] for c in m), n, min(m, key=lambda c: (distance[c], c))) for n, m in open_blocks.items()]
+        nearest_of = {n: min((distance[c], c) for c in members) for n, members in open_blocks.items()}
+        targets = [(gap, n, crossing) for n, (gap, crossing) in nearest_of.items()]
         targets += [(distance[p], "", p) for p in sorted(open_places)]
         _, name, target = min(targets)
         way = path[target]
-        edges += [(min(e), max(e)) for e in zip(way[:-1], way[1:], strict=True)]
+        edges += [(min(e), max(e)) for e in pairwise(way)]
         built |= set(way)
         if name:
             inlets[name] = target
@@ -63,7 +68,7 @@ def close_loop(graph: nx.Graph, edges: list[tuple[int, int]]) -> list[tuple[int,
     pairs = [(along[a][b] / (street[a][b] + 0.3), a, b) for a in leaves for b in leaves if a < b]
     _, a, b = max(pairs)
     way = nx.dijkstra_path(graph, a, b, weight="length")
-    more = {(min(e), max(e)) for e in zip(way[:-1], way[1:], strict=True)}
+    more = {(min(e), max(e)) for e in pairwise(way)}
     return sorted(set(edges) | more)
 
 

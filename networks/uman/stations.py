@@ -16,6 +16,8 @@ _MAIN_PIECE_KM = 8.0
 _OFFTAKES = {"ZHASHKIV": (60.0, 4_000.0), "MANKIVKA": (108.0, 2_000.0)}  # km from Bila Tserkva, m3/d; assumed
 _MAIN_XY = {0.0: (292_381.5, 5_519_943.2), 60.0: (289_447.4, 5_458_608.9)}  # Bila Tserkva, Zhashkiv
 _BABANKA_MAIN_KM = 14.5
+_DUTY = {"C-PS1": (85.0, 36.0), "C-PS2": (48.0, 20.0), "C-PS3": (30.0, 78.0), "C-PS4": (8.5, 22.0)}  # L/s, m
+_EFFICIENCY = ((0.4, 52.0), (0.8, 72.0), (1.0, 76.0), (1.4, 66.0))  # share of the duty flow, %
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,9 @@ def build(plan: Plan) -> Stations:
     _west(plan, stations)
     _local_source(plan, stations)
     _babanka(plan, stations)
-    for name, design, head in (("C-PS1", 85.0, 36.0), ("C-PS2", 48.0, 20.0), ("C-PS3", 30.0, 78.0), ("C-PS4", 8.5, 22.0)):
+    for name, (design, head) in _DUTY.items():
         stations.curves[name] = [(design, head)]
-        stations.efficiency[f"E-{name}"] = [(0.4 * design, 52.0), (0.8 * design, 72.0), (design, 76.0), (1.4 * design, 66.0)]
+        stations.efficiency[f"E-{name}"] = [(share * design, percent) for share, percent in _EFFICIENCY]
     return stations
 
 
@@ -83,7 +85,8 @@ def _main(plan: Plan, stations: Stations) -> None:
     gate = tuple(terrain.to_utm(np.array([assemble.PS1]))[0] + np.array([-260.0, 330.0]))
     knots = {**_MAIN_XY, MAIN_KM: gate}
     stations.reservoirs["BILA-TSERKVA"] = _MAIN_XY[0.0], 236.0
-    stops = sorted({*np.arange(_MAIN_PIECE_KM, MAIN_KM, _MAIN_PIECE_KM).tolist(), *(km for km, _ in _OFFTAKES.values()), MAIN_KM})
+    pieces = np.arange(_MAIN_PIECE_KM, MAIN_KM, _MAIN_PIECE_KM).tolist()
+    stops = sorted({*pieces, *(km for km, _ in _OFFTAKES.values()), MAIN_KM})
     offtake = {km: name for name, (km, _) in _OFFTAKES.items()}
     before, at = "BILA-TSERKVA", 0.0
     kms = sorted(knots)
@@ -110,8 +113,9 @@ def _reservoirs_and_ps1(plan: Plan, stations: Stations) -> None:
     plan.add_pipe("GATE", "GATE-M", "supply", name="GATE-METER", length=20.0).diameter = 600
     wanted = (1.0 - LOCAL_SHARE) * SUPPLY_M3D / 86.4
     stations.controls += [
-        f"LINK FCV-GATE {0.75 * wanted:.2f} IF NODE RES-1 ABOVE 5.5", f"LINK FCV-GATE {wanted:.2f} IF NODE RES-1 BELOW 4.8",
-    ]  # fmt: skip
+        f"LINK FCV-GATE {0.75 * wanted:.2f} IF NODE RES-1 ABOVE 5.5",
+        f"LINK FCV-GATE {wanted:.2f} IF NODE RES-1 BELOW 4.8",
+    ]
     stations.gate = "FCV-GATE", "GATE-M", "GATE-IN", round(wanted, 2)
     suction = plan.add_node("PS1-S", (x - 0.06, y + 0.09))
     suction.height = 189.0
@@ -121,8 +125,8 @@ def _reservoirs_and_ps1(plan: Plan, stations: Stations) -> None:
         plan.add_pipe("GATE-IN", name, "supply", name=f"{name}-IN", length=60.0).diameter = 600
         plan.add_pipe(name, "PS1-S", "supply", name=f"{name}-OUT", length=120.0).diameter = 800
     plan.add_node("PS1-D", (x - 0.04, y + 0.06)).height = 189.0
-    out = plan.add_pipe("PS1-D", plan.trunk_names["centre", _crossing(plan, "centre", assemble.PS1)], "supply", name="PS1-OUT", length=80.0)
-    out.diameter = 600
+    trunk = plan.trunk_names["centre", _crossing(plan, "centre", assemble.PS1)]
+    plan.add_pipe("PS1-D", trunk, "supply", name="PS1-OUT", length=80.0).diameter = 600
     for number in (1, 2, 3):
         stations.pumps.append(Pump(f"PU-1{number}", "PS1-S", "PS1-D", "C-PS1", is_standby=number == 3))
     stations.controls += [
@@ -200,9 +204,8 @@ def _babanka(plan: Plan, stations: Stations) -> None:
         name = f"BM-{k:02d}" if k < count else "T-BAB"
         if k < count:
             plan.add_node(name, (x + 0.04 + share * (end[0] - x - 0.04), y + share * (end[1] - y)))
-        pipe = plan.add_pipe(
-            before, name, "supply", name="PS4-OUT" if k == 1 else f"BMAIN-{k:02d}", length=1000.0 * _BABANKA_MAIN_KM / count
-        )
+        label = "PS4-OUT" if k == 1 else f"BMAIN-{k:02d}"
+        pipe = plan.add_pipe(before, name, "supply", name=label, length=1000.0 * _BABANKA_MAIN_KM / count)
         pipe.diameter, before = 200, name
     place = terrain.to_utm(np.array([end]))[0]
     stations.tanks.append(Tank("TOWER-B", _moved(place, (30.0, 25.0)), 220.0, 3.0, 0.3, 5.0, 9.0))

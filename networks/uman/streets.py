@@ -6,6 +6,7 @@ centre, and lines cross a river only at bridges.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -77,7 +78,9 @@ def lay_babanka(random: np.random.Generator) -> Streets:
     return _lay(xy, random, is_inside, [f"{name} (Бабанка)" for name in read_names()])
 
 
-def _lay(lattice: Floats, random: np.random.Generator, is_inside, names: list[str]) -> Streets:  # type: ignore[no-untyped-def]
+def _lay(
+    lattice: Floats, random: np.random.Generator, is_inside: Callable[[Floats], NDArray[np.bool_]], names: list[str]
+) -> Streets:
     rows, columns, _ = lattice.shape
     xy = lattice.reshape(-1, 2) + random.uniform(-_JITTER_KM, _JITTER_KM, (rows * columns, 2))
     inside = is_inside(xy)
@@ -95,6 +98,5 @@ def _lay(lattice: Floats, random: np.random.Generator, is_inside, names: list[st
                 graph.add_edge(a, b, length=float(np.hypot(*(xy[a] - xy[b]))), street=line, bridge=bridge)
     largest = max(nx.connected_components(graph), key=lambda c: (len(c), min(c)))
     kept = sorted(largest)
-    number = {node: k for k, node in enumerate(kept)}
-    graph = nx.relabel_nodes(graph.subgraph(kept), number, copy=True)
+    graph = nx.relabel_nodes(graph.subgraph(kept), {node: k for k, node in enumerate(kept)}, copy=True)
     return Streets(xy[kept], graph)

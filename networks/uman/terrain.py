@@ -7,6 +7,8 @@ valleys are assumed.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +18,9 @@ Bools = NDArray[np.bool_]
 CENTRE_UTM = (295_658.5, 5_403_393.6)  # 48.75 N, 30.22 E in EPSG:32636
 CENTRE_HEIGHT = 166.0
 
-KAMIANKA = np.array([(-5.2, 2.7), (-3.6, 2.5), (-2.2, 2.2), (-0.8, 1.75), (1.1, 1.5), (2.2, 0.95), (3.4, 0.0), (5.2, -0.9)])
+KAMIANKA = np.array(
+    [(-5.2, 2.7), (-3.6, 2.5), (-2.2, 2.2), (-0.8, 1.75), (1.1, 1.5), (2.2, 0.95), (3.4, 0.0), (5.2, -0.9)]
+)
 UMANKA = np.array([(-4.6, -3.4), (-2.9, -2.3), (-1.3, -1.6), (0.2, -1.35), (1.6, -1.15), (2.6, -0.6), (3.4, 0.0)])
 SOFIIVKA = (1.0, 1.95)  # the park's quarter, on the Kamianka
 RAILWAY = (1.72, 0.72)  # the station
@@ -42,7 +46,7 @@ def distance_to(line: Floats, points: Floats) -> Floats:
     float64 [n]
     """
     nearest = np.full(len(points), np.inf)
-    for a, b in zip(line[:-1], line[1:], strict=True):
+    for a, b in pairwise(line):
         along = np.clip((points - a) @ (b - a) / ((b - a) @ (b - a)), 0.0, 1.0)
         foot = a + along[:, None] * (b - a)
         nearest = np.minimum(nearest, np.hypot(*(points - foot).T))

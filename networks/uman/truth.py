@@ -5,14 +5,17 @@ No detector and no planner may read it: the import contract forbids it.
 
 from __future__ import annotations
 
+import datetime as dt
 from importlib.resources import files
 
+import networkx as nx
 import numpy as np
 
 from networks.uman import condition, demand
 from networks.uman.plan import Plan
 
 Rows = list[tuple[object, ...]]
+Areas = dict[str, tuple[float, float]]
 _OLD_LEAKS, _OLD_LEAKS_M3D = 9, 1_000.0
 _CLOSED = 3
 _AMR_CUSTOMERS, _AMR_DAYS = 120, 28
@@ -39,7 +42,7 @@ def meter_errors() -> dict[str, float]:
     return {meter: 1.0 + float(percent) / 100.0 for meter, percent in rows}
 
 
-def make_true(plan: Plan, hidden: dict[str, tuple[str, Rows]], leakage: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+def make_true(plan: Plan, hidden: dict[str, tuple[str, Rows]], leakage: Areas) -> Areas:
     """Change a plan from what the model says to what is there.
 
     Returns
@@ -85,8 +88,6 @@ def _nodes(plan: Plan, random: np.random.Generator) -> Rows:
 
 def _closed(plan: Plan, random: np.random.Generator) -> Rows:
     """Valves that stand closed though the model has them open; every node keeps another way to its water."""
-    import networkx as nx
-
     graph = nx.MultiGraph()
     graph.add_edges_from((p.start, p.end, p.name) for p in plan.street_pipes)
     simple = nx.Graph(graph)
@@ -121,8 +122,6 @@ def _billing(plan: Plan, random: np.random.Generator) -> Rows:
     rows: Rows = []
     for month in range(1, 13):
         days = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]
-        import datetime as dt
-
         season = demand.season(dt.date(2025, month, 15))
         for block in plan.blocks:
             for kind in ("residential", "commercial", "industrial"):

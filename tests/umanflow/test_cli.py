@@ -55,6 +55,7 @@ def free_port() -> int:
         "networks list",
         "networks show",
         "networks export",
+        "networks dmas",
         "networks import",
         "history export",
     ],

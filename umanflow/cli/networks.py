@@ -94,11 +94,40 @@ def check_network(
         raise typer.Exit(1)
 
 
+@app.command("dmas")
+def show_dmas(
+    name: Annotated[str, typer.Argument(metavar="NET", help="Catalogue name or INP file.")],
+    meters: Annotated[str, typer.Option(help="Metered links, by comma, where no table beside the INP has them.")] = "",
+    as_json: _Json = False,
+) -> None:
+    """Show a network's districts: inlets, boundary valves, what is inside, and whether they are isolated.
+
+    Example: umanflow networks dmas uman
+    """
+    from networks import load
+    from umanflow.cli.districts import rows_of
+    from umanflow.cli.table import show
+    from umanflow.districts import find_districts
+
+    network = load(name)
+    found = find_districts(network, [meter.strip() for meter in meters.split(",") if meter.strip()])
+    show(rows_of(network, found, as_json), as_json)
+    if not found:
+        typer.echo("no districts: no meters are known that cut one out; name metered links with --meters", err=True)
+
+
 @app.command("export")
 def export_network(
     name: Annotated[str, typer.Argument(help="Catalogue name or INP file.")],
     file: Annotated[Path, typer.Argument(help="File to write: .inp, .gpkg, .geojson, .json or .shp.")],
     crs: Annotated[str | None, typer.Option(help="CRS of the network's coordinates, such as EPSG:32636.")] = None,
+    leakage: Annotated[
+        Literal["emitters", "favad", "none"] | None,
+        typer.Option(
+            help="In an INP: emitters for EPANET 2.2 and WNTR, favad for EPANET 2.3's [LEAKAGE]; by default emitters "
+            "where the leakage stands beside the INP, else as the INP has it."
+        ),
+    ] = None,
 ) -> None:
     """Write a network as INP, GeoPackage, GeoJSON or shapefiles, as the ending says.
 
@@ -106,13 +135,13 @@ def export_network(
     """
     from networks import load
     from networks.errors import GisError
-    from networks.export import write_inp
+    from umanflow.exporting import export_inp
 
     network = load(name, crs)
     if file.suffix.lower() == ".inp":
         if not file.parent.is_dir():
             raise GisError(f"{file.parent}: no such folder")
-        write_inp(network, file)
+        export_inp(network, file, leakage)
     else:
         from networks.gis import write_gis
 
