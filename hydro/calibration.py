@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve
-from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from hydro.driven import Drive, DrivenModel
@@ -249,9 +248,10 @@ class _Fit:
         jacobian *= self.weight[:, :, None]
         jacobian *= self.sd
         target = residual * self.weight + jacobian @ (theta / self.sd)
-        reached = (np.abs(jacobian) > _NEGLIGIBLE).any(axis=0)
+        reached = np.asarray((np.abs(jacobian) > _NEGLIGIBLE).any(axis=0))
         scaled = np.zeros_like(theta)
-        _, labels = connected_components(csr_array((reached.astype(np.float32) @ reached.T.astype(np.float32)) > 0.0))
+        shared = reached.astype(np.float32) @ reached.T.astype(np.float32)
+        _, labels = connected_components(np.asarray(shared > 0.0))
         for label in np.unique(labels):
             instruments = np.flatnonzero(labels == label)
             parameters = np.flatnonzero(reached[instruments].any(axis=0))
