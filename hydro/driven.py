@@ -162,25 +162,32 @@ class DrivenModel:
     def _take_leakage(self) -> Floats:
         """Mean background leakage of the model's first day at each junction, m3/s; from here on it is demand.
 
-        What flows in is measured, losses included: what leaks is a part of the inflow that has its own places.
+        What flows in is measured, losses included: what leaks, along pipes or through emitters, is a part of the inflow
+        that has its own places.
         """
         engine = self.engine
         lost = np.zeros(len(engine.junctions))
-        if not engine.leaks:
+        has_emitters = bool((engine.read("node", "emitter") > 0.0).any())
+        if not engine.leaks and not has_emitters:
             return lost
         engine.duration = 86400
         engine.start()
         seconds = 0
         while True:
             engine.solve()
-            leaking = engine.read("node", "leakage")[engine.junctions]
+            leaking = engine.emitter_flow() if has_emitters else np.zeros(len(lost))
+            if engine.leaks:
+                leaking += engine.read("node", "leakage")[engine.junctions]
             step = engine.advance()
             if step <= 0:
                 break
             lost += leaking * step
             seconds += step
-        for name in ("leak_area", "leak_expansion"):
-            engine.set_values("link", self.topology.pipes, name, np.zeros(len(self.topology.pipes)))
+        if engine.leaks:
+            for name in ("leak_area", "leak_expansion"):
+                engine.set_values("link", self.topology.pipes, name, np.zeros(len(self.topology.pipes)))
+        if has_emitters:
+            engine.set_values("node", engine.junctions, "emitter", np.zeros(len(lost)))
         return lost / seconds
 
     # what drives --------------------------------------------------------------------------------------------------

@@ -117,6 +117,12 @@ class Engine:
         """Whether pipes have background leakage."""
         return self._project.library.has_bulk and bool((self.read("link", "leak_area") > 0.0).any())
 
+    def emitter_flow(self) -> Floats:
+        """Flow of the emitter at each junction at the solved moment, float64 [n_junctions], m3/s."""
+        coefficient = self.read("node", "emitter")[self.junctions]
+        head = np.maximum(self.read("node", "pressure")[self.junctions], 0.0)
+        return np.asarray(coefficient * head ** self._project.option("emitter_exponent"))
+
     def _pipe(self, name: str) -> int:
         link = self.topology.link_index.get(name)
         if link is None or not self.topology.is_pipe[link]:

@@ -133,6 +133,11 @@ class Network:
         return read_table(self.folder, "sensors")
 
     @property
+    def is_synthetic(self) -> bool:
+        """Whether the INP's title says SYNTHETIC: a city of nobody's, which must never pass for a real one."""
+        return any("SYNTHETIC" in line.text for line in self.document.section("TITLE"))
+
+    @property
     def is_modelled(self) -> bool:
         """Whether `model` has been read, and may have been changed, since the file was opened."""
         return "model" in self.__dict__

@@ -21,6 +21,7 @@ from umanflow.report import Content, LeakRow, SensorHealth, TrueLeak, read_leaks
 from umanflow.service import milliseconds, tags_of
 
 FORMATS = ("html", "csv", "json", "geojson")
+SYNTHETIC_NOTE = "SYNTHETIC: a made-up city, built from public facts and assumptions. No real network is shown."
 PLANNED = ("pdf", "xlsx", "gpkg")
 
 
@@ -63,7 +64,8 @@ def report_folder(detections: Path, out: Path, formats: Sequence[str]) -> list[P
         with Engine(network) as engine:
             topology = engine.topology
         health = _read_json(detections / "health.json")
-        written.append(write_html(rows, topology, run, health, out, network.name))
+        note = SYNTHETIC_NOTE if network.is_synthetic else ""
+        written.append(write_html(rows, topology, run, health, out, network.name, note))
     for ending in ("csv", "json", "geojson"):
         source = detections / f"leaks.{ending}"
         if ending in formats:

@@ -113,3 +113,19 @@ def test_leakage_is_demand_once_the_inflow_is_measured() -> None:
     lost = (with_leakage - without)[0].sum() * 86_400.0
     assert lost == pytest.approx(5_300.0, rel=0.05)  # m3/d, what Uman's model is built to lose
     assert (with_leakage >= without - 1e-12).all()
+
+
+def test_emitters_are_demand_too(tmp_path: Path) -> None:
+    body = SECTIONS.format(stations=STATIONS["pumps"]) + "[EMITTERS]\n b 0.5\n"
+    path = write_inp(tmp_path / "emitters.inp", body, hours=24, step="0:15")
+    times = pd.date_range(START, periods=4, freq="1h")
+    record = Record(flow=pd.DataFrame({"meter": [0.015] * 4}, index=times))
+    model = DrivenModel(path, record)
+    nominal = model.nominal_demand(times, pd.Timedelta("1h"))[0]
+    still = model.engine.read("node", "emitter")
+    b = model.topology.node("b")
+    model.close()
+    assert (still == 0.0).all()
+    # demand 4 L/s, and 0.5 L/s per sqrt(m) at 40 to 48 m of pressure
+    assert 4e-3 + 0.5e-3 * 40**0.5 < nominal[b] < 4e-3 + 0.5e-3 * 48**0.5
+    assert np.delete(nominal, b).sum() == pytest.approx(11e-3)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from umanflow.demo.road import Outcome
 from umanflow.report import TrueLeak, read_leaks
-from umanflow.reporting import write_html
+from umanflow.reporting import SYNTHETIC_NOTE, write_html
 
 
 def write_page(outcome: Outcome, out: Path) -> Path:
@@ -32,7 +32,7 @@ def write_page(outcome: Outcome, out: Path) -> Path:
         json.loads((out / "health.json").read_text(encoding="utf-8")),
         out,
         outcome.network.name,
-        note="SYNTHETIC: a simulated city built from public facts on Uman. No real network is shown.",
+        note=SYNTHETIC_NOTE,
         truth=truth,
         false_alarms=len(outcome.score.false_alarms),
     )
