@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -52,6 +52,8 @@ class Entry:
         Later data spoke against it.
     withdrawn
         Block in which they did.
+    belief
+        float64 [n_pipes], how far each pipe's gain lay below the best at the last refit; empty before the first.
     """
 
     alarm: Alarm
@@ -63,6 +65,7 @@ class Entry:
     onset_deviation: float = 1.0
     is_withdrawn: bool = False
     withdrawn: int = 0
+    belief: Floats = field(default_factory=lambda: np.empty(0))
 
     def withdraw(self, block: int) -> None:
         """Call the alarm false."""

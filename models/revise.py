@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 _END_BLOCKS = 10
 _DOUBTS = 6
 _PATTERNS = 12
+_MEMORY = 0.5
 _SIMILAR = 0.8
 _SIMILAR_M = 500.0
 _REPAIR_REACH_M = 1000.0
@@ -120,7 +121,7 @@ class Reviser:
         ledger, window = self.ledger, self.ledger.window
         residual = ledger.without(entry)
         before = entry.growth
-        drive = window.recent_drive()
+        drive = window.drive_since(before.onset)
         for _ in range(2):
             old_flow, old_link = float(entry.flow(window.blocks[-1:])[0]), entry.place.link
             responses = self.watch.respond(drive, ledger.flows_now(entry, len(drive.times)))
@@ -129,6 +130,7 @@ class Reviser:
             if evidence.gain.max() <= 0.0:
                 entry.withdraw(window.last)
                 break
+            evidence = self._remembering(entry, evidence)
             entry.place = self.locate(evidence)
             at = self.position(entry.place.link)
             entry.unit, entry.doubt = responses[at], self.doubt(evidence, responses, at)
@@ -136,7 +138,19 @@ class Reviser:
             flow = float(entry.flow(window.blocks[-1:])[0])
             if entry.is_withdrawn or (entry.place.link == old_link and abs(flow - old_flow) < 0.1 * old_flow):
                 break
+        entry.belief = evidence.gain - evidence.gain.max()
         ledger.update(entry, before)
+
+    def _remembering(self, entry: Entry, evidence: Evidence) -> Evidence:
+        """Evidence with half of what the last refit held: the model's errors differ with the moments it is asked at.
+
+        Nearly the same data stand behind both, so that they are averaged, not added.
+        """
+        if len(entry.belief) == 0:
+            return evidence
+        best = float(evidence.gain.max())
+        kept = (1.0 - _MEMORY) * evidence.gain + _MEMORY * (best + entry.belief)
+        return replace(evidence, gain=np.where(evidence.gain > 0.0, np.maximum(kept, 0.0), 0.0))
 
     def _reachable(self, entry: Entry, responses: Floats) -> NDArray[np.bool_]:
         """Pipes to which an entry may move: near its place, or alike in what they do; others are other leaks."""
@@ -273,7 +287,7 @@ class Reviser:
         residual = ledger.without(entry)[:past]
         entry.place = Place(link, entry.place.candidates, 1.0, float(watch.topology.length[link]))
         if past >= 2:
-            drive = window.recent_drive()
+            drive = window.drive_since(before.onset)
             response = watch.respond(drive, ledger.flows_now(entry, len(drive.times)))[self.position(link)]
             evidence = self.scanner(past, entry).scan(residual, response[None, :])
             if evidence.gain[0] > 0.0:

@@ -73,9 +73,19 @@ class Window:
         self.blocks = np.append(self.blocks[drop:], round(self.number(frame.start)))
         return drop
 
-    def recent_drive(self, n_frames: int = 2) -> Drive:
-        """Boundary conditions of the newest frames in one drive."""
-        parts = [f.drive for f in self.frames[-n_frames:]]
+    def drive_since(self, block: float, n_frames: int = 4) -> Drive:
+        """Boundary conditions of a few frames in one drive, evenly from a block on: week days and weekends alike.
+
+        Parameters
+        ----------
+        block
+            Number on the detector's clock.
+        n_frames
+            How many, or as many as there are; the newest is always among them.
+        """
+        first = min(int(np.searchsorted(self.blocks, block)), max(0, len(self.frames) - n_frames))
+        chosen = np.unique(np.linspace(first, len(self.frames) - 1, n_frames).astype(int))
+        parts = [self.frames[k].drive for k in chosen]
         times = pd.DatetimeIndex(np.concatenate([part.times.to_numpy() for part in parts]), tz="UTC")
         return Drive(
             times,
