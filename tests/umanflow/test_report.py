@@ -30,7 +30,7 @@ from umanflow.report import (
     write_report,
 )
 from umanflow.report.labels import place_labels
-from umanflow.report.network_map import draw_map, nice_length, scale_text
+from umanflow.report.network_map import _core, draw_map, nice_length, scale_text
 from umanflow.report.view import number
 
 HEADER = (
@@ -460,3 +460,11 @@ def test_scale_text(crs: str | None, text: str) -> None:
     assert scale_text(2000.0, crs) == text
     if crs == CRS:
         assert scale_text(500.0, crs) == "500 m"
+
+
+def test_a_long_main_does_not_shrink_the_city():
+    city = np.array([(x, y) for x in range(0, 1000, 50) for y in range(0, 800, 50)], dtype=float)
+    far = np.array([(500.0, 60_000.0), (40_000.0, 300.0)])
+    kept = _core(np.vstack([city, far]))
+    assert len(kept) == len(city)
+    assert len(_core(city)) == len(city)

@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 _STRIP_IN = 0.82  # below the map, for scale bar and legend
+_FAR = 0.6  # of the extent of nine tenths
 _NAMED = 4
 _MOST_LETTERS = 14
 _PIPE, _SENSOR = "#a9b1b8", "#1f6fb2"
@@ -118,7 +119,8 @@ def draw_map(
     plan = _Plan(topology)
     if not plan.seen.any():
         return Markup("")
-    frame = _frame(plan.segments[plan.seen].reshape(-1, 2), _NETWORK)
+    places = [plan.segments[link] for row in events if (link := plan.link(row.pipe_best)) is not None]
+    frame = _frame(np.vstack([_core(plan.segments[plan.seen].reshape(-1, 2)), *places]), _NETWORK)
     with styled():
         figure, axes = _canvas(frame, _STRIP_IN)
         legend = _draw_pipes(axes, plan, frame) + _draw_sensors(axes, plan, sensors, frame)
@@ -164,6 +166,26 @@ def draw_place(row: LeakRow, topology: Topology, sensors: Sequence[str], crs: st
         _draw_labels(axes, texts, colours, [plan.segments[link].mean(axis=0) for link in named])
         _draw_scale(figure, frame, crs, 0.1)
         return to_svg(figure, prefix, f"Map of the surroundings of event {row.event}")
+
+
+def _core(points: Floats) -> Floats:
+    """Points without those far outside of where nine tenths of each coordinate lie: long mains would shrink the city.
+
+    Parameters
+    ----------
+    points
+        float64 [n, 2].
+
+    Returns
+    -------
+    float64 [k, 2]
+        All of them where none is far.
+    """
+    low, high = np.quantile(points, (0.05, 0.95), axis=0)
+    reach = _FAR * np.maximum(high - low, float((high - low).max()) * 0.2)
+    near = ((points >= low - reach) & (points <= high + reach)).all(axis=1)
+    core: Floats = points[near]
+    return core if len(core) else points
 
 
 def _frame(points: Floats, sheet: _Sheet) -> _Frame:
