@@ -28,6 +28,7 @@ def lay_blocks(plan: Plan, streets: Streets, pieces: list[tuple[int, int, str]],
     graph = streets.graph
 
     def node(crossing: int, block: str) -> str:
+        """Name of the junction at a crossing, made at first use."""
         key = prefix, crossing
         if key not in plan.crossing_names:
             name = f"{prefix}-{len(plan.nodes) + 1:04d}"
