@@ -55,7 +55,8 @@ def _print(outcome: Outcome, page: Path) -> None:
         as_json=False,
     )
     missed = sum(not row.found for row in score.rows)
-    print(f"\n{len(score.rows) - missed} found, {missed} missed, {len(score.false_alarms)} false alarms{':' if score.false_alarms else ''}")
+    alarms = f"{len(score.false_alarms)} false alarms{':' if score.false_alarms else ''}"
+    print(f"\n{len(score.rows) - missed} found, {missed} missed, {alarms}")
     for leak in score.false_alarms:
         flow = 3600.0 * leak.flow.flow
         print(f"  {leak.detected:%m-%d %H:%M}  {leak.pipe:<10} {flow:6.2f} m3/h  {leak.status}")
