@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from hydro.engine import Engine
-from hydro.sensitivity import sensitivity
+from hydro.derivatives import derivatives
 from networks import load
 
 _LEAK_SHARE = 0.06
@@ -81,7 +81,7 @@ def driven_responses(engine: Engine, blocks: dict[str, np.ndarray]) -> tuple[np.
         while engine.solve() < hour * 3600:
             engine.advance()
         taken = np.maximum(engine.read("node", "demand"), 0.0)
-        by_demand = sensitivity(engine, np.arange(len(topology.nodes)), links).by_demand
+        by_demand = derivatives(engine, np.arange(len(topology.nodes)), links).by_demand
         driven = by_demand.copy()
         for name, nodes in blocks.items():
             share = taken[nodes] / taken[nodes].sum()

@@ -1,6 +1,6 @@
 """Calibrate the driven model on a quiet week: pipe resistances, demand shares, sensor offsets.
 
-Maximum a posteriori by Gauss-Newton with the implicit derivatives of `hydro.sensitivity`: every pipe's resistance and
+Maximum a posteriori by Gauss-Newton with the implicit derivatives of `hydro.derivatives`: every pipe's resistance and
 every junction's demand share is free about the INP's value, with a prior that says how far it may be off. Few sensors
 cannot tell thousands of pipes apart; the prior leaves what they do not see where it was.
 """
@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 
 from hydro.driven import Drive, DrivenModel
 from hydro.errors import RecordError
-from hydro.sensitivity import sensitivity
+from hydro.derivatives import derivatives
 
 Floats = NDArray[np.float64]
 
@@ -233,7 +233,7 @@ class _Fit:
             residual[row] = self.measured[row] - np.concatenate(
                 [pressure[model.sensor_nodes] + offset, flow[model.meter_links]]
             )
-            s = sensitivity(model.engine, model.sensor_nodes, model.meter_links)
+            s = derivatives(model.engine, model.sensor_nodes, model.meter_links)
             response = model.leak_response(s.by_demand, drive.demand[row])
             jacobian[row, sensors, sensors] = 1.0
             jacobian[row, :, self.n_sensors : self.n_sensors + self.n_pipes] = s.by_resistance[model.topology.pipes].T

@@ -315,7 +315,7 @@ class DrivenModel:
         Parameters
         ----------
         by_demand
-            float64 [n_nodes, n_instruments], of `hydro.sensitivity`.
+            float64 [n_nodes, n_instruments], of `hydro.derivatives`.
         demand
             float64 [n_junctions], m3/s.
 

@@ -169,6 +169,10 @@ class Project:
                 xy[k] = x.value, y.value
         return xy
 
+    def pump_type(self, link: int) -> int:
+        """EPANET's kind of a pump, known once a run has begun: constant power, power function, custom curve, none."""
+        return self._int("getpumptype", link + 1)
+
     def demands(self, node: int) -> list[tuple[float, int]]:
         """Base demand and pattern (0 = the default pattern) of each demand category of a junction."""
         return [

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hydro.calibration import Calibration, Prior, calibrate
 from hydro.driven import Drive, DrivenModel
 from hydro.record import Record
-from hydro.sensitivity import sensitivity
+from hydro.derivatives import derivatives
 from models.channels import Channels, choose
 from models.errors import NotEnoughData
 from models.noise import Noise, learn
@@ -333,7 +333,7 @@ class Watch:
         for row in range(len(drive.times)):
             self.model.impose(leaking, row)
             self.model.solve()
-            s = sensitivity(self.model.engine, self.model.sensor_nodes, self.model.meter_links)
+            s = derivatives(self.model.engine, self.model.sensor_nodes, self.model.meter_links)
             total += self.model.leak_response(s.by_demand, leaking.demand[row])
         by_node = self.channels.responses(self.model, total / len(drive.times))
         if not leaks:
@@ -370,7 +370,7 @@ class Watch:
         for row in range(len(drive.times)):
             model.impose(drive, row)
             model.solve()
-            by_demand = sensitivity(model.engine, model.sensor_nodes, model.meter_links).by_demand
+            by_demand = derivatives(model.engine, model.sensor_nodes, model.meter_links).by_demand
             total += by_demand[junctions] - model.leak_response(by_demand, drive.demand[row])
         return total / len(drive.times)
 

@@ -12,7 +12,7 @@ import pytest
 from hydro.driven import DrivenModel
 from hydro.errors import RecordError
 from hydro.record import Record
-from hydro.sensitivity import sensitivity
+from hydro.derivatives import derivatives
 from networks import find
 from tests.hydro.inp import two_districts, write_inp
 from tests.hydro.plant import START, measure, settled
@@ -266,7 +266,7 @@ def test_leak_responses_weigh_up_to_nothing(folder: Path, booster: bool) -> None
     row = int(np.flatnonzero(model.is_drivable(drive))[5])
     model.impose(drive, row)
     model.solve()
-    found = sensitivity(model.engine, model.sensor_nodes, model.meter_links)
+    found = derivatives(model.engine, model.sensor_nodes, model.meter_links)
     before = found.by_demand.copy()
     response = model.leak_response(found.by_demand, drive.demand[row])
     assert np.array_equal(found.by_demand, before)  # the argument is left alone
@@ -293,7 +293,7 @@ def test_leak_response_is_what_a_leak_does(quiet: tuple[Path, Record]) -> None:
     model.engine.set_accuracy(1e-7)
     model.impose(drive, row)
     model.solve()
-    by_demand = sensitivity(model.engine, nodes, meters).by_demand
+    by_demand = derivatives(model.engine, nodes, meters).by_demand
     response = model.leak_response(by_demand, drive.demand[row])
     demand = drive.demand[row]
     for name in ("a00", "a21", "b12"):

@@ -9,7 +9,7 @@ import pytest
 
 from hydro.engine import Engine
 from hydro.library import LibraryName
-from hydro.sensitivity import sensitivity
+from hydro.derivatives import derivatives
 from tests.hydro.inp import write_inp
 
 Array = np.ndarray
@@ -123,7 +123,7 @@ def test_a_state_without_pumps(name: str, hour: int, library: LibraryName) -> No
     with Engine(name, library) as engine:
         moment = Moment(engine, engine.demand_at(hour * 3600), without_pumps=True)
         nodes, links, taps, pipes = pick(moment, seed=hour)
-        found = sensitivity(engine, nodes, links)
+        found = derivatives(engine, nodes, links)
         n = len(nodes)
         expected = moment.by_demand(taps, nodes, links)
         assert error(found.by_demand[taps][:, :n], expected[:, :n]) < 5e-3
@@ -139,7 +139,7 @@ def test_a_running_pump_is_a_rough_guess(name: str, hour: int) -> None:
         moment = Moment(engine, engine.demand_at(hour * 3600), without_pumps=False)
         assert moment.base_flow[engine.pumps].max() > 0.01
         nodes, links, taps, pipes = pick(moment, seed=hour)
-        found = sensitivity(engine, nodes, links)
+        found = derivatives(engine, nodes, links)
         assert error(found.by_demand[taps], moment.by_demand(taps, nodes, links)) < 0.05
         assert error(found.by_resistance[pipes], moment.by_resistance(pipes, nodes, links)) < 0.3
 
@@ -161,7 +161,7 @@ def test_pressures_and_pipes_behind_prvs(setting: float, minor: float, library: 
         nodes, links = engine.junctions, engine.topology.pipes
         status = engine.read("link", "status")
         assert status[engine.topology.link("check")] == 0  # the check valve is shut
-        found = sensitivity(engine, nodes, links)
+        found = derivatives(engine, nodes, links)
         n = len(nodes)
         expected = moment.by_demand(nodes, nodes, links)
         assert error(found.by_demand[nodes][:, :n], expected[:, :n]) < 1e-3
@@ -178,7 +178,7 @@ def test_flow_through_a_metered_prv(setting: float, minor: float, library: Libra
         nodes, pipes = engine.junctions, engine.topology.pipes
         valves = np.array([engine.topology.link("v1"), engine.topology.link("v2")])
         none = np.empty(0, dtype=np.int64)
-        found = sensitivity(engine, none, valves)
+        found = derivatives(engine, none, valves)
         # everything behind a PRV is fed through it alone
         np.testing.assert_allclose(found.by_demand[nodes, 0], [0, 0, 1, 1, 1, 1, 1, 1], atol=1e-4)
         np.testing.assert_allclose(found.by_demand[nodes, 1], [0, 0, 0, 0, 0, 1, 1, 1], atol=1e-4)
@@ -194,7 +194,7 @@ def test_flow_through_a_metered_prv_beside_another_way(library: LibraryName, tmp
         nodes, pipes = engine.junctions, engine.topology.pipes
         valves = np.array([engine.topology.link("v1"), engine.topology.link("v2")])
         assert moment.base_flow[valves].min() > 1e-3
-        found = sensitivity(engine, nodes, valves)
+        found = derivatives(engine, nodes, valves)
         assert error(found.by_demand[nodes], moment.by_demand(nodes, nodes, valves)) < 1e-3
         expected = moment.by_resistance(pipes, nodes, valves)
         n = len(nodes)
@@ -207,7 +207,7 @@ def test_nothing_passes_a_shut_check_valve(library: LibraryName, tmp_path: Path)
         moment = Moment(engine, engine.demand_at(0), without_pumps=False)
         check = np.array([engine.topology.link("check")])
         assert moment.base_flow[check[0]] < 1e-9
-        found = sensitivity(engine, engine.junctions, check)
+        found = derivatives(engine, engine.junctions, check)
         assert np.abs(found.by_demand[:, -1]).max() < 1e-6
         assert np.abs(found.by_resistance[check[0]]).max() < 1e-6
 
@@ -219,7 +219,7 @@ def test_more_demand_lowers_every_pressure_and_reciprocally() -> None:
     with Engine("ky4") as engine:
         Moment(engine, engine.demand_at(8 * 3600), without_pumps=True)
         nodes = engine.junctions[::40]
-        found = sensitivity(engine, nodes, np.empty(0, dtype=np.int64)).by_demand[nodes]
+        found = derivatives(engine, nodes, np.empty(0, dtype=np.int64)).by_demand[nodes]
     assert found.max() <= 1e-9
     assert found.min() < -1.0
     # without PRVs the Laplacian is symmetric: what a tap at one node does to another, it does back
@@ -230,7 +230,7 @@ def test_fixed_heads_and_pumps_have_no_derivative() -> None:
     with Engine("Net3") as engine:
         Moment(engine, engine.demand_at(8 * 3600), without_pumps=True)
         links = engine.topology.pipes[:5]
-        found = sensitivity(engine, np.array([*engine.junctions[:3], *engine.tanks]), links)
+        found = derivatives(engine, np.array([*engine.junctions[:3], *engine.tanks]), links)
     assert (found.by_demand[engine.tanks] == 0.0).all()  # a tank gives whatever is asked
     assert (found.by_demand[:, 3:6] == 0.0).all()  # and its level does not move within a moment
     assert (found.by_resistance[engine.pumps] == 0.0).all()

@@ -1,0 +1,303 @@
+"""The linearised equations of a network: analysed once, factorised at every state, solved for any instruments.
+
+At a solved state the equations of the global gradient method (Todini and Pilati 1988; EPANET 2.2 manual, chapter 12)
+read, for a small change: with p = dq/dh of every link and s = dq/dp of every outflow that follows the pressure,
+continuity at the free nodes is A dH = -dd, where A is the Laplacian weighted with p, plus s on its diagonal.
+
+A PRV at work holds the head behind it and a PSV the head before it, so that head is no unknown; the valve passes what
+continuity there asks for. With E the incidence of such valves at free (F) and held (P) nodes,
+
+    (A_FF - E_F E_P^-1 A_PF) dH_F = -dd_F + E_F E_P^-1 dd_P,
+
+a change of A of as many ranks as there are such valves: the factorised A_FF is corrected by the formula of Sherman,
+Morrison and Woodbury, and its pattern never changes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from hydro.engine import Engine
+from hydro.fittings import CONSTANT_POWER, PRV, PUMP, SHUT, Fitting, State, conductance, holds_head, read_fittings
+from hydro.headloss import DARCY_WEISBACH, LEAST_GRADIENT, VISCOSITY, least_gradient, pipe_losses, resistances
+from hydro.ldl import analyse, factorise, solve
+from hydro.outflows import Outflows
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+_ALONE = 1e-12  # m2/s, keeps the row of a node without any open link regular
+_BLOCK = 32  # instruments solved together: wide enough for SIMD, narrow enough for the cache
+
+
+class Linearised:
+    """The equations of one engine's network about the state that `update` took over; it keeps no engine alive.
+
+    Parameters
+    ----------
+    engine
+        After its first `solve`.
+
+    Attributes
+    ----------
+    conductance : float64 [n_links], m2/s
+    drive : float64 [n_links], m3/s
+        Change of each pipe's flow by the logarithm of its resistance at given heads, with the sign turned.
+    power : float64 [n_links]
+        Derivative of the logarithm of a pipe's resistance by that of its roughness coefficient.
+    valves
+        PRVs and PSVs that hold a head.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        topology = self.topology = engine.topology
+        self.size = int(topology.is_junction.sum())  # junctions come first
+        inner = topology.is_junction[topology.start] & topology.is_junction[topology.end]
+        self.pattern = analyse(self.size, topology.start[inner], topology.end[inner])
+        self._slot = np.full(len(topology.links), -1, dtype=np.int64)
+        self._slot[inner] = self.pattern.slot
+        self._fittings = read_fittings(engine)
+        self.power = np.zeros(len(topology.links))
+        self.drive = np.zeros(len(topology.links))
+        self.read_constants(engine)
+
+    def read_constants(self, engine: Engine) -> None:
+        """Read what only changes where somebody sets it: pipes, emitters, demand model, viscosity."""
+        project = engine.project
+        pipes = self.topology.pipes
+        length, diameter, rough, minor = (
+            engine.read("link", name)[pipes] for name in ("length", "diameter", "roughness", "minor_loss")
+        )
+        self._law = engine.headloss_law
+        self._diameter, self._roughness = diameter, engine.roughness_si(rough)
+        self._resistance, self._local = resistances(self._law, length, diameter, self._roughness, minor)
+        self._viscosity = VISCOSITY * project.option("viscosity") if self._law == DARCY_WEISBACH else VISCOSITY
+        self._linear = least_gradient(self._law, project.library.name)
+        self._least_valve = LEAST_GRADIENT / 2.0 if project.library.name == "2.3" else LEAST_GRADIENT
+        self._outflows = Outflows(engine)
+
+    # the state ----------------------------------------------------------------------------------------------------
+
+    def update(self, engine: Engine) -> None:
+        """Take over the state that the engine has just solved, and factorise."""
+        topology = self.topology
+        flow, shut = engine.read("link", "flow"), engine.read("link", "status") <= 0.0
+        pipes = topology.pipes
+        loss, gradient, power = pipe_losses(
+            self._law, flow[pipes], self._resistance, self._local, self._diameter, self._roughness, self._viscosity,
+            self._linear,
+        )  # fmt: skip
+        closed = shut[pipes]
+        conductances = np.where(closed, SHUT, 1.0 / gradient)
+        self.conductance = np.zeros(len(flow))
+        self.conductance[pipes] = conductances
+        self.drive[pipes] = np.where(closed, 0.0, loss * conductances)
+        self.power[pipes] = power
+        self.valves = self._fit(engine, flow, shut)
+        outflow = self._outflows.slopes(engine)
+        self._factorise(np.zeros(self.size) if outflow is None else outflow[: self.size])
+
+    def _fit(self, engine: Engine, flow: Floats, shut: Bools) -> tuple[Fitting, ...]:
+        """Put in the conductances of pumps and valves; return the valves that hold a head."""
+        holding = []
+        for fitting in self._fittings:
+            link = fitting.link
+            state = _state(engine, fitting, float(flow[link]), bool(shut[link]))
+            if holds_head(fitting, state):
+                holding.append(fitting)
+                continue
+            self.conductance[link] = conductance(fitting, state, engine.pressure_unit, self._least_valve)
+        return tuple(holding)
+
+    def _factorise(self, outflow: Floats) -> None:
+        pattern, topology = self.pattern, self.topology
+        held_by = np.array([v.end if v.kind == PRV else v.start for v in self.valves], dtype=np.int64)
+        self._held_nodes = held_by
+        self._held = np.zeros(len(topology.nodes), dtype=np.bool_)
+        self._held[held_by] = True
+        off, diagonal = _assemble(
+            topology.start, topology.end, self._slot, pattern.place, self.conductance, self._held, outflow,
+            len(pattern.above),
+        )  # fmt: skip
+        tree = (pattern.first, pattern.above, pattern.parent, pattern.column)
+        self._factor = (pattern.column, *factorise(*tree, off, diagonal))
+        if self.valves:
+            self._correct()
+
+    def _correct(self) -> None:
+        """Prepare the low-rank correction of the valves that hold a head."""
+        m, place = len(self.valves), self.pattern.place
+        column = {int(node): r for r, node in enumerate(self._held_nodes.tolist())}
+        self._towards = np.zeros((self.size, m))  # A_PF transposed, in the order of elimination
+        for node, r in column.items():
+            for link, other in self._links_at(node):
+                if other < self.size and not self._held[other]:
+                    self._towards[place[other], r] -= self.conductance[link]
+        incidence = np.zeros((m, m))
+        ends: list[tuple[int, int, float]] = []  # free end, valve, sign
+        for v, valve in enumerate(self.valves):
+            for node, sign in ((valve.start, 1.0), (valve.end, -1.0)):
+                if node in column:
+                    incidence[column[node], v] += sign
+                elif node < self.size:
+                    ends.append((node, v, sign))
+        self._inverse = np.linalg.inv(incidence)
+        self._free = place[np.array([node for node, _, _ in ends], dtype=np.int64)]
+        self._onto = np.zeros((m, len(ends)))  # -(E_F E_P^-1)' on the free ends
+        for k, (_, v, sign) in enumerate(ends):
+            self._onto[:, k] -= self._inverse[v] * sign
+        self._through = self._towards.copy()
+        solve(*self._factor, self._through)
+        self._small = np.linalg.inv(np.eye(m) + self._onto @ self._through[self._free])
+
+    def _links_at(self, node: int) -> list[tuple[int, int]]:
+        """Links that meet a node, and the nodes at their other ends."""
+        start, end = self.topology.start, self.topology.end
+        links = np.flatnonzero((start == node) | (end == node)).tolist()
+        return [(k, int(end[k] if start[k] == node else start[k])) for k in links]
+
+    # instruments --------------------------------------------------------------------------------------------------
+
+    def adjoint(self, nodes: Ints, links: Ints, out: Floats | None = None) -> Floats:
+        """Change of each instrument by an inflow at each node.
+
+        Parameters
+        ----------
+        nodes
+            int64 [k], nodes whose pressure is measured.
+        links
+            int64 [m], links whose flow is measured.
+        out
+            float64 [k + m, n_nodes]; made where not given.
+
+        Returns
+        -------
+        float64 [k + m, n_nodes], m per m3/s for pressures and m3/s per m3/s for flows
+            0 at tanks and reservoirs: they take whatever comes.
+        """
+        if out is None:
+            out = np.empty((len(nodes) + len(links), len(self.topology.nodes)))
+        # neighbours in the order of elimination reach the same part of the tree
+        key = np.where(nodes < self.size, self.pattern.place[np.minimum(nodes, self.size - 1)], self.size)
+        order = np.argsort(key, kind="stable")
+        for low in range(0, len(nodes), _BLOCK):
+            rows = order[low : low + _BLOCK]
+            seen = np.zeros((self.size, len(rows)))
+            picked = nodes[rows]
+            is_free = (picked < self.size) & ~self._held[picked]
+            seen[self.pattern.place[picked[is_free]], np.flatnonzero(is_free)] = 1.0
+            self._solve(seen, np.zeros((len(self.valves), len(rows))), rows, out)
+        for low in range(0, len(links), _BLOCK):
+            picked = links[low : low + _BLOCK]
+            seen, direct = self._flows(picked)
+            self._solve(seen, direct, np.arange(len(nodes) + low, len(nodes) + low + len(picked)), out)
+        return out
+
+    def _solve(self, seen: Floats, direct: Floats, rows: Ints, out: Floats) -> None:
+        """Solve for a block of instruments [n, k] and put it into rows of the answer."""
+        solve(*self._factor, seen)
+        held = direct
+        if self.valves:
+            seen -= self._through @ (self._small @ (self._onto @ seen[self._free]))
+            held = self._onto @ seen[self._free] + direct
+        _spread(self.pattern.place, seen, self._held_nodes, held, rows, out)
+
+    def _flows(self, links: Ints) -> tuple[Floats, Floats]:
+        """Derivative of flows by the free heads [n, k], and by inflow at the held nodes at given heads [m, k]."""
+        seen = np.zeros((self.size, len(links)))
+        direct = np.zeros((len(self.valves), len(links)))
+        holding = {valve.link: v for v, valve in enumerate(self.valves)}
+        for column, link in enumerate(links.tolist()):
+            if link in holding:
+                inverse = self._inverse[holding[link]]
+                seen[:, column] = -self._towards @ inverse
+                direct[:, column] = inverse
+                continue
+            for node, sign in ((self.topology.start[link], 1.0), (self.topology.end[link], -1.0)):
+                if node < self.size and not self._held[node]:
+                    seen[self.pattern.place[node], column] += sign * self.conductance[link]
+        return seen, direct
+
+    def by_resistance(self, adjoint: Floats, links: Ints, first: int) -> Floats:
+        """Change of each instrument by the logarithm of each pipe's resistance.
+
+        Parameters
+        ----------
+        adjoint
+            What `adjoint` gave, float64 [n_instruments, n_nodes].
+        links
+            int64 [m], the metered links.
+        first
+            Row of the first of them.
+
+        Returns
+        -------
+        float64 [n_instruments, n_links], 0 for pumps and valves
+        """
+        out = _by_resistance(self.topology.start, self.topology.end, self.drive, adjoint)
+        holding = {valve.link for valve in self.valves}
+        for row, link in enumerate(links.tolist(), start=first):
+            if link not in holding:
+                out[row, link] -= self.drive[link]
+        return np.asarray(out)
+
+
+def _state(engine: Engine, fitting: Fitting, flow: float, is_shut: bool) -> State:
+    get, link = engine.project.get, fitting.link
+    if is_shut:
+        return State(flow, True, 0, 0.0, 0.0)
+    gain = 0.0
+    if fitting.kind == PUMP and fitting.pump == CONSTANT_POWER:
+        gain = engine.value("node", fitting.end, "head") - engine.value("node", fitting.start, "head")
+    return State(flow, False, int(get("link", link, "state")), get("link", link, "setting"), gain)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _assemble(
+    start: Ints, end: Ints, slot: Ints, place: Ints, conductance: Floats, held: Bools, outflow: Floats, n_off: int
+) -> Any:
+    """Strict upper triangle and diagonal of A_FF; held nodes keep a row of their own, joined to nothing."""
+    n = len(place)
+    off, diagonal = np.zeros(n_off), np.empty(n)
+    for node in range(n):
+        diagonal[place[node]] = 1.0 if held[node] else outflow[node] + _ALONE
+    for k in range(len(start)):
+        a, b, p = start[k], end[k], conductance[k]
+        if a < n and not held[a]:
+            diagonal[place[a]] += p
+        if b < n and not held[b]:
+            diagonal[place[b]] += p
+        if slot[k] >= 0 and not held[a] and not held[b]:
+            off[slot[k]] -= p
+    return off, diagonal
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _spread(place: Ints, seen: Floats, held_nodes: Ints, held: Floats, rows: Ints, out: Floats) -> None:
+    """Put a block [n, k] in the order of elimination into rows [k] of the answer, in the order of the nodes."""
+    n, width = seen.shape
+    for node in range(n):
+        row = seen[place[node]]
+        for c in range(width):
+            out[rows[c], node] = row[c]
+    for c in range(width):
+        for node in range(n, out.shape[1]):
+            out[rows[c], node] = 0.0
+        for r in range(len(held_nodes)):
+            out[rows[c], held_nodes[r]] = held[r, c]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _by_resistance(start: Ints, end: Ints, drive: Floats, adjoint: Floats) -> Any:
+    n_instruments, n = len(adjoint), len(start)
+    out = np.empty((n_instruments, n))
+    for c in range(n_instruments):
+        row = adjoint[c]
+        for k in range(n):
+            out[c, k] = drive[k] * (row[start[k]] - row[end[k]])
+    return out
