@@ -43,7 +43,7 @@ def check_path(path: Path) -> None:
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Path]:
+def whole(path: Path) -> Iterator[Path]:
     """A temporary name beside the file that takes its place at the end, or nothing."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.resolve().parent)
     os.close(handle)
@@ -67,7 +67,7 @@ def write(results: Results, path: Path) -> None:
     check_path(path)
     writer = {".parquet": _parquet, ".csv": _csv, ".nc": _netcdf}[path.suffix]
     try:
-        with _whole(path) as temporary:
+        with whole(path) as temporary:
             writer(results, temporary)
     except OSError as error:
         raise HydraulicError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -23,8 +23,10 @@ PUMP, PRV, PSV, PBV, FCV, TCV, GPV, PCV = 2, 3, 4, 5, 6, 7, 8, 9
 SHUT = 1e-8 / GRADIENT  # conductance of whatever is closed, and of an FCV that holds its flow
 _WIDE_OPEN = 1e6 / GRADIENT  # of a valve without loss
 _ACTIVE_STATE = 4  # EPANET's StatusType
-CONSTANT_POWER, _POWER_FUNCTION, _CUSTOM = 0, 1, 2  # kinds of pump
+_CONSTANT_POWER, _POWER_FUNCTION, _CUSTOM = 0, 1, 2  # kinds of pump
 _LEAST_CURVE_SLOPE = 1e-6 * GRADIENT
+_HORSEPOWER_HEAD = 8.814 * FOOT * CUBIC_FOOT  # m x m3/s of one horsepower, EPANET's
+_KILOWATTS = 0.7457  # in a horsepower
 _MOST_LOSS = 1e8  # EPANET's limit of a loss coefficient, in its own units
 
 
@@ -62,7 +64,7 @@ class Fitting:
     pump
         EPANET's kind of pump.
     law
-        Loss coefficient and exponent of a power-function pump, m and m3/s.
+        Coefficient and exponent of a pump: a and n of a power function, head x flow of constant power; m and m3/s.
     """
 
     link: int
@@ -102,6 +104,10 @@ def _curve(points: Floats, x_unit: float = 1.0, y_unit: float = 1.0) -> Curve:
 
 def _pump(engine: Engine, link: int, ends: tuple[int, int], points: list[Floats]) -> Fitting:
     pump = engine.project.pump_type(link)
+    if pump == _CONSTANT_POWER:
+        # EPANET takes the number it answers with for kW with metric flows, for horsepower with others
+        unit = _HORSEPOWER_HEAD / (1.0 if engine.length_unit == FOOT else _KILOWATTS)
+        return Fitting(link, PUMP, *ends, pump=pump, law=(unit * engine.project.get("link", link, "power"), -1.0))
     if pump not in (_POWER_FUNCTION, _CUSTOM):
         return Fitting(link, PUMP, *ends, pump=pump)
     number = int(engine.project.get("link", link, "head_curve"))
@@ -147,15 +153,12 @@ class State:
         EPANET's own code of the state; 4 is a valve that works on its setting.
     setting
         Speed of a pump, setting of a valve in the INP's unit.
-    gain
-        Head at the end above that at the start, m.
     """
 
     flow: float
     is_closed: bool
     code: int
     setting: float
-    gain: float
 
 
 def holds_head(fitting: Fitting, state: State) -> bool:
@@ -209,11 +212,10 @@ def _pump_conductance(pump: Fitting, state: State) -> float:
         a, n = pump.law
         n = 1.0 if abs(n - 1.0) < 1e-6 else n
         return 1.0 / max(n * a * speed ** (2.0 - n) * flow ** (n - 1.0), LEAST_GRADIENT)
-    if pump.pump == CONSTANT_POWER and flow > 0.0:
-        # head x flow is given, so that the slope is -head / flow
-        gradient = state.gain / flow
+    if pump.pump == _CONSTANT_POWER:
+        gradient = pump.law[0] / flow**2 if flow > 0.0 else np.inf
         return SHUT if gradient > 1.0 / SHUT else 1.0 / max(gradient, 1.0 / _WIDE_OPEN)
-    return SHUT if pump.pump == CONSTANT_POWER else _WIDE_OPEN
+    return _WIDE_OPEN
 
 
 def _opening_loss(valve: Fitting, setting: float) -> float:

@@ -20,9 +20,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from hydro.engine import Engine
-from hydro.fittings import CONSTANT_POWER, PRV, PUMP, SHUT, Fitting, State, conductance, holds_head, read_fittings
+from hydro.fittings import PRV, SHUT, Fitting, State, conductance, holds_head, read_fittings
 from hydro.headloss import DARCY_WEISBACH, LEAST_GRADIENT, VISCOSITY, least_gradient, pipe_losses, resistances
 from hydro.ldl import analyse, factorise, solve
 from hydro.outflows import Outflows
@@ -50,6 +52,7 @@ class Linearised:
         Change of each pipe's flow by the logarithm of its resistance at given heads, with the sign turned.
     power : float64 [n_links]
         Derivative of the logarithm of a pipe's resistance by that of its roughness coefficient.
+    roughness : float64 [n_pipes], the coefficient as the head-loss law takes it
     valves
         PRVs and PSVs that hold a head.
     """
@@ -74,8 +77,8 @@ class Linearised:
             engine.read("link", name)[pipes] for name in ("length", "diameter", "roughness", "minor_loss")
         )
         self._law = engine.headloss_law
-        self._diameter, self._roughness = diameter, engine.roughness_si(rough)
-        self._resistance, self._local = resistances(self._law, length, diameter, self._roughness, minor)
+        self._diameter, self.roughness = diameter, engine.roughness_si(rough)
+        self._resistance, self._local = resistances(self._law, length, diameter, self.roughness, minor)
         self._viscosity = VISCOSITY * project.option("viscosity") if self._law == DARCY_WEISBACH else VISCOSITY
         self._linear = least_gradient(self._law, project.library.name)
         self._least_valve = LEAST_GRADIENT / 2.0 if project.library.name == "2.3" else LEAST_GRADIENT
@@ -89,7 +92,7 @@ class Linearised:
         flow, shut = engine.read("link", "flow"), engine.read("link", "status") <= 0.0
         pipes = topology.pipes
         loss, gradient, power = pipe_losses(
-            self._law, flow[pipes], self._resistance, self._local, self._diameter, self._roughness, self._viscosity,
+            self._law, flow[pipes], self._resistance, self._local, self._diameter, self.roughness, self._viscosity,
             self._linear,
         )  # fmt: skip
         closed = shut[pipes]
@@ -160,6 +163,16 @@ class Linearised:
         start, end = self.topology.start, self.topology.end
         links = np.flatnonzero((start == node) | (end == node)).tolist()
         return [(k, int(end[k] if start[k] == node else start[k])) for k in links]
+
+    def cut_off(self) -> Bools:
+        """Nodes that nothing but closed links joins to a fixed or held head, bool [n_nodes]: a head means nothing."""
+        open_links = self.conductance > 2.0 * SHUT
+        open_links[[valve.link for valve in self.valves]] = True
+        start, end = self.topology.start[open_links], self.topology.end[open_links]
+        n = len(self.topology.nodes)
+        _, label = connected_components(coo_array((np.ones(len(start)), (start, end)), shape=(n, n)), directed=False)
+        fed = label[~self.topology.is_junction]
+        return np.asarray(~np.isin(label, fed))
 
     # instruments --------------------------------------------------------------------------------------------------
 
@@ -250,11 +263,8 @@ class Linearised:
 def _state(engine: Engine, fitting: Fitting, flow: float, is_shut: bool) -> State:
     get, link = engine.project.get, fitting.link
     if is_shut:
-        return State(flow, True, 0, 0.0, 0.0)
-    gain = 0.0
-    if fitting.kind == PUMP and fitting.pump == CONSTANT_POWER:
-        gain = engine.value("node", fitting.end, "head") - engine.value("node", fitting.start, "head")
-    return State(flow, False, int(get("link", link, "state")), get("link", link, "setting"), gain)
+        return State(flow, True, 0, 0.0)
+    return State(flow, False, int(get("link", link, "state")), get("link", link, "setting"))
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]

@@ -25,7 +25,7 @@ DISCHARGE_COEFFICIENT = 0.75  # WNTR's default for add_leak; EPANET 2.3's own [L
 _GRAVITY = 9.81
 _LEAK_ACCURACY = 1e-6
 _LEAK = re.compile(r"^(?P<pipe>.+?):(?P<diameter>[0-9]+(?:\.[0-9]+)?)(?:@(?P<hours>\d{1,4}):(?P<minutes>[0-5]\d))?$")
-_PDD_MINIMUM, _PDD_REQUIRED, _PDD_EXPONENT = 0.0, 20.0, 0.5
+WAGNER = (0.0, 20.0, 0.5)  # pressure-driven demand: minimum and required pressure, m, and the exponent
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def run(
     """
     with Engine(network, library) as engine:
         if pressure_driven:
-            engine.set_pressure_driven(_PDD_MINIMUM, _PDD_REQUIRED, _PDD_EXPONENT)
+            engine.set_pressure_driven(*WAGNER)
         if hours is not None:
             engine.duration = round(hours * 3600)
         nodes = [engine.add_leak(leak.pipe) for leak in leaks]
