@@ -55,47 +55,6 @@ def resistances(law: int, length: Floats, diameter: Floats, roughness: Floats, m
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def pipe_losses(
-    law: int, flow: Floats, resistance: Floats, local: Floats, diameter: Floats, roughness: Floats, viscosity: float,
-    linear: float,
-) -> Any:  # fmt: skip
-    """Friction loss of pipes with its derivatives.
-
-    Parameters
-    ----------
-    linear
-        Gradient of a pipe that takes next to no water: EPANET's RQTOL, divided by the exponent since 2.3.
-
-    Returns
-    -------
-    loss : float64 [n], m
-        Friction loss without minor losses, with the sign of the flow; 0 where EPANET takes the pipe as linear.
-    gradient : float64 [n], m per m3/s
-        Derivative of friction and minor loss by flow.
-    power : float64 [n]
-        Derivative of the logarithm of friction by that of the roughness coefficient.
-    """
-    n = len(flow)
-    loss, gradient, power = np.empty(n), np.empty(n), np.empty(n)
-    for k in range(n):
-        q = abs(flow[k])
-        if law == DARCY_WEISBACH:
-            friction_loss, slope, power[k] = _darcy_weisbach(
-                q, resistance[k], diameter[k], roughness[k] / diameter[k], viscosity
-            )
-        else:
-            exponent = 1.852 if law == HAZEN_WILLIAMS else 2.0
-            slope = exponent * resistance[k] * q ** (exponent - 1.0)
-            friction_loss = slope * q / exponent
-            power[k] = -1.852 if law == HAZEN_WILLIAMS else 2.0
-            if slope < LEAST_GRADIENT:
-                friction_loss, slope, power[k] = 0.0, linear, 0.0
-        loss[k] = friction_loss if flow[k] >= 0.0 else -friction_loss
-        gradient[k] = slope + 2.0 * local[k] * q
-    return loss, gradient, power
-
-
-@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def _darcy_weisbach(q: float, resistance: float, diameter: float, relative: float, viscosity: float) -> Any:
     """Friction loss, m, its derivative by flow, and d ln loss / d ln roughness.
 
@@ -142,6 +101,52 @@ def _transition(r: float, relative: float) -> Any:
     return factor, by_r, d[0] + r * (d[1] + r * (d[2] + r * d[3]))
 
 
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def pipe_loss(
+    law: int, flow: float, resistance: float, local: float, diameter: float, roughness: float, viscosity: float,
+    linear: float,
+) -> Any:  # fmt: skip
+    """Friction loss of a pipe with its derivatives.
+
+    Parameters
+    ----------
+    linear
+        Gradient of a pipe that takes next to no water: EPANET's RQTOL, divided by the exponent since 2.3.
+
+    Returns
+    -------
+    loss : float64, m
+        Friction loss without minor losses, with the sign of the flow; 0 where EPANET takes the pipe as linear.
+    gradient : float64, m per m3/s
+        Derivative of friction and minor loss by flow.
+    power : float64
+        Derivative of the logarithm of friction by that of the roughness coefficient.
+    """
+    q = abs(flow)
+    if law == DARCY_WEISBACH:
+        loss, slope, power = _darcy_weisbach(q, resistance, diameter, roughness / diameter, viscosity)
+    else:
+        exponent = 1.852 if law == HAZEN_WILLIAMS else 2.0
+        slope = exponent * resistance * q ** (exponent - 1.0)
+        loss = slope * q / exponent
+        power = -1.852 if law == HAZEN_WILLIAMS else 2.0
+        if slope < LEAST_GRADIENT:
+            loss, slope, power = 0.0, linear, 0.0
+    return (loss if flow >= 0.0 else -loss), slope + 2.0 * local * q, power
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _losses(
+    law: int, flow: Floats, resistance: Floats, local: Floats, diameter: Floats, roughness: Floats, linear: float
+) -> Any:
+    loss, gradient = np.empty(len(flow)), np.empty(len(flow))
+    for k in range(len(flow)):
+        loss[k], gradient[k], _ = pipe_loss(
+            law, flow[k], resistance[k], local[k], diameter[k], roughness[k], VISCOSITY, linear
+        )
+    return loss, gradient
+
+
 def friction(
     flow: Floats, length: Floats, diameter: Floats, roughness: Floats, minor: Floats, law: int
 ) -> tuple[Floats, Floats]:
@@ -168,9 +173,7 @@ def friction(
         Derivative of friction and minor loss by flow.
     """
     resistance, local = resistances(law, length, diameter, roughness, minor)
-    loss, gradient, _ = pipe_losses(
-        law, flow, resistance, local, diameter, roughness, VISCOSITY, least_gradient(law, "2.3")
-    )
+    loss, gradient = _losses(law, flow, resistance, local, diameter, roughness, least_gradient(law, "2.3"))
     return loss, gradient
 
 
