@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hydro.engine import Engine
-from hydro.headloss import CHEZY_MANNING, DARCY_WEISBACH, HAZEN_WILLIAMS, friction
+from hydro.headloss import CHEZY_MANNING, DARCY_WEISBACH, GRAVITY, HAZEN_WILLIAMS, friction
 from tests.hydro.inp import write_inp
 
 LAWS = {"H-W": HAZEN_WILLIAMS, "D-W": DARCY_WEISBACH, "C-M": CHEZY_MANNING}
@@ -54,11 +54,11 @@ def test_friction_is_epanets(law: str, which: int, millimetres: float, tmp_path:
     loss, gradient = friction(*arrays(FLOWS, metres, millimetres / 1000.0, si, 0.0), LAWS[law])
     # below EPANET's least gradient a pipe is linear; a million metres of head leave 1e-8 m of rounding
     seen = (expected > 1e-4) & (expected < 1e5)
-    if law == "D-W":
-        number = reynolds(FLOWS, millimetres / 1000.0)
-        seen &= (number < 2000.0) | (number > 4000.0)
     assert seen.sum() >= 8
-    np.testing.assert_allclose(loss[seen], expected[seen], rtol=0.01 if law == "D-W" else 1e-3)
+    np.testing.assert_allclose(loss[seen], expected[seen], rtol=1e-4)
+    if law == "D-W":
+        number = reynolds(FLOWS, millimetres / 1000.0)[seen]
+        assert number.min() < 4000.0 < number.max()
     assert (gradient > 0.0).all()
 
 
@@ -71,7 +71,7 @@ def test_minor_loss_is_in_the_gradient(law: str, tmp_path: Path) -> None:
     seen = with_minor > 0.05
     velocity = FLOWS / (np.pi / 4.0 * 0.15**2)
     np.testing.assert_allclose(
-        loss[seen] + (minor * velocity**2 / (2 * 9.80665))[seen], with_minor[seen], rtol=0.01 if law == "D-W" else 2e-3
+        loss[seen] + (minor * velocity**2 / (2 * GRAVITY))[seen], with_minor[seen], rtol=2e-4
     )
     # the derivative of EPANET's own losses, by differences on the logarithmic grid of flows
     slope = np.gradient(with_minor, FLOWS)[1:-1]
@@ -94,19 +94,20 @@ def test_gradient_is_the_derivative(
     low, _, high = ROUGHNESS[law]
     roughness = (low + which * (high - low)) * (1e-3 if law == "D-W" else 1.0)
     step = 1e-5 * flow
-    if law == "D-W" and (reynolds(flow - step, diameter) < 2000.0) != (reynolds(flow + step, diameter) < 2000.0):
-        return  # a jump, where EPANET has a cubic
+    bends = [number for number in (2000.0, 4000.0) if reynolds(flow - step, diameter) <= number]
+    if law == "D-W" and len(bends) != sum(reynolds(flow + step, diameter) < number for number in (2000.0, 4000.0)):
+        return  # pieces meet there, with a bend
     sign = 1.0 if forward else -1.0
     flows = sign * np.array([flow - step, flow, flow + step])
     loss, gradient = friction(*arrays(flows, metres, diameter, roughness, minor), LAWS[law])
-    whole = loss + np.sign(flows) * minor * (flows / (np.pi / 4.0 * diameter**2)) ** 2 / (2.0 * 9.80665)
+    whole = loss + np.sign(flows) * minor * (flows / (np.pi / 4.0 * diameter**2)) ** 2 / (2.0 * GRAVITY)
     slope = (whole[2] - whole[0]) / (flows[2] - flows[0])
     assert gradient[1] == pytest.approx(slope, rel=1e-5, abs=1e-5)
     assert np.sign(loss[1]) == sign
 
 
 @settings(deadline=None, max_examples=60)
-@given(law=st.sampled_from(list(LAWS)), flow=st.floats(0.0, 1.0), factor=st.floats(0.2, 5.0))
+@given(law=st.sampled_from(list(LAWS)), flow=st.just(0.0) | st.floats(1e-5, 1.0), factor=st.floats(0.2, 5.0))
 def test_friction_is_odd_in_flow_and_linear_in_length(law: str, flow: float, factor: float) -> None:
     roughness = ROUGHNESS[law][1] * (1e-3 if law == "D-W" else 1.0)
     flows = np.array([flow, -flow])

@@ -47,6 +47,7 @@ def free_port() -> int:
     "command",
     [
         "simulate",
+        "sensitivity",
         "plc",
         "poll",
         "detect",
@@ -143,6 +144,37 @@ def test_unknown_pipe_of_a_leak(tmp_path):
     check_one_line(umanflow("simulate", "Net1", "--leak", "nope:10", "-o", str(tmp_path / "x.csv")), "nope")
     check_one_line(umanflow("simulate", "Net1", "--leak", "10", "-o", str(tmp_path / "x.csv")), "PIPE:DIAMETER_MM")
     assert not list(tmp_path.iterdir())
+
+
+def test_sensitivity_of_a_list_and_of_a_file(tmp_path):
+    sensors = tmp_path / "sensors.txt"
+    sensors.write_text("\ufeff15  # the far end\n\n105\n", "utf-8")
+    for given, name in (("15,105", "list.npz"), (str(sensors), "file.npz")):
+        arguments = ("--sensors", given, "--flows", "20", "--hours", "3", "-o", str(tmp_path / name))
+        result = umanflow("sensitivity", "Net3", *arguments, "--roughness")
+        assert result.returncode == 0, result.stderr
+    with np.load(tmp_path / "list.npz") as one, np.load(tmp_path / "file.npz") as other:
+        assert set(one) == set(other)
+        for key in one:
+            np.testing.assert_array_equal(one[key], other[key])
+        assert list(one["sensors"]) == ["15", "105"]
+        assert list(one["times"]) == [0, 3600, 7200, 10800]
+        assert one["dpressure_dleak"].shape == (4, 2, 97)
+        assert one["dpressure_droughness"].shape == (4, 2, 117)
+        own = one["dpressure_dleak"][:, 0, list(one["nodes"]).index("15")]
+        assert (own < 0.0).all()  # a leak lowers the pressure where it is
+
+
+def test_sensitivity_without_sensible_sensors(tmp_path):
+    out = str(tmp_path / "x.npz")
+    check_one_line(umanflow("sensitivity", "Net3", "--sensors", "ghost", "-o", out), "ghost")
+    check_one_line(umanflow("sensitivity", "Net3", "--sensors", str(tmp_path / "no.txt"), "-o", out), "no such file")
+    check_one_line(umanflow("sensitivity", "Net3", "--sensors", ",", "-o", out), "no names")
+    check_one_line(umanflow("sensitivity", "Net3", "--sensors", "15", "-o", "x.csv"), "x.csv", ".npz")
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe\x00\xd8")
+    check_one_line(umanflow("sensitivity", "Net3", "--sensors", str(binary), "-o", out), "binary", "one name a line")
+    assert not list(tmp_path.glob("*.npz"))
 
 
 @pytest.mark.parametrize("content", ["", "[JUNCTIONS]\nA\n", "[PIPES]\nP1 A B 1 1 1\n[END]\n", "\x00\x01\x02" * 100])
