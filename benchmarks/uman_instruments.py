@@ -15,8 +15,8 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from hydro.engine import Engine
 from hydro.derivatives import derivatives
+from hydro.engine import Engine
 from networks import load
 
 _LEAK_SHARE = 0.06

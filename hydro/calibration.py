@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from scipy.linalg import solve
 from scipy.sparse.csgraph import connected_components
 
+from hydro.derivatives import derivatives
 from hydro.driven import Drive, DrivenModel
 from hydro.errors import RecordError
-from hydro.derivatives import derivatives
 
 Floats = NDArray[np.float64]
 

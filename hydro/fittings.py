@@ -11,13 +11,12 @@ from itertools import pairwise
 from math import log, pi
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hydro.contents import curves
 from hydro.engine import Engine
 from hydro.headloss import CUBIC_FOOT, FOOT, GRADIENT, GRAVITY, LEAST_GRADIENT
 
-Floats = NDArray[np.float64]
+Points = list[tuple[float, float]]
 
 PUMP, PRV, PSV, PBV, FCV, TCV, GPV, PCV = 2, 3, 4, 5, 6, 7, 8, 9
 SHUT = 1e-8 / GRADIENT  # conductance of whatever is closed, and of an FCV that holds its flow
@@ -97,12 +96,11 @@ def read_fittings(engine: Engine) -> tuple[Fitting, ...]:
     return tuple(found)
 
 
-def _curve(points: Floats, x_unit: float = 1.0, y_unit: float = 1.0) -> Curve:
-    x, y = np.asarray(points, dtype=np.float64).reshape(-1, 2).T
-    return Curve(tuple((x * x_unit).tolist()), tuple((y * y_unit).tolist()))
+def _curve(points: Points, x_unit: float = 1.0, y_unit: float = 1.0) -> Curve:
+    return Curve(tuple(x * x_unit for x, _ in points), tuple(y * y_unit for _, y in points))
 
 
-def _pump(engine: Engine, link: int, ends: tuple[int, int], points: list[Floats]) -> Fitting:
+def _pump(engine: Engine, link: int, ends: tuple[int, int], points: list[Points]) -> Fitting:
     pump = engine.project.pump_type(link)
     if pump == _CONSTANT_POWER:
         # EPANET takes the number it answers with for kW with metric flows, for horsepower with others
@@ -127,7 +125,7 @@ def _power_function(curve: Curve) -> tuple[float, float]:
     return (shutoff - head) / flow**n, n
 
 
-def _valve_curve(engine: Engine, link: int, kind: int, points: list[Floats]) -> Curve | None:
+def _valve_curve(engine: Engine, link: int, kind: int, points: list[Points]) -> Curve | None:
     if kind == GPV:
         # 2.2 keeps a GPV's curve as its setting
         name = "headloss_curve" if engine.project.library.has_bulk else "setting"
@@ -211,7 +209,8 @@ def _pump_conductance(pump: Fitting, state: State) -> float:
     if pump.pump == _POWER_FUNCTION:
         a, n = pump.law
         n = 1.0 if abs(n - 1.0) < 1e-6 else n
-        return 1.0 / max(n * a * speed ** (2.0 - n) * flow ** (n - 1.0), LEAST_GRADIENT)
+        gradient = n * a * speed ** (2.0 - n) * flow ** (n - 1.0)
+        return float(1.0 / max(gradient, LEAST_GRADIENT))
     if pump.pump == _CONSTANT_POWER:
         gradient = pump.law[0] / flow**2 if flow > 0.0 else np.inf
         return SHUT if gradient > 1.0 / SHUT else 1.0 / max(gradient, 1.0 / _WIDE_OPEN)

@@ -171,13 +171,9 @@ def solve(column: Ints, rows: Ints, low: Floats, pivot: Floats, x: Floats) -> No
     reached = np.zeros(n, np.bool_)
     for j in range(n):
         row = x[j]
-        if not reached[j]:
-            for c in range(width):
-                if row[c] != 0.0:
-                    reached[j] = True
-                    break
-        if not reached[j]:
+        if not (reached[j] or row.any()):
             continue
+        reached[j] = True
         for p in range(column[j], column[j + 1]):
             reached[rows[p]] = True
             other, value = x[rows[p]], low[p]

@@ -47,7 +47,7 @@ class Outflows:
             self._growing_hole = _per_node(engine, share * engine.read("link", "leak_expansion"))
 
     def slopes(self, engine: Engine) -> Floats | None:
-        """Derivative of outflow by pressure at the solved state, float64 [n_nodes], m2/s; None where nothing follows."""
+        """Derivative of outflow by pressure at the solved state, float64 [n_nodes], m2/s; None if nothing follows."""
         if not (self._emits or self._limits or self._leaks):
             return None
         pressure = engine.read("node", "pressure")
@@ -90,4 +90,5 @@ class Outflows:
 
 def _per_node(engine: Engine, of_link: Floats) -> Floats:
     topology, n = engine.topology, len(engine.topology.nodes)
-    return np.bincount(topology.start, of_link, n) + np.bincount(topology.end, of_link, n)
+    at_start, at_end = (np.bincount(ends, of_link, n) for ends in (topology.start, topology.end))
+    return np.asarray(at_start + at_end, dtype=np.float64)

@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.calibration import Calibration, Prior, calibrate
+from hydro.derivatives import derivatives
 from hydro.driven import Drive, DrivenModel
 from hydro.record import Record
-from hydro.derivatives import derivatives
 from models.channels import Channels, choose
 from models.errors import NotEnoughData
 from models.noise import Noise, learn

@@ -64,9 +64,7 @@ class Moment:
         self.solve(self.demand)
         return np.array(rows)
 
-    def by_resistance(
-        self, which: Array, nodes: Array, links: Array, step: float = 5e-3, by: str = "length"
-    ) -> Array:
+    def by_resistance(self, which: Array, nodes: Array, links: Array, step: float = 5e-3, by: str = "length") -> Array:
         """By the logarithm of resistance: a factor on the length, or one on Hazen-Williams' roughness."""
         before, power = self.engine.read("link", by), 1.0 if by == "length" else -1.0 / 1.852
         rows = []

@@ -7,9 +7,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from hydro.derivatives import derivatives
 from hydro.engine import Engine
 from hydro.library import LibraryName
-from hydro.derivatives import derivatives
 from tests.hydro.inp import write_inp
 from tests.hydro.moment import Moment, error
 

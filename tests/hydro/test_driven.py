@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hydro.derivatives import derivatives
 from hydro.driven import DrivenModel
 from hydro.errors import RecordError
 from hydro.record import Record
-from hydro.derivatives import derivatives
 from networks import find
 from tests.hydro.inp import two_districts, write_inp
 from tests.hydro.plant import START, measure, settled

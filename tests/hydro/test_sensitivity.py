@@ -14,6 +14,7 @@ from hydro.run import WAGNER
 from hydro.sensitivities import check_npz, sensitivity, write_sensitivity
 from networks import UnknownElement
 from tests.hydro.inp import town, write_inp
+from tests.hydro.moment import error
 
 Array = np.ndarray
 
@@ -55,7 +56,7 @@ class Running:
     def statuses(self) -> Array:
         return np.stack([self.engine.read("link", "state"), self.engine.read("link", "setting")])
 
-    def settle(self, most: int = 12) -> Array:
+    def settle(self, most: int = 15) -> Array:
         """Solve the moment again until nothing moves: its accuracy leaves more open than a small leak changes."""
         before = self.engine.read("node", "pressure")
         for _ in range(most):
@@ -97,32 +98,38 @@ class Running:
         self.engine.set_value("link", link, "length", length * np.exp(factor))
 
 
-def compare(running: Running, chance: np.random.Generator, n_leaks: int, n_pipes: int) -> tuple[list, list]:
+def compare(
+    running: Running, chance: np.random.Generator, n_leaks: int, n_pipes: int
+) -> tuple[list[float], list[float]]:
     """Relative error of each sure column, by the Euclidean norm over all junctions that have a head."""
     engine, topology = running.engine, running.engine.topology
     alive = engine.junctions[~of_engine(engine).cut_off()[engine.junctions]]
     found = derivatives(engine, alive, np.empty(0, dtype=np.int64))
     by_leak, by_pipe = [], []
     for node in chance.choice(alive, n_leaks, replace=False).tolist():
-        expected = running.difference(lambda x, k=node: running.leak(k, x), LEAKS)
-        if expected is not None:
-            expected = expected[alive]
-            by_leak.append(np.linalg.norm(found.by_demand[node] - expected) / np.linalg.norm(expected))
-    busy = np.abs(engine.read("link", "flow")) * topology.is_pipe
-    largest = np.linalg.norm(found.by_resistance, axis=1).max()
-    for link in chance.choice(np.argsort(busy)[-len(busy) // 3 :], n_pipes, replace=False).tolist():
+        sure = running.difference(lambda x, k=node: running.leak(k, x), LEAKS)
+        if sure is not None:
+            by_leak.append(error(found.by_demand[node], sure[alive]))
+    # pipes that matter: of others the pressures tell EPANET's own differences nothing
+    matter = np.argsort(np.linalg.norm(found.by_resistance, axis=1))[-max(len(topology.links) // 20, 30) :]
+    for link in chance.choice(matter, n_pipes, replace=False).tolist():
         length = float(topology.length[link])
-        expected = running.difference(lambda x, k=link, m=length: running.lengthen(k, m, x), FACTORS)
-        if expected is not None and np.linalg.norm(expected[alive]) > 1e-3 * largest:
-            expected = expected[alive]
-            by_pipe.append(np.linalg.norm(found.by_resistance[link] - expected) / np.linalg.norm(expected))
+        sure = running.difference(lambda x, k=link, m=length: running.lengthen(k, m, x), FACTORS)
+        if sure is not None:
+            by_pipe.append(error(found.by_resistance[link], sure[alive]))
     return by_leak, by_pipe
 
 
 # Net3: custom pump curves; Net6: 61 pumps, PRVs; ky4, ky10: constant power, PRVs; L-TOWN: PRVs, a pump and a tank
 @pytest.mark.parametrize(
     ("name", "hours"),
-    [("Net3", (0, 6, 14, 20)), ("Net6", (0, 5, 13)), ("ky4", (0, 8, 20)), ("ky10", (8, 13, 20)), ("L-TOWN", (0, 8, 19))],
+    [
+        ("Net3", (0, 6, 14, 20)),
+        ("Net6", (0, 5, 13)),
+        ("ky4", (0, 8, 20)),
+        ("ky10", (0, 8, 13)),
+        ("L-TOWN", (0, 8, 19)),
+    ],
 )
 def test_agrees_with_finite_differences(name: str, hours: tuple[int, ...]) -> None:
     chance, seen = np.random.default_rng(7), set()
@@ -134,9 +141,10 @@ def test_agrees_with_finite_differences(name: str, hours: tuple[int, ...]) -> No
             running.until(hour * 3600)
             seen.add(running.states[0].tobytes())
             by_leak, by_pipe = compare(running, chance, n_leaks, n_pipes)
-            assert len(by_leak) >= 5
+            assert len(by_leak) >= 3
+            assert len(by_pipe) >= 2
             assert max(by_leak) < AGREED
-            assert max(by_pipe, default=0.0) < AGREED
+            assert max(by_pipe) < AGREED
     assert len(seen) >= 2  # pumps and valves in different states
 
 
