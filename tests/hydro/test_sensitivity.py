@@ -141,6 +141,7 @@ def test_agrees_with_finite_differences(name: str, hours: tuple[int, ...]) -> No
             running.until(hour * 3600)
             seen.add(running.states[0].tobytes())
             by_leak, by_pipe = compare(running, chance, n_leaks, n_pipes)
+            print(f"{name} {hour} h: {len(by_leak)} leaks {max(by_leak):.1e}, {len(by_pipe)} pipes {max(by_pipe):.1e}")
             assert len(by_leak) >= 3
             assert len(by_pipe) >= 2
             assert max(by_leak) < AGREED
