@@ -116,13 +116,15 @@ def pipe_loss(
     Returns
     -------
     loss : float64, m
-        Friction loss without minor losses, with the sign of the flow; 0 where EPANET takes the pipe as linear.
+        Friction loss without minor losses, with the sign of the flow.
     gradient : float64, m per m3/s
         Derivative of friction and minor loss by flow.
+    share : float64
+        Derivative of the logarithm of friction by that of the length: 1, or 0 where EPANET takes the pipe as linear.
     power : float64
         Derivative of the logarithm of friction by that of the roughness coefficient.
     """
-    q = abs(flow)
+    q, share = abs(flow), 1.0
     if law == DARCY_WEISBACH:
         loss, slope, power = _darcy_weisbach(q, resistance, diameter, roughness / diameter, viscosity)
     else:
@@ -131,8 +133,8 @@ def pipe_loss(
         loss = slope * q / exponent
         power = -1.852 if law == HAZEN_WILLIAMS else 2.0
         if slope < LEAST_GRADIENT:
-            loss, slope, power = 0.0, linear, 0.0
-    return (loss if flow >= 0.0 else -loss), slope + 2.0 * local * q, power
+            loss, slope, share, power = linear * q, linear, 0.0, 0.0
+    return (loss if flow >= 0.0 else -loss), slope + 2.0 * local * q, share, power
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
@@ -141,7 +143,7 @@ def _losses(
 ) -> Any:
     loss, gradient = np.empty(len(flow)), np.empty(len(flow))
     for k in range(len(flow)):
-        loss[k], gradient[k], _ = pipe_loss(
+        loss[k], gradient[k], _, _ = pipe_loss(
             law, flow[k], resistance[k], local[k], diameter[k], roughness[k], VISCOSITY, linear
         )
     return loss, gradient
@@ -168,7 +170,7 @@ def friction(
     Returns
     -------
     loss : float64 [n], m
-        Friction loss without minor losses, with the sign of the flow; 0 where EPANET takes the pipe as linear.
+        Friction loss without minor losses, with the sign of the flow.
     gradient : float64 [n], m per m3/s
         Derivative of friction and minor loss by flow.
     """

@@ -275,11 +275,11 @@ def _pipes(
         if status[link] <= 0.0:
             conductance[link], drive[link], power[link] = SHUT, 0.0, 0.0
             continue
-        loss, gradient, power[link] = pipe_loss(
+        loss, gradient, share, power[link] = pipe_loss(
             law, flow[link], resistance[k], local[k], diameter[k], roughness[k], viscosity, linear
         )
         conductance[link] = 1.0 / gradient
-        drive[link] = loss / gradient
+        drive[link] = share * loss / gradient
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
