@@ -184,6 +184,15 @@ class Project:
         """Change one demand category (0-based) of a junction."""
         self.call("setbasedemand", node + 1, category + 1, value)
 
+    def add_demand(self, node: int, pattern: str) -> int:
+        """Give a junction a further demand category, still 0, with a pattern; return the category (0-based)."""
+        self.call("adddemand", node + 1, 0.0, pattern.encode(self.encoding), b"")
+        return self._int("getnumdemands", node + 1) - 1
+
+    def add_pattern(self, name: str) -> None:
+        """Add a pattern of one multiplier, 1."""
+        self.call("addpattern", name.encode(self.encoding))
+
     def pattern(self, number: int) -> Floats:
         """Multipliers of a pattern (EPANET's 1-based number); all ones for 0."""
         if number == 0:

@@ -1,0 +1,147 @@
+"""Single moments of a model, free of its clock: solved at any demand, tank level and setting, and linearised there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hydro.engine import Engine
+from hydro.linearised import Linearised
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_PUMP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A moment and its first-order response.
+
+    Attributes
+    ----------
+    pressure
+        float64 [n_sensors], m.
+    inflow
+        float64 [n_tanks], m3/s into each tank.
+    pressure_by_leak, inflow_by_leak
+        float64 [n_sensors, n_nodes], m per m3/s, and [n_tanks, n_nodes].
+    pressure_by_level, inflow_by_level
+        float64 [n_sensors, n_tanks], m per m, and [n_tanks, n_tanks], m2/s.
+    """
+
+    pressure: Floats
+    inflow: Floats
+    pressure_by_leak: Floats
+    inflow_by_leak: Floats
+    pressure_by_level: Floats
+    inflow_by_level: Floats
+
+
+class Moments:
+    """A model that is asked for single moments.
+
+    Parameters
+    ----------
+    engine
+        Fresh; its patterns, controls and clock are taken away.
+    sensors
+        int64 [n_sensors], nodes.
+    links
+        int64 [n_links], pumps and pipes whose setting is given at each moment.
+    accuracy
+        EPANET's criterion of convergence.
+    """
+
+    def __init__(self, engine: Engine, sensors: Ints, links: Ints, accuracy: float) -> None:
+        self.engine, self.sensors, self.links = engine, sensors, links
+        topology = engine.topology
+        self._reservoirs = np.flatnonzero(~topology.is_junction & ~np.isin(np.arange(len(topology.nodes)), engine.tanks))
+        self._height = {int(k): engine.value("node", int(k), "elevation") for k in self._reservoirs}
+        self._head_patterns = self._patterns("node", self._reservoirs)
+        self._speed_patterns = self._patterns("link", engine.pumps)
+        engine.freeze_demands()
+        engine.drop_controls()
+        engine.duration = 0
+        engine.set_accuracy(accuracy)
+        self._set = np.full(len(links), np.nan)
+        # links at tanks, and the direction that fills: (tank, link, sign, node at the other end)
+        self._mouths = []
+        for k, node in enumerate(engine.tanks.tolist()):
+            for link in np.flatnonzero((topology.start == node) | (topology.end == node)).tolist():
+                fills = topology.end[link] == node
+                self._mouths.append((k, link, 1.0 if fills else -1.0, int((topology.start if fills else topology.end)[link])))
+        self._mouth_links = np.array([mouth[1] for mouth in self._mouths], dtype=np.int64)
+        self._linearised: Linearised | None = None
+
+    def _patterns(self, kind: str, elements: Ints) -> dict[int, Floats]:
+        project, found = self.engine.project, {}
+        for k in elements.tolist():
+            number = int(project.get(kind, k, "pattern"))
+            if number > 0:
+                found[k] = project.pattern(number)
+                project.set(kind, k, "pattern", 0.0)
+        return found
+
+    def impose(self, demand: Floats, period: int, level: Floats, settings: Floats) -> None:
+        """Set a moment.
+
+        Parameters
+        ----------
+        demand
+            float64 [n_junctions], m3/s.
+        period
+            Number of the pattern period, for heads of reservoirs and speeds of pumps that follow a pattern.
+        level
+            float64 [n_tanks], m.
+        settings
+            float64 [n_links], speeds of pumps, 1 or 0 for pipes.
+        """
+        engine = self.engine
+        engine.set_demands(demand)
+        for node, value in zip(engine.tanks.tolist(), level.tolist(), strict=True):
+            engine.set_value("node", node, "tank_level", value)
+        for node, pattern in self._head_patterns.items():
+            engine.set_value("node", node, "tank_level", self._height[node] * pattern[period % len(pattern)])
+        for link, pattern in self._speed_patterns.items():
+            self._switch(link, float(pattern[period % len(pattern)]))
+        for k in np.flatnonzero(self._set != settings).tolist():
+            self._switch(int(self.links[k]), float(settings[k]))
+            self._set[k] = settings[k]
+
+    def _switch(self, link: int, setting: float) -> None:
+        engine = self.engine
+        engine.set_value("link", link, "init_status", float(setting > 0.0))
+        if setting > 0.0 and engine.link_types[link] == _PUMP:
+            engine.set_value("link", link, "init_setting", setting)
+
+    def solve(self) -> Floats:
+        """Solve the imposed moment; pressures at the sensors, float64 [n_sensors], m."""
+        self.engine.start(keep_flows=True)
+        self.engine.solve()
+        return self.engine.read("node", "pressure")[self.sensors]
+
+    def respond(self) -> Response:
+        """Solve the imposed moment and linearise it."""
+        pressure = self.solve()
+        engine, n, n_tanks = self.engine, len(self.sensors), len(self.engine.tanks)
+        if self._linearised is None:
+            self._linearised = Linearised(engine)
+        linearised = self._linearised
+        linearised.update(engine)
+        adjoint = linearised.adjoint(self.sensors, self._mouth_links)
+        flow = engine.read("link", "flow")
+        inflow, into = np.zeros(n_tanks), np.zeros((n_tanks, adjoint.shape[1]))
+        for row, (tank, link, sign, _) in enumerate(self._mouths, start=n):
+            inflow[tank] += sign * flow[link]
+            into[tank] += sign * adjoint[row]
+        # a higher tank drives more into the node beyond its mouth, and less into itself
+        by_level, into_by_level = np.zeros((n, n_tanks)), np.zeros((n_tanks, n_tanks))
+        for tank, link, _, other in self._mouths:
+            conductance = linearised.conductance[link]
+            by_level[:, tank] += conductance * adjoint[:n, other]
+            into_by_level[:, tank] += conductance * into[:, other]
+            into_by_level[tank, tank] -= conductance
+        return Response(pressure, inflow, -adjoint[:n], -into, by_level, into_by_level)
