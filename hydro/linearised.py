@@ -189,9 +189,10 @@ class Linearised:
         """
         if out is None:
             out = np.empty((len(nodes) + len(links), len(self.topology.nodes)))
-        # neighbours in the order of elimination reach the same part of the tree
-        key = np.where(nodes < self.size, self.pattern.place[np.minimum(nodes, self.size - 1)], self.size)
-        order = np.argsort(key, kind="stable")
+        order = np.arange(len(nodes))
+        if len(nodes) > _BLOCK:  # neighbours in the order of elimination reach the same part of the tree
+            key = np.where(nodes < self.size, self.pattern.place[np.minimum(nodes, self.size - 1)], self.size)
+            order = np.argsort(key, kind="stable")
         for rows in _blocks(order):
             seen = np.zeros((self.size, len(rows)))
             picked = nodes[rows]
@@ -254,7 +255,9 @@ class Linearised:
 
 def _blocks(rows: Ints) -> list[Ints]:
     """Rows in blocks of about one size."""
-    return list(np.array_split(rows, -(-len(rows) // _BLOCK))) if len(rows) else []
+    if len(rows) <= _BLOCK:
+        return [rows] if len(rows) else []
+    return list(np.array_split(rows, -(-len(rows) // _BLOCK)))
 
 
 def _state(engine: Engine, fitting: Fitting, flow: float, is_shut: bool) -> State:

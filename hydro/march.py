@@ -145,15 +145,14 @@ class March:
         bins = np.round((level - level[-1]) / _LEVEL_BIN)
         limits = [np.sign((volume[:, k] >= t.most) * 1.0 - (volume[:, k] <= t.least)) for k, t in
                   enumerate(self.switching.tanks)]  # fmt: skip
-        columns = np.column_stack([settings, bins, *limits])
-        if len(columns) == 0 or (columns == columns[0]).all():
-            yield np.arange(len(columns))
+        key = np.zeros(len(level), dtype=np.int64)
+        for column in (*settings.T, *bins.T, *limits):
+            if len(column) and (column != column[0]).any():
+                _, code = np.unique(column, return_inverse=True)
+                _, key = np.unique(key * (int(code.max()) + 1) + code, return_inverse=True)
+        if not key.any():
+            yield np.arange(len(key))
             return
-        key = np.zeros(len(columns), dtype=np.int64)
-        for column in columns.T:
-            _, code = np.unique(column, return_inverse=True)
-            key = key * (int(code.max()) + 1) + code
-            _, key = np.unique(key, return_inverse=True)
         for k in range(int(key.max()) + 1):
             yield np.flatnonzero(key == k)
 
@@ -175,11 +174,12 @@ def _pressures(
     out: Floats,
 ) -> None:  # fmt: skip
     """Pressures of a group's members [n_sensors, n_runs], in place."""
+    n_tanks = away.shape[1]
     for j in range(len(pressure)):
-        row = by_leak[j]
-        for k in range(len(members)):
-            run = members[k]
-            value = pressure[j] + flows[run] * (row[nodes[run, 0]] + row[nodes[run, 1]])
-            for t in range(away.shape[1]):
-                value += by_level[j, t] * away[k, t]
-            out[j, run] = value
+        row, answer = by_leak[j], out[j]
+        for run in members:
+            answer[run] = pressure[j] + flows[run] * (row[nodes[run, 0]] + row[nodes[run, 1]])
+        for t in range(n_tanks):
+            slope = by_level[j, t]
+            for k in range(len(members)):
+                answer[members[k]] += slope * away[k, t]

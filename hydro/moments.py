@@ -123,6 +123,10 @@ class Moments:
         self.engine.solve()
         return self.engine.read("node", "pressure")[self.sensors]
 
+    def near(self) -> Ints:
+        """Position of each junction in an order in which neighbours are near, int64 [n_junctions]."""
+        return self._linearised.pattern.place if self._linearised is not None else self.engine.junctions
+
     def respond(self) -> Response:
         """Solve the imposed moment and linearise it."""
         pressure = self.solve()

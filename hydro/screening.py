@@ -208,7 +208,9 @@ def _sweep(moments: Moments, demand: Floats, places: Places, flow: float) -> Flo
     response, engine = moments.respond(), moments.engine
     linear = response.pressure_by_leak[:, places.nodes].sum(axis=2) * (flow / 2.0)
     missed = np.empty_like(linear)
-    for leak, (a, b) in enumerate(places.nodes.tolist()):
+    # EPANET begins at the flows of the last leak: neighbours first
+    for leak in np.argsort(moments.near()[places.nodes[:, 0]], kind="stable").tolist():
+        a, b = places.nodes[leak].tolist()
         engine.set_value("node", a, "base_demand", demand[a] + flow / 2.0)
         engine.set_value("node", b, "base_demand", demand[b] + (flow if a == b else flow / 2.0))
         missed[:, leak] = moments.solve() - response.pressure - linear[:, leak]
