@@ -13,7 +13,8 @@ from hydro.linearised import Linearised
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_PUMP = 2
+_PUMP, _FCV = 2, 6
+_WITHIN = 1e-9  # m from a tank's limits: EPANET refuses a level beyond them by a rounding, and still calls it full
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,13 @@ class Moments:
     def __init__(self, engine: Engine, sensors: Ints, links: Ints, accuracy: float) -> None:
         self.engine, self.sensors, self.links = engine, sensors, links
         topology = engine.topology
-        self._reservoirs = np.flatnonzero(~topology.is_junction & ~np.isin(np.arange(len(topology.nodes)), engine.tanks))
+        self._least, self._most = (
+            np.array([engine.value("node", k, name) for k in engine.tanks.tolist()])
+            for name in ("min_level", "max_level")
+        )
+        self._reservoirs = np.flatnonzero(
+            ~topology.is_junction & ~np.isin(np.arange(len(topology.nodes)), engine.tanks)
+        )
         self._height = {int(k): engine.value("node", int(k), "elevation") for k in self._reservoirs}
         self._head_patterns = self._patterns("node", self._reservoirs)
         self._speed_patterns = self._patterns("link", engine.pumps)
@@ -72,7 +79,9 @@ class Moments:
         for k, node in enumerate(engine.tanks.tolist()):
             for link in np.flatnonzero((topology.start == node) | (topology.end == node)).tolist():
                 fills = topology.end[link] == node
-                self._mouths.append((k, link, 1.0 if fills else -1.0, int((topology.start if fills else topology.end)[link])))
+                self._mouths.append(
+                    (k, link, 1.0 if fills else -1.0, int((topology.start if fills else topology.end)[link]))
+                )
         self._mouth_links = np.array([mouth[1] for mouth in self._mouths], dtype=np.int64)
         self._linearised: Linearised | None = None
 
@@ -97,11 +106,12 @@ class Moments:
         level
             float64 [n_tanks], m.
         settings
-            float64 [n_links], speeds of pumps, 1 or 0 for pipes.
+            float64 [n_links], as in `hydro.switching`.
         """
         engine = self.engine
         engine.set_demands(demand)
-        for node, value in zip(engine.tanks.tolist(), level.tolist(), strict=True):
+        inside = np.clip(level, self._least + _WITHIN, self._most - _WITHIN)
+        for node, value in zip(engine.tanks.tolist(), inside.tolist(), strict=True):
             engine.set_value("node", node, "tank_level", value)
         for node, pattern in self._head_patterns.items():
             engine.set_value("node", node, "tank_level", self._height[node] * pattern[period % len(pattern)])
@@ -113,6 +123,9 @@ class Moments:
 
     def _switch(self, link: int, setting: float) -> None:
         engine = self.engine
+        if engine.link_types[link] == _FCV:
+            engine.set_value("link", link, "init_setting", setting)
+            return
         engine.set_value("link", link, "init_status", float(setting > 0.0))
         if setting > 0.0 and engine.link_types[link] == _PUMP:
             engine.set_value("link", link, "init_setting", setting)

@@ -167,7 +167,9 @@ def _screened(
             missed[k] = _sweep(moments, demands[now], places, flow)
 
     pressure = march.run(visit)
-    below, share = _between(total, total[picked]) if len(picked) else (np.zeros(len(total), dtype=np.int64), total * 0.0)
+    below, share = (
+        _between(total, total[picked]) if len(picked) else (np.zeros(len(total), dtype=np.int64), total * 0.0)
+    )
     _finish(pressure, missed, below, share)
     return pressure[:, :, :-1]
 

@@ -14,7 +14,7 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_PIPE, _PUMP = 1, 2
+_PIPE, _PUMP, _FCV = 1, 2, 6
 _DAY = 86_400
 _STILL = 1e-6 * 0.3048**3  # m3/s, EPANET's QZERO: a tank that takes less stands still
 
@@ -28,7 +28,7 @@ class Control:
     link
         Position among the controlled links.
     setting
-        Speed of a pump; 1 or 0 for a pipe that is opened or closed.
+        Speed of a pump, 1 or 0 for a pipe that is opened or closed, flow of an FCV in the INP's unit.
     kind
         "above", "below", "time" or "clocktime".
     tank
@@ -92,9 +92,9 @@ class Switching:
     Attributes
     ----------
     links
-        int64 [n_links], the pumps and pipes that controls switch.
+        int64 [n_links], the pumps, pipes and FCVs that controls set.
     initial
-        float64 [n_links], their settings at the start: speed of a pump, 1 or 0 for a pipe.
+        float64 [n_links], their settings at the start.
     tanks
         Of the engine's tank nodes, in their order.
     obstacle
@@ -124,8 +124,9 @@ class Switching:
         if engine.project.count("rules"):
             return "the model has rules"
         for control in controls(engine.project):
-            if engine.link_types[control.link] not in (_PIPE, _PUMP):
-                return "a control sets a valve"
+            kind = engine.link_types[control.link]
+            if kind not in (_PIPE, _PUMP, _FCV) or (kind == _FCV and np.isinf(control.setting)):
+                return "a control opens or closes a valve, or sets one that is no FCV"
             if control.node >= 0 and engine.topology.is_junction[control.node]:
                 return "a control follows the pressure of a junction"
             if control.node >= 0 and control.node not in engine.tanks:
@@ -134,9 +135,10 @@ class Switching:
 
     @staticmethod
     def _at_start(engine: Engine, link: int) -> float:
-        if engine.project.get("link", link, "init_status") == 0.0:
-            return 0.0
-        return engine.project.get("link", link, "init_setting") if engine.link_types[link] == _PUMP else 1.0
+        kind, is_open = engine.link_types[link], engine.project.get("link", link, "init_status") != 0.0
+        if kind == _PIPE:
+            return float(is_open)
+        return engine.project.get("link", link, "init_setting") if is_open or kind == _FCV else 0.0
 
     def act(self, now: float | None, volume: Floats, inflow: Floats, settings: Floats) -> None:
         """Let the controls act on each run at a moment, in their order, in place.
