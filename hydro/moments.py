@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydro.engine import Engine
+from hydro.errors import EpanetError
 from hydro.linearised import Linearised
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _PUMP, _FCV = 2, 6
-_WITHIN = 1e-9  # m from a tank's limits: EPANET refuses a level beyond them by a rounding, and still calls it full
+_AT_LIMIT = 1e-9  # m
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,8 @@ class Moments:
     def __init__(self, engine: Engine, sensors: Ints, links: Ints, accuracy: float) -> None:
         self.engine, self.sensors, self.links = engine, sensors, links
         topology = engine.topology
-        self._least, self._most = (
-            np.array([engine.value("node", k, name) for k in engine.tanks.tolist()])
-            for name in ("min_level", "max_level")
+        self._empty, self._full = (
+            [_limit(engine, node, name) for node in engine.tanks.tolist()] for name in ("min_level", "max_level")
         )
         self._reservoirs = np.flatnonzero(
             ~topology.is_junction & ~np.isin(np.arange(len(topology.nodes)), engine.tanks)
@@ -110,9 +110,15 @@ class Moments:
         """
         engine = self.engine
         engine.set_demands(demand)
-        inside = np.clip(level, self._least + _WITHIN, self._most - _WITHIN)
-        for node, value in zip(engine.tanks.tolist(), inside.tolist(), strict=True):
-            engine.set_value("node", node, "tank_level", value)
+        for node, value, empty, full in zip(
+            engine.tanks.tolist(), level.tolist(), self._empty, self._full, strict=True
+        ):
+            if value >= full * engine.length_unit - _AT_LIMIT:
+                engine.project.set("node", node, "tank_level", full)
+            elif value <= empty * engine.length_unit + _AT_LIMIT:
+                engine.project.set("node", node, "tank_level", empty)
+            else:
+                engine.set_value("node", node, "tank_level", value)
         for node, pattern in self._head_patterns.items():
             engine.set_value("node", node, "tank_level", self._height[node] * pattern[period % len(pattern)])
         for link, pattern in self._speed_patterns.items():
@@ -162,3 +168,35 @@ class Moments:
             into_by_level[:, tank] += conductance * into[:, other]
             into_by_level[tank, tank] -= conductance
         return Response(pressure, inflow, -adjoint[:n], -into, by_level, into_by_level)
+
+
+def _limit(engine: Engine, node: int, name: str) -> float:
+    """The outermost level that EPANET lets a tank be set to, in the INP's unit.
+
+    Only a tank that stands at its limit to the last bit is full or empty for EPANET; beyond it is an error.
+    """
+    project = engine.project
+    before, level = project.get("node", node, "tank_level"), project.get("node", node, name)
+    outward = np.inf if name == "max_level" else -np.inf
+    found = level
+    for trial in _bits(level, outward):
+        try:
+            project.set("node", node, "tank_level", trial)
+        except EpanetError:
+            continue
+        found = trial
+    project.set("node", node, "tank_level", before)
+    return found
+
+
+def _bits(level: float, outward: float) -> list[float]:
+    """Some neighbouring numbers, from within to beyond."""
+    trial, found = level, [level]
+    for _ in range(8):
+        trial = float(np.nextafter(trial, -outward))
+        found.insert(0, trial)
+    trial = level
+    for _ in range(8):
+        trial = float(np.nextafter(trial, outward))
+        found.append(trial)
+    return found
