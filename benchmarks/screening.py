@@ -25,10 +25,11 @@ from hydro.engine import Engine
 from hydro.leakruns import LeakRuns
 from hydro.screening import relative_error, screen
 
-_SENSORS = (
-    "n1 n4 n31 n54 n105 n114 n163 n188 n215 n229 n288 n296 n332 n342 n410 n415 n429 n458 n469 n495 n506 n516 n519 n549 "
-    "n613 n636 n644 n679 n722 n726 n740 n752 n769"
-).split()
+_NUMBERS = (
+    1, 4, 31, 54, 105, 114, 163, 188, 215, 229, 288, 296, 332, 342, 410, 415, 429,
+    458, 469, 495, 506, 516, 519, 549, 613, 636, 644, 679, 722, 726, 740, 752, 769,
+)  # fmt: skip
+_SENSORS = [f"n{number}" for number in _NUMBERS]
 _HOURS = 24
 _ACCURACY = 1e-4
 _REPEATS = 7

@@ -36,17 +36,6 @@ class Places:
         """Number of leaks."""
         return len(self.names)
 
-    def pick(self, which: Ints) -> Places:
-        """Some of the leaks."""
-        return Places(tuple(self.names[k] for k in which.tolist()), self.nodes[which])
-
-    def demand(self, leak: int, flow: float, demand: Floats) -> Floats:
-        """Demand with one leak, float64 [n_junctions], m3/s."""
-        changed = demand.copy()
-        for node in self.nodes[leak]:
-            changed[node] += flow / 2.0
-        return changed
-
 
 def find_places(engine: Engine, names: tuple[str, ...]) -> Places:
     """Find the junctions that leaks draw from.

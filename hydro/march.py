@@ -64,6 +64,11 @@ class March:
         Gives the demand of every junction without leaks at a time, m3/s.
     places, flow
         The leaks and their flow, m3/s. One more run, the last, is without a leak.
+
+    Attributes
+    ----------
+    margin : float64 [n_leaks + 1], s
+        How near to a report step a tank's level has switched something; infinite where nothing was switched.
     """
 
     def __init__(
@@ -79,7 +84,7 @@ class March:
         self.volume = np.tile(np.array(stored, dtype=np.float64), (n, 1))
         self.inflow = np.zeros_like(self.volume)
         self.settings = np.tile(switching.initial, (n, 1))
-        self.solved = 0
+        self.margin = np.full(n, np.inf)
 
     def run(self, visit: Callable[[int, int, Floats, Floats], None]) -> Floats:
         """Go through the day.
@@ -111,6 +116,7 @@ class March:
         while len(going):
             settings, volume = self.settings[going], self.volume[going]
             self.switching.act(float(now) if is_first else None, volume, self.inflow[going], settings)
+            self._note(going, settings, now + seconds - left[going])
             self.settings[going] = settings
             level = self._levels(volume)
             if is_first:
@@ -133,6 +139,13 @@ class March:
             self.volume[going] = volume
             left[going] -= wait
             going, is_first = going[left[going] > 0.0], False
+
+    def _note(self, going: Ints, settings: Floats, when: Floats) -> None:
+        """Keep how near to a report step any tank's level has switched something in each run, s."""
+        switched = (settings != self.settings[going]).any(axis=1) & ~self.switching.is_due(when)
+        after = when % self.clock.report
+        near = np.where(switched, np.minimum(after, self.clock.report - after), np.inf)
+        self.margin[going] = np.minimum(self.margin[going], near)
 
     def _levels(self, volume: Floats) -> Floats:
         levels = np.empty_like(volume)
@@ -159,7 +172,6 @@ class March:
     def _solve(self, demand: Floats, period: int, level: Floats, settings: Floats) -> tuple[Response, Floats]:
         mean = level.mean(axis=0)
         self.moments.impose(demand, period, mean, settings)
-        self.solved += 1
         return self.moments.respond(), mean
 
 

@@ -73,6 +73,7 @@ class Moments:
         engine.drop_controls()
         engine.duration = 0
         engine.set_accuracy(accuracy)
+        self._above = np.zeros(len(sensors))  # head of a reservoir above its own elevation, where a sensor is there
         self._set = np.full(len(links), np.nan)
         # links at tanks, and the direction that fills: (tank, link, sign, node at the other end)
         self._mouths = []
@@ -120,7 +121,9 @@ class Moments:
             else:
                 engine.set_value("node", node, "tank_level", value)
         for node, pattern in self._head_patterns.items():
-            engine.set_value("node", node, "tank_level", self._height[node] * pattern[period % len(pattern)])
+            head = self._height[node] * pattern[period % len(pattern)]
+            engine.set_value("node", node, "tank_level", head)
+            self._above[self.sensors == node] = head - self._height[node]
         for link, pattern in self._speed_patterns.items():
             self._switch(link, float(pattern[period % len(pattern)]))
         for k in np.flatnonzero(self._set != settings).tolist():
@@ -140,7 +143,7 @@ class Moments:
         """Solve the imposed moment; pressures at the sensors, float64 [n_sensors], m."""
         self.engine.start(keep_flows=True)
         self.engine.solve()
-        return self.engine.read("node", "pressure")[self.sensors]
+        return np.asarray(self.engine.read("node", "pressure")[self.sensors] + self._above)
 
     def near(self) -> Ints:
         """Position of each junction in an order in which neighbours are near, int64 [n_junctions]."""

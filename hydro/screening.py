@@ -31,6 +31,8 @@ Ints = NDArray[np.int64]
 
 _ACCURACY = 1e-4  # of EPANET, here and in the exact runs; L-Town's own 0.01 is coarser than a small leak's effect
 _SEEN = 1e-4  # m; a leak that moves no sensor by more has no relative error
+# EPANET lets a control act at whole seconds and up to one early: so near to a report step nobody knows its side
+_DOUBT_S = 2.0
 _APART = 0.02  # m; where the day without a leak is not followed to this, nothing is
 
 
@@ -49,7 +51,8 @@ class Screening:
     change
         float64 [n_steps, n_sensors, n_leaks], m; what the leak adds to the pressure, mostly below 0.
     is_exact
-        bool [n_leaks], leaks that were run in EPANET from beginning to end, the checked ones among them.
+        bool [n_leaks], leaks that were run in EPANET from beginning to end: the checked ones, and those with which a
+        tank switches something within two seconds of a report step, so that nobody can tell on which side.
     reason
         Why all leaks were run exactly, or an empty text where they were not.
     checked, errors
@@ -147,25 +150,29 @@ def screen(
         places = find_places(engine, names)
         switching = Switching(engine)
         began, reason, change = time.perf_counter(), switching.obstacle, None
+        margin = np.empty(0)
         runs = LeakRuns(engine, nodes)
         base = runs.base()
         if not reason:
             with Engine(network, library) as other:
                 moments = Moments(other, nodes, switching.links, _ACCURACY)
-                change, own = _screened(engine, moments, switching, places, flow, sweeps)
+                change, own, margin = _screened(engine, moments, switching, places, flow, sweeps)
             apart = float(np.abs(own - base).max())
             if not apart <= _APART:
                 reason = f"moments on their own miss EPANET's day without a leak by {apart:.2g} m"
-        screening_s = time.perf_counter() - began
         found = np.zeros((*base.shape, len(places))) if reason or change is None else change
+        doubted = np.flatnonzero(margin <= _DOUBT_S) if not reason else np.empty(0, dtype=np.int64)
+        _run_exactly(runs, base, places, doubted, flow, found)
+        screening_s = time.perf_counter() - began
         picked = np.arange(len(places))
         if not reason:
-            picked = np.sort(np.random.default_rng(seed).choice(len(places), min(check, len(places)), replace=False))
+            rest = np.setdiff1d(picked, doubted)
+            picked = np.sort(np.random.default_rng(seed).choice(rest, min(check, len(rest)), replace=False))
         errors, exact_s = _run_exactly(runs, base, places, picked, flow, found)
         return Screening(
             np.arange(runs.count, dtype=np.int64) * max(engine.report_step, 1),
             tuple(topology.nodes[k] for k in nodes.tolist()), names, flow, found,
-            np.isin(np.arange(len(places)), picked), reason,
+            np.isin(np.arange(len(places)), [*picked, *doubted]), reason,
             () if reason else tuple(names[k] for k in picked.tolist()), np.empty(0) if reason else errors,
             screening_s, exact_s,
         )  # fmt: skip
@@ -173,8 +180,8 @@ def screen(
 
 def _screened(
     engine: Engine, moments: Moments, switching: Switching, places: Places, flow: float, sweeps: int
-) -> tuple[Floats, Floats]:
-    """Change of pressure by the march and the sweeps [n_steps, n_sensors, n_leaks], and the pressure without, m."""
+) -> tuple[Floats, Floats, Floats]:
+    """Change of pressure by the march and the sweeps [n_steps, n_sensors, n_leaks]; the pressure without; margins."""
     clock = _clock(engine, switching)
     demands = {now: engine.demand_at(now) for now in clock.grid.tolist()}
     march = March(moments, switching, clock, demands.__getitem__, places, flow)
@@ -192,7 +199,7 @@ def _screened(
         _between(total, total[picked]) if len(picked) else (np.zeros(len(total), dtype=np.int64), total * 0.0)
     )
     _finish(pressure, missed, below, share)
-    return pressure[:, :, :-1], pressure[:, :, -1]
+    return pressure[:, :, :-1], pressure[:, :, -1], march.margin[:-1]
 
 
 def _clock(engine: Engine, switching: Switching) -> Clock:
@@ -230,7 +237,7 @@ def _sweep(moments: Moments, demand: Floats, places: Places, flow: float) -> Flo
     """What the linear response misses at the imposed moment, by solving every leak there [n_sensors, n_leaks], m."""
     response, engine = moments.respond(), moments.engine
     linear = response.pressure_by_leak[:, places.nodes].sum(axis=2) * (flow / 2.0)
-    missed = np.empty_like(linear)
+    missed: Floats = np.empty_like(linear)
     # EPANET begins at the flows of the last leak: neighbours first
     for leak in np.argsort(moments.near()[places.nodes[:, 0]], kind="stable").tolist():
         a, b = places.nodes[leak].tolist()

@@ -165,6 +165,16 @@ class Switching:
             hit = stored <= control.mark + one_second if below else stored >= control.mark - one_second
             settings[hit, control.link] = control.setting
 
+    def is_due(self, when: Floats) -> Bools:
+        """Whether a control that follows the time acts at each of these times, s."""
+        due = np.zeros(len(when), dtype=np.bool_)
+        for control in self.controls:
+            if control.kind == "clocktime":
+                due |= (when + self.clock_start) % _DAY == control.mark
+            elif control.kind == "time":
+                due |= when == control.mark
+        return due
+
     def until_event(self, volume: Floats, inflow: Floats, settings: Floats, longest: Floats) -> Floats:
         """Time to the next control, full or empty tank of each run, s, whole and at most `longest` [n_runs]."""
         wait = longest.copy()
