@@ -28,6 +28,7 @@ from hydro.fittings import PRV, SHUT, Fitting, State, conductance, holds_head, r
 from hydro.headloss import DARCY_WEISBACH, LEAST_GRADIENT, VISCOSITY, least_gradient, pipe_loss, resistances
 from hydro.ldl import analyse, factorise, solve
 from hydro.outflows import Outflows
+from networks import Topology
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -68,6 +69,7 @@ class Linearised:
         self._fittings = read_fittings(engine)
         self.power = np.zeros(len(topology.links))
         self.drive = np.zeros(len(topology.links))
+        self._known_holds: dict[tuple[int, ...], _Holds] = {}
         self.read_constants(engine)
 
     def read_constants(self, engine: Engine) -> None:
@@ -128,35 +130,15 @@ class Linearised:
 
     def _correct(self) -> None:
         """Prepare the low-rank correction of the valves that hold a head."""
-        m, place = len(self.valves), self.pattern.place
-        column = {int(node): r for r, node in enumerate(self._held_nodes.tolist())}
-        self._towards = np.zeros((self.size, m))  # A_PF transposed, in the order of elimination
-        for node, r in column.items():
-            for link, other in self._links_at(node):
-                if other < self.size and not self._held[other]:
-                    self._towards[place[other], r] -= self.conductance[link]
-        incidence = np.zeros((m, m))
-        ends: list[tuple[int, int, float]] = []  # free end, valve, sign
-        for v, valve in enumerate(self.valves):
-            for node, sign in ((valve.start, 1.0), (valve.end, -1.0)):
-                if node in column:
-                    incidence[column[node], v] += sign
-                elif node < self.size:
-                    ends.append((node, v, sign))
-        self._inverse = np.linalg.inv(incidence)
-        self._free = place[np.array([node for node, _, _ in ends], dtype=np.int64)]
-        self._onto = np.zeros((m, len(ends)))  # -(E_F E_P^-1)' on the free ends
-        for k, (_, v, sign) in enumerate(ends):
-            self._onto[:, k] -= self._inverse[v] * sign
+        key = tuple(valve.link for valve in self.valves)
+        if key not in self._known_holds:
+            self._known_holds[key] = _Holds(self.valves, self.topology, self._held_nodes, self.pattern.place)
+        holds = self._holds = self._known_holds[key]
+        self._towards = np.zeros((self.size, len(key)))  # A_PF transposed, in the order of elimination
+        np.subtract.at(self._towards, (holds.beyond, holds.column), self.conductance[holds.link])
         self._through = self._towards.copy()
         solve(*self._factor, self._through)
-        self._small = np.linalg.inv(np.eye(m) + self._onto @ self._through[self._free])
-
-    def _links_at(self, node: int) -> list[tuple[int, int]]:
-        """Links that meet a node, and the nodes at their other ends."""
-        start, end = self.topology.start, self.topology.end
-        links = np.flatnonzero((start == node) | (end == node)).tolist()
-        return [(k, int(end[k] if start[k] == node else start[k])) for k in links]
+        self._small = np.linalg.inv(np.eye(len(key)) + holds.onto @ self._through[holds.free])
 
     def cut_off(self) -> Bools:
         """Nodes that nothing but closed links joins to a fixed or held head, bool [n_nodes]: a head means nothing."""
@@ -209,8 +191,9 @@ class Linearised:
         solve(*self._factor, seen)
         held = direct
         if self.valves:
-            seen -= self._through @ (self._small @ (self._onto @ seen[self._free]))
-            held = self._onto @ seen[self._free] + direct
+            holds = self._holds
+            seen -= self._through @ (self._small @ (holds.onto @ seen[holds.free]))
+            held = holds.onto @ seen[holds.free] + direct
         _spread(self.pattern.place, seen, self._held_nodes, held, rows, out)
 
     def _flows(self, links: Ints) -> tuple[Floats, Floats]:
@@ -220,7 +203,7 @@ class Linearised:
         holding = {valve.link: v for v, valve in enumerate(self.valves)}
         for column, link in enumerate(links.tolist()):
             if link in holding:
-                inverse = self._inverse[holding[link]]
+                inverse = self._holds.inverse[holding[link]]
                 seen[:, column] = -self._towards @ inverse
                 direct[:, column] = inverse
                 continue
@@ -251,6 +234,47 @@ class Linearised:
             if link not in holding:
                 out[row, link] -= self.drive[link]
         return np.asarray(out)
+
+
+class _Holds:
+    """What stays the same as long as the same valves hold a head.
+
+    Parameters
+    ----------
+    valves, held
+        The valves, and int64 [m], the nodes whose head they hold.
+    place
+        int64 [n], order of elimination.
+    """
+
+    def __init__(self, valves: tuple[Fitting, ...], topology: Topology, held: Ints, place: Ints) -> None:
+        column = {node: r for r, node in enumerate(held.tolist())}
+        met = [
+            (link, int(place[other]), r)
+            for node, r in column.items()
+            for link, other in _links_at(topology, node)
+            if other < len(place) and other not in column
+        ]
+        self.link, self.beyond, self.column = np.array(met, dtype=np.int64).reshape(-1, 3).T
+        incidence = np.zeros((len(valves), len(valves)))
+        ends: list[tuple[int, int, float]] = []  # free end, valve, sign
+        for v, valve in enumerate(valves):
+            for node, sign in ((valve.start, 1.0), (valve.end, -1.0)):
+                if node in column:
+                    incidence[column[node], v] += sign
+                elif node < len(place):
+                    ends.append((node, v, sign))
+        self.inverse = np.linalg.inv(incidence)
+        self.free = place[np.array([node for node, _, _ in ends], dtype=np.int64)]
+        self.onto = np.zeros((len(valves), len(ends)))  # -(E_F E_P^-1)' on the free ends
+        for k, (_, v, sign) in enumerate(ends):
+            self.onto[:, k] -= self.inverse[v] * sign
+
+
+def _links_at(topology: Topology, node: int) -> list[tuple[int, int]]:
+    """Links that meet a node, and the nodes at their other ends."""
+    links = np.flatnonzero((topology.start == node) | (topology.end == node)).tolist()
+    return [(k, int(topology.end[k] if topology.start[k] == node else topology.start[k])) for k in links]
 
 
 def _blocks(rows: Ints) -> list[Ints]:

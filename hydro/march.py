@@ -55,7 +55,8 @@ class March:
     Parameters
     ----------
     moments
-        Of the model.
+        Of the model, for runs with given settings: EPANET begins each solution at the flows of its last one, so that
+        runs whose pumps stand differently had better ask different ones.
     switching
         Its tanks and controls.
     clock
@@ -72,15 +73,14 @@ class March:
     """
 
     def __init__(
-        self, moments: Moments, switching: Switching, clock: Clock, demand: Callable[[int], Floats], places: Places,
-        flow: float,
+        self, moments: Callable[[Floats], Moments], switching: Switching, clock: Clock,
+        demand: Callable[[int], Floats], places: Places, flow: float,
     ) -> None:  # fmt: skip
         self.moments, self.switching, self.clock, self.demand = moments, switching, clock, demand
         self.places, self.flow, n = places, flow, len(places) + 1
         self._nodes = np.vstack([places.nodes, np.zeros((1, 2), dtype=np.int64)])
         self._flows = np.append(np.full(n - 1, flow / 2.0), 0.0)  # at each of the two junctions
-        start = [engine_level(moments, node) for node in moments.engine.tanks.tolist()]
-        stored = [float(tank.volume(np.array(level))) for tank, level in zip(switching.tanks, start, strict=True)]
+        stored = [float(tank.volume(np.array(tank.start))) for tank in switching.tanks]
         self.volume = np.tile(np.array(stored, dtype=np.float64), (n, 1))
         self.inflow = np.zeros_like(self.volume)
         self.settings = np.tile(switching.initial, (n, 1))
@@ -101,7 +101,7 @@ class March:
         """
         grid, report = self.clock.grid, self.clock.report
         rows = int(grid[-1]) // report + 1
-        out = np.empty((rows, len(self.moments.sensors), len(self.volume)))
+        out = np.empty((rows, len(self.moments(self.settings[-1]).sensors), len(self.volume)))
         for now, then in zip(grid.tolist(), [*grid[1:].tolist(), int(grid[-1])], strict=True):
             row, rest = divmod(now, report)
             self._interval(now, then - now, out[row] if rest == 0 else None)
@@ -171,13 +171,9 @@ class March:
 
     def _solve(self, demand: Floats, period: int, level: Floats, settings: Floats) -> tuple[Response, Floats]:
         mean = level.mean(axis=0)
-        self.moments.impose(demand, period, mean, settings)
-        return self.moments.respond(), mean
-
-
-def engine_level(moments: Moments, node: int) -> float:
-    """Level of a tank at the start, m."""
-    return moments.engine.value("node", node, "tank_level")
+        moments = self.moments(settings)
+        moments.impose(demand, period, mean, settings)
+        return moments.respond(), mean
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,6 +174,46 @@ class Moments:
             into_by_level[:, tank] += conductance * into[:, other]
             into_by_level[tank, tank] -= conductance
         return Response(pressure, inflow, -adjoint[:n], -into, by_level, into_by_level)
+
+
+class MomentsPool:
+    """Moments of one model for different settings, opened as they are asked for.
+
+    Parameters
+    ----------
+    open_engine
+        Opens the model again.
+    sensors, links, accuracy
+        As for `Moments`.
+    most
+        So many at the same time; further settings share them.
+    """
+
+    def __init__(
+        self, open_engine: Callable[[], Engine], sensors: Ints, links: Ints, accuracy: float, most: int = 3
+    ) -> None:
+        self._open, self._arguments, self._most = open_engine, (sensors, links, accuracy), most
+        self._members: list[Moments] = []
+        self.n_sensors = len(sensors)
+        self._place: dict[bytes, int] = {}
+
+    def __enter__(self) -> Self:
+        """Use in a `with` statement."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close every engine."""
+        for member in self._members:
+            member.engine.close()
+
+    def of(self, settings: Floats) -> Moments:
+        """The one that these settings have."""
+        place = self._place.setdefault(settings.tobytes(), len(self._place) % self._most)
+        if place >= len(self._members):
+            self._members.append(Moments(self._open(), *self._arguments))
+        return self._members[place]
 
 
 def _limit(engine: Engine, node: int, name: str) -> float:

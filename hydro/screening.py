@@ -18,7 +18,7 @@ from hydro.errors import HydraulicError
 from hydro.leakruns import LeakRuns, Places, find_places
 from hydro.library import LibraryName
 from hydro.march import Clock, March
-from hydro.moments import Moments
+from hydro.moments import Moments, MomentsPool
 from hydro.switching import Switching
 from networks import Network
 
@@ -154,8 +154,8 @@ def screen(
         runs = LeakRuns(engine, nodes)
         base = runs.base()
         if not reason:
-            with Engine(network, library) as other:
-                moments = Moments(other, nodes, switching.links, _ACCURACY)
+            pool = MomentsPool(lambda: Engine(network, library), nodes, switching.links, _ACCURACY)
+            with pool as moments:
                 change, own, margin = _screened(engine, moments, switching, places, flow, sweeps)
             apart = float(np.abs(own - base).max())
             if not apart <= _APART:
@@ -179,18 +179,19 @@ def screen(
 
 
 def _screened(
-    engine: Engine, moments: Moments, switching: Switching, places: Places, flow: float, sweeps: int
+    engine: Engine, pool: MomentsPool, switching: Switching, places: Places, flow: float, sweeps: int
 ) -> tuple[Floats, Floats, Floats]:
     """Change of pressure by the march and the sweeps [n_steps, n_sensors, n_leaks]; the pressure without; margins."""
     clock = _clock(engine, switching)
     demands = {now: engine.demand_at(now) for now in clock.grid.tolist()}
-    march = March(moments, switching, clock, demands.__getitem__, places, flow)
+    march = March(pool.of, switching, clock, demands.__getitem__, places, flow)
     total = np.array([demands[now].sum() for now in clock.grid.tolist() if now % clock.report == 0])
     picked = _spread(total, sweeps)
-    missed = np.zeros((max(len(picked), 1), len(moments.sensors), len(places)))
+    missed = np.zeros((max(len(picked), 1), pool.n_sensors, len(places)))
 
     def visit(row: int, now: int, level: Floats, settings: Floats) -> None:
         for k in np.flatnonzero(picked == row).tolist():
+            moments = pool.of(settings)
             moments.impose(demands[now], clock.period(now), level, settings)
             missed[k] = _sweep(moments, demands[now], places, flow)
 

@@ -51,9 +51,17 @@ class Tank:
     ----------
     engine, node
         Where it stands.
+
+    Attributes
+    ----------
+    start : float
+        Level at the start, m.
+    least, most : float
+        Volumes between which it works, m3.
     """
 
     def __init__(self, engine: Engine, node: int) -> None:
+        self.start = engine.value("node", node, "tank_level")
         low, high = (engine.value("node", node, name) for name in ("min_level", "max_level"))
         number = int(engine.project.get("node", node, "volume_curve"))
         if number:

@@ -12,7 +12,7 @@ from hydro.errors import HydraulicError
 from hydro.leakruns import LeakRuns, find_places
 from hydro.library import LibraryName
 from hydro.march import March
-from hydro.moments import Moments
+from hydro.moments import MomentsPool
 from hydro.screening import _between, _clock, _spread, relative_error, screen
 from hydro.switching import Switching, Tank
 from networks import UnknownElement
@@ -70,17 +70,17 @@ def write(path: Path, body: str, hours: int = 24, step: str = "0:20") -> Path:
 
 def marched(network: Path | str, sensors: Array, hours: int, library: LibraryName = "2.3") -> tuple[Array, Array]:
     """Pressures of the day without a leak: by moments, and by EPANET's own run."""
-    with Engine(network, library) as engine, Engine(network, library) as other:
+    with Engine(network, library) as engine:
         engine.duration = hours * 3600
         engine.set_accuracy(min(engine.accuracy, 1e-5))
         switching = Switching(engine)
         assert switching.obstacle == ""
-        moments = Moments(other, sensors, switching.links, 1e-5)
         clock = _clock(engine, switching)
         demands = {now: engine.demand_at(now) for now in clock.grid.tolist()}
         places = find_places(engine, (engine.topology.nodes[0],))
-        march = March(moments, switching, clock, demands.__getitem__, places, 0.0)
-        found = march.run(lambda *_: None)
+        with MomentsPool(lambda: Engine(network, library), sensors, switching.links, 1e-5) as pool:
+            march = March(pool.of, switching, clock, demands.__getitem__, places, 0.0)
+            found = march.run(lambda *_: None)
         return found[:, :, -1], LeakRuns(engine, sensors).base()
 
 
