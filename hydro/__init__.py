@@ -1,15 +1,16 @@
-"""How water moves: in-process EPANET, runs with leaks, sensitivity, the model driven by measurements."""
+"""How water moves: in-process EPANET, runs with leaks, sensitivity, screening, the model driven by measurements."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hydro.screening import screen
     from hydro.sensitivities import sensitivity
 
-__all__ = ["sensitivity"]
+__all__ = ["screen", "sensitivity"]
 
-_HOMES = {"sensitivity": "hydro.sensitivities"}
+_HOMES = {"screen": "hydro.screening", "sensitivity": "hydro.sensitivities"}
 
 
 def __getattr__(name: str) -> Any:

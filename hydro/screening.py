@@ -148,10 +148,11 @@ def screen(
         nodes = np.array([topology.node(name) for name in sensors], dtype=np.int64)
         names = tuple(topology.nodes[k] for k in engine.junctions.tolist()) if leaks is None else tuple(leaks)
         places = find_places(engine, names)
+        runs = LeakRuns(engine, nodes)
+        _check_memory(runs.count, len(nodes), len(places))
         switching = Switching(engine)
         began, reason, change = time.perf_counter(), switching.obstacle, None
         margin = np.empty(0)
-        runs = LeakRuns(engine, nodes)
         base = runs.base()
         if not reason:
             pool = MomentsPool(lambda: Engine(network, library), nodes, switching.links, _ACCURACY)
@@ -176,6 +177,15 @@ def screen(
             () if reason else tuple(names[k] for k in picked.tolist()), np.empty(0) if reason else errors,
             screening_s, exact_s,
         )  # fmt: skip
+
+
+def _check_memory(n_steps: int, n_sensors: int, n_leaks: int) -> None:
+    try:
+        np.empty((n_steps, n_sensors, n_leaks + 1))
+    except MemoryError as error:
+        raise HydraulicError(
+            f"{n_steps} steps of {n_sensors} sensors and {n_leaks} leaks do not fit into memory: take fewer"
+        ) from error
 
 
 def _screened(

@@ -249,6 +249,8 @@ def test_bad_input_is_said(tmp_path: Path) -> None:
         screen(inp, ["ghost"])
     with pytest.raises(UnknownElement, match="no junction or pipe 'lake'"):
         screen(inp, ["c"], ["lake"])
+    with pytest.raises(HydraulicError, match="do not fit into memory: take fewer"):
+        screen(inp, ["c"], hours=1e13)
     driven = tmp_path / "driven.inp"
     driven.write_text(inp.read_text().replace("Accuracy", "Demand Model PDA\n Required Pressure 20\n Accuracy"))
     with pytest.raises(HydraulicError, match="demand follows the pressure"):

@@ -11,6 +11,7 @@ from hydro.derivatives import derivatives, of_engine
 from hydro.engine import Engine
 from hydro.errors import HydraulicError
 from hydro.run import WAGNER
+from hydro.screening import screen
 from hydro.sensitivities import check_npz, sensitivity, write_sensitivity
 from networks import UnknownElement
 from tests.hydro.inp import town, write_inp
@@ -205,6 +206,7 @@ def test_pressure_driven_demand_is_differentiated(tmp_path: Path) -> None:
 
 def test_the_package_offers_the_function() -> None:
     assert hydro.sensitivity is sensitivity
+    assert hydro.screen is screen
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = hydro.nonsense
 
