@@ -80,9 +80,10 @@ class Screening:
             return f"{len(self.leaks)} leaks of {3600.0 * self.flow:g} m3/h, all run exactly: {self.reason}"
         known = self.errors[np.isfinite(self.errors)]
         error = f"median {np.median(known):.1%}, largest {known.max():.1%}" if len(known) else "none of them is seen"
+        beside = int(self.is_exact.sum()) - len(self.checked)
         return (
-            f"{len(self.leaks)} leaks of {3600.0 * self.flow:g} m3/h screened; relative error of {len(self.checked)} "
-            f"picked at random and run exactly: {error}"
+            f"{len(self.leaks)} leaks of {3600.0 * self.flow:g} m3/h screened, {beside} of them run exactly, as they switch "
+            f"something beside a report step; relative error of {len(self.checked)} picked at random: {error}"
         )
 
 
@@ -140,7 +141,9 @@ def screen(
         raise HydraulicError(f"a leak of {3600.0 * flow:g} m3/h is none: give its flow, m3/s, above 0")
     with Engine(network, library) as engine:
         if demand_model(engine.project)[0]:
-            raise HydraulicError("the model's demand follows the pressure, and leaks here do not: ask for demand given")
+            raise HydraulicError(
+                "the model's demand follows the pressure, which screening cannot follow: set DEMAND MODEL DDA in [OPTIONS]"
+            )
         if hours is not None:
             engine.duration = round(hours * 3600)
         engine.set_accuracy(min(engine.accuracy, _ACCURACY))

@@ -135,6 +135,8 @@ class Switching:
             kind = engine.link_types[control.link]
             if kind not in (_PIPE, _PUMP, _FCV) or (kind == _FCV and np.isinf(control.setting)):
                 return "a control opens or closes a valve, or sets one that is no FCV"
+            if kind == _PUMP and engine.project.get("link", control.link, "pattern") > 0.0:
+                return "a pump has a pattern of speeds and a control"
             if control.node >= 0 and engine.topology.is_junction[control.node]:
                 return "a control follows the pressure of a junction"
             if control.node >= 0 and control.node not in engine.tanks:
