@@ -82,8 +82,8 @@ class Screening:
         error = f"median {np.median(known):.1%}, largest {known.max():.1%}" if len(known) else "none of them is seen"
         beside = int(self.is_exact.sum()) - len(self.checked)
         return (
-            f"{len(self.leaks)} leaks of {3600.0 * self.flow:g} m3/h screened, {beside} of them run exactly, as they switch "
-            f"something beside a report step; relative error of {len(self.checked)} picked at random: {error}"
+            f"{len(self.leaks)} leaks of {3600.0 * self.flow:g} m3/h screened, {beside} of them run exactly, as they "
+            f"switch something beside a report step; relative error of {len(self.checked)} picked at random: {error}"
         )
 
 
@@ -142,7 +142,7 @@ def screen(
     with Engine(network, library) as engine:
         if demand_model(engine.project)[0]:
             raise HydraulicError(
-                "the model's demand follows the pressure, which screening cannot follow: set DEMAND MODEL DDA in [OPTIONS]"
+                "the model's demand follows the pressure, which screening cannot: set DEMAND MODEL DDA in [OPTIONS]"
             )
         if hours is not None:
             engine.duration = round(hours * 3600)
