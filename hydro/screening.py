@@ -19,6 +19,7 @@ from hydro.leakruns import LeakRuns, Places, find_places
 from hydro.library import LibraryName
 from hydro.march import Clock, March
 from hydro.moments import Moments, MomentsPool
+from hydro.opening import as_network
 from hydro.switching import Switching
 from networks import Network
 
@@ -139,7 +140,8 @@ def screen(
         raise HydraulicError("no leak is given: name at least one junction or pipe")
     if not flow > 0.0:
         raise HydraulicError(f"a leak of {3600.0 * flow:g} m3/h is none: give its flow, m3/s, above 0")
-    with Engine(network, library) as engine:
+    opened = as_network(network)
+    with Engine(opened, library) as engine:
         if demand_model(engine.project)[0]:
             raise HydraulicError(
                 "the model's demand follows the pressure, which screening cannot: set DEMAND MODEL DDA in [OPTIONS]"
@@ -158,7 +160,7 @@ def screen(
         margin = np.empty(0)
         base = runs.base()
         if not reason:
-            pool = MomentsPool(lambda: Engine(network, library), nodes, switching.links, _ACCURACY)
+            pool = MomentsPool(lambda: Engine(opened, library), nodes, switching.links, _ACCURACY)
             with pool as moments:
                 change, own, margin = _screened(engine, moments, switching, places, flow, sweeps)
             apart = float(np.abs(own - base).max())
