@@ -4,6 +4,7 @@
 
     HydraulicError
     ├── EpanetError      EPANET refused: its code, its words, where
+    │   └── NoSolution   EPANET cannot solve a moment: when, at which node
     ├── LibraryMissing   an EPANET library that is not installed
     └── RecordError      measurements that cannot be read
 """
@@ -22,14 +23,35 @@ class EpanetError(HydraulicError):
     ----------
     code
         EPANET's error code, 101 and above.
+    text
+        EPANET's words.
     where
         File, element or step that it is about.
     """
 
-    def __init__(self, code: int, text: str, where: str) -> None:
-        super().__init__(f"{where}: EPANET says: {text}")
+    def __init__(self, code: int, text: str, where: str, advice: str = "") -> None:
+        super().__init__(f"{where}: EPANET says: {text}{f' ({advice})' if advice else ''}")
         self.code = code
+        self.text = text
         self.where = where
+
+
+class NoSolution(EpanetError):
+    """EPANET cannot solve one moment of a run.
+
+    Attributes
+    ----------
+    time
+        s since the run's beginning.
+    element
+        Node at which its equations broke down, or an empty text where EPANET does not say.
+    """
+
+    def __init__(self, error: EpanetError, time: int, element: str, cause: str, mend: str) -> None:
+        at = f"{error.where}: at {time // 3600}:{time % 3600 // 60:02d} h"
+        super().__init__(error.code, error.text, at + (f", node {element}" if element else ""), f"{cause}: {mend}")
+        self.time = time
+        self.element = element
 
 
 class LibraryMissing(HydraulicError):

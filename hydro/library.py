@@ -52,6 +52,9 @@ LINK = {
     "setting": 12,
     "quality": 14,
     "pattern": 15,
+    # EPANET's own status of any link: 0 pump beyond its head, 1 shut for the moment by a tank, 2 closed, 3 open,
+    # 4 active, 5 pump beyond its flow, 6 FCV and 7 PRV or PSV that cannot hold its setting
+    "state": 16,
     "power": 18,
     "head_curve": 19,
     "headloss_curve": 24,
@@ -69,6 +72,7 @@ TIME = {
     "rule_step": 7,
     "statistic": 8,
     "start_time": 10,
+    "now": 11,
 }
 OPTION = {"accuracy": 1, "emitter_exponent": 3, "demand_multiplier": 4, "default_pattern": 23, "headloss_form": 7,
           "pressure_unit": 25, "specific_gravity": 12, "viscosity": 13, "trials": 0}  # fmt: skip
@@ -133,6 +137,15 @@ _SIGNATURES: dict[str, list[Any]] = {
     "addcontrol": [_INT, _INT, _DOUBLE, _INT, _DOUBLE, ctypes.POINTER(_INT)],
     "deletecontrol": [_INT],
     "deleterule": [_INT],
+    "addnode": [_TEXT, _INT, ctypes.POINTER(_INT)],
+    "addlink": [_TEXT, _INT, _TEXT, _TEXT, ctypes.POINTER(_INT)],
+    "setlinknodes": [_INT, _INT, _INT],
+    "setcoord": [_INT, _DOUBLE, _DOUBLE],
+    "deletenode": [_INT, _INT],
+    "deletelink": [_INT, _INT],
+    "copyreport": [_TEXT],
+    "setcontrol": [_INT] * 3 + [_DOUBLE, _INT, _DOUBLE],
+    "addpattern": [_TEXT],
 }
 _BULK = {"getnodevalues": [_INT, ctypes.c_void_p], "getlinkvalues": [_INT, ctypes.c_void_p]}
 

@@ -145,6 +145,12 @@ class Project:
             names.append(text.value.decode(self.encoding, "replace"))
         return tuple(names)
 
+    def name_of(self, kind: str, index: int) -> str:
+        """Name of a node or link, or its number where there is no such element."""
+        text = create_string_buffer(64)
+        code = self.library.function(f"get{kind}id")(self._handle, index + 1, text)
+        return text.value.decode(self.encoding, "replace") if code == 0 else str(index)
+
     def types(self, kind: str) -> NDArray[np.int64]:
         """EPANET's type code of all nodes (0 junction, 1 reservoir, 2 tank) or links (0 CV, 1 pipe, 2 pump, 3…)."""
         function = "getnodetype" if kind == "node" else "getlinktype"
@@ -228,12 +234,20 @@ class Project:
     def get(self, kind: str, index: int, name: str) -> float:
         """One property of one node or link."""
         code = (NODE if kind == "node" else LINK)[name]
-        return self._double(f"get{kind}value", index + 1, code, where=f"{kind} {index}")
+        value = c_double()
+        self._check_open()
+        error = self.library.function(f"get{kind}value")(self._handle, index + 1, code, byref(value))
+        if error:
+            self.library.check(error, f"{self.where}: {name} of {kind} {self.name_of(kind, index)}")
+        return value.value
 
     def set(self, kind: str, index: int, name: str, value: float) -> None:
         """Change one property of one node or link."""
         code = (NODE if kind == "node" else LINK)[name]
-        self.call(f"set{kind}value", index + 1, code, value, where=f"{name} of {kind} {index}")
+        self._check_open()
+        error = self.library.function(f"set{kind}value")(self._handle, index + 1, code, value)
+        if error:
+            self.library.check(error, f"{self.where}: {name} of {kind} {self.name_of(kind, index)}")
 
     def write(self, kind: str, indices: NDArray[np.int64], name: str, values: Floats) -> None:
         """Change one property of many nodes or links."""
@@ -269,38 +283,40 @@ class Project:
             self.call("closeH")
             self._hydraulics_open = False
 
-    def split_pipe(self, link: int, name: str) -> int:
-        """Put a junction into the middle of a pipe; return its index.
+    # structure; only while no run is open -------------------------------------------------------------------------
 
-        The pipe keeps its first half; the second half is a new pipe of the same diameter and roughness. Minor loss
-        stays with the first half. Indices of tanks and reservoirs move up by one, as EPANET keeps junctions first.
-        """
-        ends = self.link_nodes()[link]
-        elevation = sum(self.get("node", int(n), "elevation") for n in ends) / 2.0
-        x, y = self.coordinates()[ends].mean(axis=0)
+    def add_junction(self, name: str) -> int:
+        """Add a junction after the last one; return its index. Tanks and reservoirs move up by one."""
         number = c_int()
-        self._variadic("addnode", name.encode(self.encoding), 0, byref(number))
-        middle = number.value - 1
-        first, last = self.link_nodes()[link]
-        self.set("node", middle, "elevation", elevation)
-        if np.isfinite(x):
-            self._variadic("setcoord", number.value, c_double(x), c_double(y))
-        half = self.get("link", link, "length") / 2.0
-        kept = ["diameter", "roughness"]
-        if self.library.has_bulk:  # 2.3, which knows leakage; it counts by length, so both halves keep it
-            kept += ["leak_area", "leak_expansion"]
-        values = {key: self.get("link", link, key) for key in kept}
-        node_names = self.ids("node")
-        self._variadic(
-            "addlink", *(text.encode(self.encoding) for text in (f"{name}~2",)), 1,
-            *(node_names[k].encode(self.encoding) for k in (middle, last)), byref(number),
-        )  # fmt: skip
-        self._variadic("setlinknodes", link + 1, int(first) + 1, middle + 1)
-        for key, value in {**values, "length": half}.items():
-            self.set("link", number.value - 1, key, value)
-        self.set("link", link, "length", half)
-        return middle
+        self.call("addnode", name.encode(self.encoding), 0, byref(number), where=f"node {name}")
+        return number.value - 1
 
-    def _variadic(self, name: str, *arguments: object) -> None:
-        """Call a rarely used function whose arguments are already C values."""
-        self.call(name, *arguments, where=name)
+    def add_pipe(self, name: str, start: str, end: str) -> int:
+        """Add a pipe between two nodes after the last link; return its index."""
+        number = c_int()
+        names = (text.encode(self.encoding) for text in (name, start, end))
+        identifier, first, last = names
+        self.call("addlink", identifier, 1, first, last, byref(number), where=f"pipe {name}")
+        return number.value - 1
+
+    def set_ends(self, link: int, start: int, end: int) -> None:
+        """Move a link to other nodes."""
+        self.call("setlinknodes", link + 1, start + 1, end + 1)
+
+    def set_place(self, node: int, x: float, y: float) -> None:
+        """Give a node coordinates."""
+        self.call("setcoord", node + 1, x, y)
+
+    def remove(self, kind: str, index: int) -> None:
+        """Delete a node with its links, or a link."""
+        self.call(f"delete{kind}", index + 1, 0, where=f"{kind} {index}")
+
+    # EPANET's own words -------------------------------------------------------------------------------------------
+
+    def written(self) -> str:
+        """What EPANET has written into its report so far."""
+        path = Path(self._scratch.name) / "copy.txt"
+        self.call("copyreport", os.fsencode(path))
+        text = path.read_text(encoding=self.encoding, errors="replace")
+        path.unlink()
+        return text
