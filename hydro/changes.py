@@ -11,6 +11,7 @@ from hydro.opened import OpenNetwork
 from networks import UnknownElement
 
 CHECK_VALVE, PIPE, PUMP, PRV, PSV, PBV, FCV, TCV, GPV = range(9)
+FIRST_VALVE = PRV
 # names of EPANET's link types, in its order
 LINK_TYPES = ("check valve", "pipe", "pump", "PRV", "PSV", "PBV", "FCV", "TCV", "GPV")
 _SETTING = {PUMP: "speed", PRV: "m", PSV: "m", PBV: "m", FCV: "m3/s", TCV: "loss coefficient"}

@@ -172,9 +172,10 @@ class Engine(OpenNetwork):
                 break
 
     def stop(self) -> None:
-        """End the run and undo its changes; `start` does so too."""
+        """End the run and undo its changes; `start` does so too. Elements can come and go only then."""
         self._changes.undo()
         self._changes.running = False
+        self._project.stop()
 
     # changing -----------------------------------------------------------------------------------------------------
     # in a run these last until its end; between runs they change the model for all runs to come
@@ -214,6 +215,8 @@ class Engine(OpenNetwork):
 
     def set_emitter(self, junction: str, coefficient: float) -> None:
         """Let a junction lose coefficient x pressure^`emitter_exponent`, m3/s per m^exponent; 0 shuts it."""
+        if self._changes.running and coefficient == 0.0:
+            self._is_stale = True  # an emitter that is taken away keeps its last flow until a run begins anew
         self._changes.emitter(junction, coefficient)
         self._is_pending = True
 

@@ -6,6 +6,7 @@
     ├── EpanetError      EPANET refused: its code, its words, where
     │   └── NoSolution   EPANET cannot solve a moment: when, at which node
     ├── LibraryMissing   an EPANET library that is not installed
+    ├── ScenarioError    a scenario that cannot be
     └── RecordError      measurements that cannot be read
 """
 
@@ -59,6 +60,10 @@ class LibraryMissing(HydraulicError):
 
     def __init__(self, library: str, package: str) -> None:
         super().__init__(f"EPANET {library} was not found; install it with: pip install {package}")
+
+
+class ScenarioError(HydraulicError):
+    """A scenario that cannot be, or a file of scenarios that cannot be read: what, where, how to mend."""
 
 
 class RecordError(HydraulicError):

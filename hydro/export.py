@@ -6,20 +6,15 @@ node and link. A file appears whole or not at all.
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from hydro.engine import LINK_RESULTS, NODE_RESULTS
 from hydro.errors import HydraulicError
 from hydro.run import Results
+from networks.whole import whole_file
 
 ENDINGS = (".parquet", ".csv", ".nc")
-_UNITS = NODE_RESULTS | LINK_RESULTS
 
 
 def check_path(path: Path) -> None:
@@ -42,20 +37,6 @@ def check_path(path: Path) -> None:
             raise HydraulicError(f"{path}: NetCDF needs more packages: pip install 'umanflow[netcdf]'") from error
 
 
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A temporary name beside the file that takes its place at the end, or nothing."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.resolve().parent)
-    os.close(handle)
-    try:
-        yield Path(name)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def write(results: Results, path: Path) -> None:
     """Write results to a file of the kind its ending names.
 
@@ -67,7 +48,7 @@ def write(results: Results, path: Path) -> None:
     check_path(path)
     writer = {".parquet": _parquet, ".csv": _csv, ".nc": _netcdf}[path.suffix]
     try:
-        with _whole(path) as temporary:
+        with whole_file(path) as temporary:
             writer(results, temporary)
     except OSError as error:
         raise HydraulicError(f"{path}: cannot be written: {error.strerror or error}") from error
@@ -77,7 +58,7 @@ def _columns(results: Results) -> tuple[list[str], list[np.ndarray]]:
     names, blocks = [], []
     for tables, elements in ((results.node_values, results.nodes), (results.link_values, results.links)):
         for quantity, table in tables.items():
-            unit = f"[{_UNITS[quantity]}]" if _UNITS[quantity] else ""
+            unit = f"[{results.units[quantity]}]" if results.units[quantity] else ""
             names += [f"{quantity}{unit}:{element}" for element in elements]
             blocks.append(table)
     for pipe, flow in results.leak_flows.items():
@@ -116,7 +97,7 @@ def _netcdf(results: Results, path: Path) -> None:
     import xarray
 
     variables: dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]] = {
-        name: (("time", kind), table, {"units": _UNITS[name]} if _UNITS[name] else {})
+        name: (("time", kind), table, {"units": results.units[name]} if results.units[name] else {})
         for kind, tables in (("node", results.node_values), ("link", results.link_values))
         for name, table in tables.items()
     }

@@ -25,6 +25,10 @@ NODE = {
     "base_demand": 1,
     "pattern": 2,
     "emitter": 3,
+    "initial_quality": 4,
+    "source_quality": 5,
+    "source_pattern": 6,
+    "source_type": 7,
     "tank_level": 8,
     "demand": 9,
     "head": 10,
@@ -45,6 +49,8 @@ LINK = {
     "minor_loss": 3,
     "init_status": 4,
     "init_setting": 5,
+    "bulk_decay": 6,
+    "wall_decay": 7,
     "flow": 8,
     "velocity": 9,
     "headloss": 10,
@@ -146,8 +152,20 @@ _SIGNATURES: dict[str, list[Any]] = {
     "copyreport": [_TEXT],
     "setcontrol": [_INT] * 3 + [_DOUBLE, _INT, _DOUBLE],
     "addpattern": [_TEXT],
+    "setqualtype": [_INT, _TEXT, _TEXT, _TEXT],
+    "openQ": [],
+    "initQ": [_INT],
+    "runQ": [ctypes.POINTER(_LONG)],
+    "nextQ": [ctypes.POINTER(_LONG)],
+    "closeQ": [],
+    "getqualtype": [ctypes.POINTER(_INT), ctypes.POINTER(_INT)],
 }
-_BULK = {"getnodevalues": [_INT, ctypes.c_void_p], "getlinkvalues": [_INT, ctypes.c_void_p]}
+# what 2.3 added
+_BULK: dict[str, list[Any]] = {
+    "setcontrolenabled": [_INT, _INT],
+    "getnodevalues": [_INT, ctypes.c_void_p],
+    "getlinkvalues": [_INT, ctypes.c_void_p],
+}
 
 
 def _folder(package: str) -> Path | None:

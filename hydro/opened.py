@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ctypes import byref, c_double, c_int
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -62,6 +63,7 @@ class OpenNetwork:
         self._project: Project = open_project(opened, library, report)
         pressure = pressure_unit(self._project, is_metric(self._project), opened)
         self._factor = si_factors(self._project, pressure)
+        self._frozen: tuple[tuple[str, ...], Floats, list[Floats]] | None = None
         self.refresh()
         if isinstance(opened, Network):
             try:
@@ -178,9 +180,22 @@ class OpenNetwork:
         demand: Floats = weights @ factors
         return demand
 
+    @property
+    def pattern_step(self) -> int:
+        """Interval of the model's patterns, s."""
+        return self._project.time("pattern_step")
+
     @cached_property
     def _demand_table(self) -> tuple[Floats, list[Floats]]:
         """Base demand by junction and pattern, m3/s, and the patterns' multipliers."""
+        if self._frozen is not None:  # as the model had it; a junction that came since has none
+            names, known, multipliers = self._frozen
+            row = {name: k for k, name in enumerate(names)}
+            weights = np.zeros((len(self.junctions), known.shape[1]))
+            for place, node in enumerate(self.junctions.tolist()):
+                if (k := row.get(self.topology.nodes[node])) is not None:
+                    weights[place] = known[k]
+            return weights, multipliers
         project = self._project
         entries = [(k, base, number) for k in self.junctions for base, number in project.demands(int(k))]
         default = int(project.option("default_pattern")) if project.library.has_bulk else 0
@@ -306,8 +321,15 @@ class OpenNetwork:
         return names.index(_STEADY) + 1
 
     def freeze_demands(self) -> None:
-        """Make demand follow `set_demands` alone: one category, no pattern, multiplier 1."""
+        """Make demand follow `set_demands` alone: one category, no pattern, multiplier 1.
+
+        `demand_at` still says what the model asks for.
+        """
+        if self.is_frozen:
+            return
         project = self._project
+        names = tuple(self.topology.nodes[k] for k in self.junctions.tolist())
+        self._frozen = (names, *self._demand_table)
         for node in self.junctions.tolist():
             for category in range(len(project.demands(node))):
                 project.set_base_demand(node, category, 0.0)
@@ -315,6 +337,11 @@ class OpenNetwork:
         project.set_option("demand_multiplier", 1.0)
         if project.library.has_bulk:
             project.set_option("default_pattern", 0)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether demand follows `set_demands` alone."""
+        return self._frozen is not None
 
     def drop_controls(self) -> None:
         """Take simple controls and rules away: statuses then change only by `set_value`."""
@@ -336,3 +363,17 @@ class OpenNetwork:
         """Deliver (p - minimum) / (required - minimum) to the exponent of the demand where p < required, m."""
         unit = self._factor["pressure"]
         self._project.call("setdemandmodel", 1, minimum / unit, required / unit, exponent)
+
+    @property
+    def demand_model(self) -> tuple[int, float, float, float]:
+        """EPANET's demand model: 0 by demand or 1 by pressure, with minimum and required pressure, m, and exponent."""
+        kind, unit = c_int(), self._factor["pressure"]
+        values = [c_double() for _ in range(3)]
+        self._project.call("getdemandmodel", byref(kind), *(byref(v) for v in values))
+        return kind.value, values[0].value * unit, values[1].value * unit, values[2].value
+
+    def restore_demand_model(self, model: tuple[int, float, float, float]) -> None:
+        """Set a demand model that `demand_model` gave."""
+        if self.demand_model != model:
+            unit = self._factor["pressure"]
+            self._project.call("setdemandmodel", model[0], model[1] / unit, model[2] / unit, model[3])

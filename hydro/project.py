@@ -19,6 +19,9 @@ from hydro.library import COUNT, LINK, NODE, OPTION, READING, TIME, LibraryName,
 Floats = NDArray[np.float64]
 
 
+_TRACE = 3  # EPANET's code of a water quality that is the share of one source
+
+
 def _report_excerpt(path: Path, encoding: str) -> str:
     """First error that EPANET wrote into its report, on one line: it names the section and the line."""
     try:
@@ -68,7 +71,8 @@ class Project:
         self.encoding = encoding
         self.where = where or str(inp)
         self._handle = self.library.create()
-        self._hydraulics_open = False
+        self._hydraulics_open = self._has_run = False
+        self._traced: bytes | None = None
         self._scratch = tempfile.TemporaryDirectory(prefix="umanflow-")
         report = report or Path(self._scratch.name) / "report.txt"
         results = Path(self._scratch.name) / "results.bin"
@@ -262,7 +266,7 @@ class Project:
         """Begin a hydraulic run (`EN_openH` once, `EN_initH`)."""
         if not self._hydraulics_open:
             self.call("openH")
-            self._hydraulics_open = True
+            self._hydraulics_open = self._has_run = True
         self.call("initH", flag)
 
     def solve(self) -> tuple[int, int]:
@@ -286,7 +290,15 @@ class Project:
     # structure; only while no run is open -------------------------------------------------------------------------
 
     def add_junction(self, name: str) -> int:
-        """Add a junction after the last one; return its index. Tanks and reservoirs move up by one."""
+        """Add a junction after the last one; return its index. Tanks and reservoirs move up by one.
+
+        Raises
+        ------
+        HydraulicError
+            If this is EPANET 2.2 and a run has been: it would free neighbours that the new junction never had, and die.
+        """
+        if self._has_run and not self.library.has_bulk:
+            raise HydraulicError(f"{self.where}: EPANET 2.2 takes no new junction after a run; open the network anew")
         number = c_int()
         self.call("addnode", name.encode(self.encoding), 0, byref(number), where=f"node {name}")
         return number.value - 1
@@ -310,6 +322,20 @@ class Project:
     def remove(self, kind: str, index: int) -> None:
         """Delete a node with its links, or a link."""
         self.call(f"delete{kind}", index + 1, 0, where=f"{kind} {index}")
+
+    def drop_trace(self) -> None:
+        """Forget for now which source is traced: EPANET keeps its number, which a new junction moves."""
+        kind, node = c_int(), c_int()
+        self.call("getqualtype", byref(kind), byref(node))
+        if kind.value == _TRACE:
+            self._traced = self.name_of("node", node.value - 1).encode(self.encoding)
+            self.call("setqualtype", 0, b"", b"", b"")
+
+    def trace_again(self) -> None:
+        """Trace the source that `drop_trace` has put aside."""
+        if self._traced is not None:
+            self.call("setqualtype", _TRACE, b"", b"", self._traced)
+            self._traced = None
 
     # EPANET's own words -------------------------------------------------------------------------------------------
 

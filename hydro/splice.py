@@ -38,6 +38,12 @@ class Splice:
     length: float = 0.0
 
 
+def leak_name(pipe: str, link: int, number: int = 1) -> str:
+    """Name of the junction of a pipe's leak; the pipe's later leaks have a number."""
+    word = "leak" if number == 1 else f"leak{number}"
+    return f"{word}~{pipe}" if len(word) + len(pipe) <= _LONGEST_NAME + 4 else f"{word}~{pipe[:14]}~{link}"
+
+
 def cut_pipe(network: OpenNetwork, link: int, position: float, name: str | None = None) -> Splice:
     """Put a junction into a pipe.
 
@@ -63,8 +69,7 @@ def cut_pipe(network: OpenNetwork, link: int, position: float, name: str | None 
     if not 0.0 < position < 1.0:
         raise HydraulicError(f"pipe '{pipe}': position {position:g} is not between 0 and 1; a leak at an end is one "
                              "of its node")  # fmt: skip
-    if name is None:
-        name = f"leak~{pipe}" if len(pipe) <= _LONGEST_NAME else f"leak~{pipe[:16]}~{link}"
+    name = name or leak_name(pipe, link)
     ends = (int(topology.start[link]), int(topology.end[link]))
     last = topology.nodes[ends[1]]
     height = [network.value("node", k, "elevation") for k in ends]
@@ -74,6 +79,7 @@ def cut_pipe(network: OpenNetwork, link: int, position: float, name: str | None 
         kept += ["leak_area", "leak_expansion"]
     values = {key: network.value("link", link, key) for key in kept}
     xy = topology.xy[ends[0]] * (1.0 - position) + topology.xy[ends[1]] * position
+    project.drop_trace()
     node = project.add_junction(name)
     network.set_value("node", node, "elevation", height[0] * (1.0 - position) + height[1] * position)
     if np.isfinite(xy).all():
@@ -83,6 +89,7 @@ def cut_pipe(network: OpenNetwork, link: int, position: float, name: str | None 
         network.set_value("link", rest, key, value)
     project.set_ends(link, _moved(ends[0], node), node)
     network.set_value("link", link, "length", length * position)
+    project.trace_again()
     network.refresh()
     return Splice(name, f"{name}~2", pipe, last, length)
 
@@ -92,6 +99,7 @@ def hang_stub(network: OpenNetwork, node: int, name: str) -> Splice:
     topology, project = network.topology, network.project
     holder = topology.nodes[node]
     elevation = network.value("node", node, "elevation")
+    project.drop_trace()
     end = project.add_junction(name)
     network.set_value("node", end, "elevation", elevation)
     if np.isfinite(topology.xy[node]).all():
@@ -100,6 +108,7 @@ def hang_stub(network: OpenNetwork, node: int, name: str) -> Splice:
     smooth = {0: 140.0, 1: 1e-4, 2: 0.01}[network.headloss_law]
     for key, value in (("length", _STUB_M), ("diameter", 1.0), ("roughness", smooth)):
         network.set_value("link", stub, key, value)
+    project.trace_again()
     network.refresh()
     return Splice(name, f"{name}~2")
 
@@ -129,8 +138,10 @@ def mend(network: OpenNetwork, splice: Splice) -> None:
         link = topology.link(splice.cut)
         project.set_ends(link, int(topology.start[link]), topology.node(splice.end))
         network.set_value("link", link, "length", splice.length)
+    project.drop_trace()
     project.remove("link", topology.link(splice.link))
     project.remove("node", topology.node(splice.node))
+    project.trace_again()
     network.refresh()
 
 

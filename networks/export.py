@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from networks.inp.epanet import for_epanet
 from networks.inp.facts import Facts
 from networks.leakage import Leakage, leakage_of
 from networks.network import Network
+from networks.whole import whole_file
 
 if TYPE_CHECKING:
     from wntr.network import WaterNetworkModel
@@ -86,9 +86,5 @@ def write_inp(network: Network, file: Path) -> None:
 
 def write_whole(file: Path, data: bytes) -> None:
     """Write a file under another name and then give it its own: a reader never sees half of it."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
+    with whole_file(file) as temporary:
         temporary.write_bytes(data)
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
