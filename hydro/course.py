@@ -17,6 +17,8 @@ from networks import Network
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _BLOCK = "dma:"
+_LEAK_ACCURACY = 1e-6
+_FOREVER = 2**62
 _HOLDING = (Closure, PumpTrip, PowerCut, Setting)
 
 
@@ -41,6 +43,9 @@ class Course:
         What is to happen.
     network
         Where blocks are named (`dma:NAME`), the network that knows their junctions.
+    accuracy
+        EPANET's criterion of convergence; by default the model's own, and at most 1e-6 where something leaks: a leak is
+        small beside the flows whose change EPANET adds up.
 
     Raises
     ------
@@ -48,14 +53,19 @@ class Course:
         If the scenario names what the network does not have, or asks for what the library cannot compute.
     """
 
-    def __init__(self, engine: Engine, scenario: Scenario, network: Network | None = None) -> None:
+    def __init__(
+        self, engine: Engine, scenario: Scenario, network: Network | None = None, accuracy: float | None = None
+    ) -> None:
         self._engine, self._scenario, self._network = engine, scenario, network
         self._usual_step = engine.hydraulic_step
-        self._model = engine.demand_model
+        self._model, self._accuracy = engine.demand_model, engine.accuracy
+        self._boundaries = scenario.boundaries()
+        self._grows = any(leak.growth for leak in scenario.leaks)
+        self._until = -1  # nothing changes before
         self._leaks = LeakPoints(engine)
         self._holds = Holds(engine)
         self._on: set[int] = set()
-        self._random = np.random.default_rng([scenario.seed, _name_number(scenario.name)])
+        self._random = np.random.default_rng([scenario.seed, name_number(scenario.name)])
         self._period, self._factor = -1, np.ones(0)
         try:
             self.holes = self._cut()
@@ -67,6 +77,8 @@ class Course:
         self._imposes |= engine.is_frozen
         if self._imposes:
             engine.freeze_demands()
+        if accuracy is not None or scenario.leaks:
+            engine.set_accuracy(accuracy if accuracy is not None else min(self._accuracy, _LEAK_ACCURACY))
         driven = scenario.pressure_driven
         if driven is not None:
             engine.set_pressure_driven(driven.minimum, driven.required, driven.exponent)
@@ -110,6 +122,8 @@ class Course:
     def prepare(self) -> None:
         """Set up the moment that is to be solved next."""
         now = self._engine.now
+        if now < self._until:
+            return
         for number, event in enumerate(self._scenario.events):
             if not isinstance(event, _HOLDING) or event.holds(now) == (number in self._on):
                 continue
@@ -123,8 +137,13 @@ class Course:
             self._leaks.set(hole.point, *hole.leak.coefficients(now, hole.pipe_diameter))
         if self._imposes:
             self._engine.set_demands(self._demand(now))
-        waiting = [time - now for time in self._scenario.boundaries() if time > now]
-        self._engine.set_hydraulic_step(min([self._usual_step, *waiting]))
+        following = next((time for time in self._boundaries if time > now), None)
+        step = self._usual_step if following is None else min(self._usual_step, following - now)
+        self._engine.set_hydraulic_step(step)
+        # until shortly before the next boundary nothing has to be done, unless something is followed all the time
+        is_quiet = not (self._imposes or self._grows or self._on)
+        until = _FOREVER if following is None else following - self._usual_step
+        self._until = until if is_quiet else -1
 
     def leak_flows(self) -> Floats:
         """Flow of each leak at the solved moment, float64 [n_leaks], m3/s."""
@@ -137,6 +156,7 @@ class Course:
         self._leaks.clear()
         self._engine.set_hydraulic_step(self._usual_step)
         self._engine.restore_demand_model(self._model)
+        self._engine.set_accuracy(self._accuracy)
 
     # what it is about ---------------------------------------------------------------------------------------------
 
@@ -159,21 +179,12 @@ class Course:
             return np.arange(len(engine.junctions))
         found: list[int] = []
         for name in names:
-            for junction in self._of_block(name[len(_BLOCK) :]) if name.startswith(_BLOCK) else (name,):
+            for junction in junctions_of_block(name, self._network):
                 node = engine.topology.node(junction)
                 if not engine.topology.is_junction[node]:
                     raise ScenarioError(f"{event.kind()}: '{junction}' is no junction")
                 found.append(int(np.searchsorted(engine.junctions, node)))
         return np.array(found, dtype=np.int64)
-
-    def _of_block(self, block: str) -> list[str]:
-        nodes = self._network.nodes if self._network is not None else None
-        if nodes is None or "dma" not in nodes.columns:
-            raise ScenarioError(f"surge: the network has no table of blocks, so '{_BLOCK}{block}' means nothing")
-        names = nodes.loc[nodes["dma"] == block, "node"]
-        if not len(names):
-            raise ScenarioError(f"surge: the network has no block '{block}'")
-        return [str(name) for name in names]
 
     def _demand(self, now: int) -> Floats:
         """Demand of every junction, m3/s: the model's, with what the scenario does to it."""
@@ -195,8 +206,28 @@ class Course:
         return demand
 
 
-def _name_number(name: str) -> int:
-    """A number from a scenario's name, so that scenarios of one seed differ, whatever ran before."""
+def junctions_of_block(name: str, network: object) -> list[str]:
+    """Junctions of a block `dma:NAME`; any other name stands for itself.
+
+    Raises
+    ------
+    ScenarioError
+        If the network knows no such block.
+    """
+    if not name.startswith(_BLOCK):
+        return [name]
+    block = name[len(_BLOCK) :]
+    nodes = network.nodes if isinstance(network, Network) else None
+    if nodes is None:
+        raise ScenarioError(f"surge: the network has no table of blocks, so '{name}' means nothing")
+    names = nodes.loc[nodes["dma"] == block, "node"]
+    if not len(names):
+        raise ScenarioError(f"surge: the network has no block '{block}'")
+    return [str(junction) for junction in names]
+
+
+def name_number(name: str) -> int:
+    """Give a number from a scenario's name, so that scenarios of one seed differ, whatever ran before."""
     number = 0
     for byte in name.encode():
         number = (number * 257 + byte) % (2**61 - 1)

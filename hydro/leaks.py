@@ -23,7 +23,6 @@ _EPANET_ORIFICE = 4.8149866 * 0.3048**0.5
 _MM2 = 1e-6
 _SECTIONS = 100.0  # the stub is one metre, EPANET counts leakage per hundred
 _ORIFICE = 0.5
-_LEAK_ACCURACY = 1e-6
 
 
 def orifice(area: float, discharge: float) -> float:
@@ -78,12 +77,10 @@ class LeakPoints:
     _splices: list[Splice] = field(default_factory=list)
     _parts: dict[str, list[tuple[float, float, str]]] = field(default_factory=dict)
     _exponent: float = _ORIFICE
-    _accuracy: float = 0.0
 
     def __post_init__(self) -> None:
         self.engine.stop()  # EPANET lets elements come and go between runs only
         self._exponent = self.engine.emitter_exponent
-        self._accuracy = self.engine.accuracy
 
     def __enter__(self) -> LeakPoints:
         """Use in a `with` statement."""
@@ -135,7 +132,6 @@ class LeakPoints:
         node = engine.topology.node(name)
         if not engine.topology.is_junction[node]:
             raise UnknownElement("junction", name, "the network")
-        engine.set_accuracy(min(engine.accuracy, _LEAK_ACCURACY))  # a leak is small beside the flows EPANET adds up
         alien = abs(engine.emitter_exponent - _ORIFICE) > 1e-9 and bool((engine.read("node", "emitter") > 0.0).any())
         point = LeakPoint(name, None)
         if widens or alien:
@@ -180,7 +176,6 @@ class LeakPoints:
             mend(engine, splice)
         if abs(engine.emitter_exponent - self._exponent) > 1e-12:
             engine.set_emitter_exponent(self._exponent)
-        engine.set_accuracy(self._accuracy)
         self.points.clear()
         self._splices.clear()
         self._parts.clear()

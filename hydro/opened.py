@@ -30,6 +30,9 @@ _PUMP = 2
 _STEADY = "~steady"
 
 
+Structure = tuple[Topology, Ints, Ints]
+
+
 class OpenNetwork:
     """An open network without a clock; `hydro.Engine` runs it. Every number in and out is SI (m, m3/s, s).
 
@@ -64,7 +67,7 @@ class OpenNetwork:
         pressure = pressure_unit(self._project, is_metric(self._project), opened)
         self._factor = si_factors(self._project, pressure)
         self._frozen: tuple[tuple[str, ...], Floats, list[Floats]] | None = None
-        self.refresh()
+        self.take_structure(self._read_structure())
         if isinstance(opened, Network):
             try:
                 self._set_leakage(opened.leakage)
@@ -109,18 +112,25 @@ class OpenNetwork:
             raise UnknownElement("pipe", name, "the network")
         return link
 
-    def refresh(self) -> None:
-        """Read the structure anew, after nodes or links came or went."""
+    def take_structure(self, structure: Structure) -> None:
+        """Go by another structure, after nodes or links came or went."""
         for cached in ("junctions", "tanks", "pumps", "_demand_table"):
             self.__dict__.pop(cached, None)
+        self.topology, self.node_types, self.link_types = structure
+
+    @property
+    def structure(self) -> Structure:
+        """Topology with EPANET's types of nodes and links."""
+        return self.topology, self.node_types, self.link_types
+
+    def _read_structure(self) -> Structure:
         project = self._project
-        node_types, self.link_types = project.types("node"), project.types("link")
+        node_types, link_types = project.types("node"), project.types("link")
         ends = project.link_nodes()
         length = np.empty(len(ends))
         project.read("link", "length", length)
-        is_pipe = np.isin(self.link_types, _PIPE_TYPES)
-        self.node_types = node_types
-        self.topology = Topology(
+        is_pipe = np.isin(link_types, _PIPE_TYPES)
+        topology = Topology(
             nodes=project.ids("node"),
             links=project.ids("link"),
             start=ends[:, 0].copy(),
@@ -130,6 +140,7 @@ class OpenNetwork:
             is_junction=node_types == _JUNCTION,
             xy=project.coordinates(),
         )
+        return topology, node_types, link_types
 
     def __enter__(self) -> Self:
         """Use in a `with` statement."""

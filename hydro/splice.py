@@ -9,12 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hydro.errors import HydraulicError
-from hydro.opened import OpenNetwork
+from hydro.opened import OpenNetwork, Structure
+from networks import Topology
+
+Floats = NDArray[np.float64]
 
 _LONGEST_NAME = 24  # EPANET's names have 31 characters at most, and the second half of the pipe takes two more
 _STUB_M = 1.0
+_JUNCTION, _PIPE = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +30,18 @@ class Splice:
     ----------
     node, link
         Names of the new junction and the new pipe.
+    before
+        Structure of the network without it.
     cut
         The pipe that was cut, or None for a stub.
-    end, length
-        Where the pipe ended, and its length, m, before the cut.
+    length
+        Of that pipe before the cut, m.
     """
 
     node: str
     link: str
-    cut: str | None = None
-    end: str = ""
+    before: Structure
+    cut: int | None = None
     length: float = 0.0
 
 
@@ -71,7 +78,6 @@ def cut_pipe(network: OpenNetwork, link: int, position: float, name: str | None 
                              "of its node")  # fmt: skip
     name = name or leak_name(pipe, link)
     ends = (int(topology.start[link]), int(topology.end[link]))
-    last = topology.nodes[ends[1]]
     height = [network.value("node", k, "elevation") for k in ends]
     length = network.value("link", link, "length")
     kept = ["diameter", "roughness"]
@@ -79,38 +85,63 @@ def cut_pipe(network: OpenNetwork, link: int, position: float, name: str | None 
         kept += ["leak_area", "leak_expansion"]
     values = {key: network.value("link", link, key) for key in kept}
     xy = topology.xy[ends[0]] * (1.0 - position) + topology.xy[ends[1]] * position
+    before = network.structure
     project.drop_trace()
     node = project.add_junction(name)
     network.set_value("node", node, "elevation", height[0] * (1.0 - position) + height[1] * position)
     if np.isfinite(xy).all():
         project.set_place(node, *xy.tolist())
-    rest = project.add_pipe(f"{name}~2", name, last)
+    rest = project.add_pipe(f"{name}~2", name, topology.nodes[ends[1]])
     for key, value in {**values, "length": length * (1.0 - position)}.items():
         network.set_value("link", rest, key, value)
     project.set_ends(link, _moved(ends[0], node), node)
     network.set_value("link", link, "length", length * position)
     project.trace_again()
-    network.refresh()
-    return Splice(name, f"{name}~2", pipe, last, length)
+    grown = _grown(before, name, xy, f"{name}~2", (node, _moved(ends[1], node)), length * (1.0 - position))
+    grown[0].end[link], grown[0].length[link] = node, length * position
+    network.take_structure(grown)
+    return Splice(name, f"{name}~2", before, link, length)
 
 
 def hang_stub(network: OpenNetwork, node: int, name: str) -> Splice:
     """Hang a pipe of one metre with a dead end onto a node, wide enough to lose no head."""
     topology, project = network.topology, network.project
-    holder = topology.nodes[node]
     elevation = network.value("node", node, "elevation")
+    before, xy = network.structure, topology.xy[node]
     project.drop_trace()
     end = project.add_junction(name)
     network.set_value("node", end, "elevation", elevation)
-    if np.isfinite(topology.xy[node]).all():
-        project.set_place(end, *topology.xy[node].tolist())
-    stub = project.add_pipe(f"{name}~2", holder, name)
+    if np.isfinite(xy).all():
+        project.set_place(end, *xy.tolist())
+    stub = project.add_pipe(f"{name}~2", topology.nodes[node], name)
     smooth = {0: 140.0, 1: 1e-4, 2: 0.01}[network.headloss_law]
     for key, value in (("length", _STUB_M), ("diameter", 1.0), ("roughness", smooth)):
         network.set_value("link", stub, key, value)
     project.trace_again()
-    network.refresh()
-    return Splice(name, f"{name}~2")
+    network.take_structure(_grown(before, name, xy, f"{name}~2", (_moved(node, end), end), _STUB_M))
+    return Splice(name, f"{name}~2", before)
+
+
+def _grown(
+    before: Structure, node: str, xy: Floats, pipe: str, ends: tuple[int, int], length: float
+) -> Structure:  # fmt: skip
+    """The structure with one more junction, after the last, and one more pipe, at the end."""
+    topology, node_types, link_types = before
+    place = int(topology.is_junction.sum())
+    return (
+        Topology(
+            nodes=(*topology.nodes[:place], node, *topology.nodes[place:]),
+            links=(*topology.links, pipe),
+            start=np.append(topology.start + (topology.start >= place), ends[0]),
+            end=np.append(topology.end + (topology.end >= place), ends[1]),
+            length=np.append(topology.length, length),
+            is_pipe=np.append(topology.is_pipe, True),
+            is_junction=np.insert(topology.is_junction, place, True),
+            xy=np.insert(topology.xy, place, xy, axis=0),
+        ),
+        np.insert(node_types, place, _JUNCTION),
+        np.append(link_types, _PIPE),
+    )
 
 
 def take_orifice_exponent(network: OpenNetwork) -> None:
@@ -134,15 +165,16 @@ def take_orifice_exponent(network: OpenNetwork) -> None:
 def mend(network: OpenNetwork, splice: Splice) -> None:
     """Take out what was put in last: the network is as it was."""
     topology, project = network.topology, network.project
+    node = topology.node(splice.node)
     if splice.cut is not None:
-        link = topology.link(splice.cut)
-        project.set_ends(link, int(topology.start[link]), topology.node(splice.end))
-        network.set_value("link", link, "length", splice.length)
+        last = int(splice.before[0].end[splice.cut])
+        project.set_ends(splice.cut, int(topology.start[splice.cut]), _moved(last, node))
+        network.set_value("link", splice.cut, "length", splice.length)
     project.drop_trace()
     project.remove("link", topology.link(splice.link))
-    project.remove("node", topology.node(splice.node))
+    project.remove("node", node)
     project.trace_again()
-    network.refresh()
+    network.take_structure(splice.before)
 
 
 def _moved(node: int, added: int) -> int:

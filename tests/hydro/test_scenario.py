@@ -337,10 +337,9 @@ def test_demand_noise_is_the_seed_s(library: LibraryName) -> None:
 
 
 def everything(engine: Engine) -> np.ndarray:
-    rows = []
-    for _ in engine.steps():
-        rows.append(np.concatenate([engine.read("node", "pressure"), engine.read("link", "flow")]))
-    return np.array(rows)
+    return np.array(
+        [np.concatenate([engine.read("node", "pressure"), engine.read("link", "flow")]) for _ in engine.steps()]
+    )
 
 
 def test_2_2_takes_no_leak_after_a_run(town_inp: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from umanflow.cli import demo, detect, live, networks, report, simulate
+from umanflow.cli import batch, demo, detect, live, networks, report, simulate
 
 app = typer.Typer(
     name="umanflow",
@@ -38,6 +38,7 @@ def _root(
 app.add_typer(networks.app, name="networks")
 app.add_typer(live.history, name="history")
 app.command("simulate")(simulate.simulate)
+app.command("batch")(batch.batch)
 app.command("plc")(live.plc)
 app.command("poll")(live.poll)
 app.command("detect")(detect.detect)
