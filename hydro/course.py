@@ -121,8 +121,7 @@ class Course:
 
     def prepare(self) -> None:
         """Set up the moment that is to be solved next."""
-        now = self._engine.now
-        if now < self._until:
+        if self._until == _FOREVER or (now := self._engine.now) < self._until:
             return
         for number, event in enumerate(self._scenario.events):
             if not isinstance(event, _HOLDING) or event.holds(now) == (number in self._on):

@@ -208,6 +208,7 @@ class Library:
     def __init__(self, name: LibraryName) -> None:
         self.name = name
         self._dll = ctypes.CDLL(str(_path_of(name)))
+        self._functions: dict[str, Any] = {}
         self.has_bulk = hasattr(self._dll, "EN_getnodevalues")
         for function, arguments in (_SIGNATURES | (_BULK if self.has_bulk else {})).items():
             getattr(self._dll, f"EN_{function}").argtypes = [_PROJECT, *arguments]
@@ -217,7 +218,10 @@ class Library:
 
     def function(self, name: str) -> Any:
         """The C function `EN_name`; it returns EPANET's code."""
-        return getattr(self._dll, f"EN_{name}")
+        found = self._functions.get(name)
+        if found is None:
+            found = self._functions[name] = getattr(self._dll, f"EN_{name}")
+        return found
 
     def create(self) -> ctypes.c_void_p:
         """Make a project; one project serves one thread at a time."""

@@ -73,6 +73,8 @@ class Project:
         self._handle = self.library.create()
         self._hydraulics_open = self._has_run = False
         self._traced: bytes | None = None
+        self._clock = c_long()
+        self._clock_pointer = byref(self._clock)
         self._scratch = tempfile.TemporaryDirectory(prefix="umanflow-")
         report = report or Path(self._scratch.name) / "report.txt"
         results = Path(self._scratch.name) / "results.bin"
@@ -115,7 +117,8 @@ class Project:
 
     def call(self, name: str, *arguments: object, where: str = "") -> int:
         """Call `EN_name` and raise on an error code; return the warning code."""
-        self._check_open()
+        if self._handle is None:
+            self._check_open()
         code = self.library.function(name)(self._handle, *arguments)
         return self.library.check(code, f"{self.where}{': ' + where if where else ''}") if code else 0
 
@@ -207,9 +210,8 @@ class Project:
 
     def time(self, name: str) -> int:
         """Value of a time parameter, s."""
-        value = c_long()
-        self.call("gettimeparam", TIME[name], byref(value))
-        return value.value
+        self.call("gettimeparam", TIME[name], self._clock_pointer)
+        return self._clock.value
 
     def set_time(self, name: str, seconds: int) -> None:
         """Change a time parameter, s."""
@@ -271,15 +273,13 @@ class Project:
 
     def solve(self) -> tuple[int, int]:
         """Solve the current moment; return its time, s, and EPANET's warning code."""
-        now = c_long()
-        warning = self.call("runH", byref(now))
-        return now.value, warning
+        warning = self.call("runH", self._clock_pointer)
+        return self._clock.value, warning
 
     def advance(self) -> int:
         """Go to the next event; return the step, s (0 at the end)."""
-        step = c_long()
-        self.call("nextH", byref(step))
-        return step.value
+        self.call("nextH", self._clock_pointer)
+        return self._clock.value
 
     def stop(self) -> None:
         """End the hydraulic run."""
