@@ -61,7 +61,7 @@ def main() -> None:
         sys.exit(app(standalone_mode=False) or 0)
     except _WRONG_USAGE as error:
         context = error.ctx
-        if context is not None and error.message in ("", context.get_help()):  # no argument at all
+        if context is not None and error.message == context.get_help():  # no argument at all
             print(context.get_help(), file=sys.stderr)
             sys.exit(2)
         _fail(f"{error.format_message().rstrip('.')}; see {context.command_path if context else 'umanflow'} --help")
