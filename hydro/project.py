@@ -19,7 +19,7 @@ from hydro.library import COUNT, LINK, NODE, OPTION, READING, TIME, LibraryName,
 Floats = NDArray[np.float64]
 
 
-def _report_excerpt(path: Path, encoding: str) -> str:
+def report_excerpt(path: Path, encoding: str) -> str:
     """First error that EPANET wrote into its report, on one line: it names the section and the line."""
     try:
         lines = path.read_text(encoding=encoding, errors="replace").splitlines()
@@ -77,7 +77,7 @@ class Project:
             code = self.library.function("open")(self._handle, *paths)
         if code > 100:
             self._free()  # EPANET's report is on disk only then
-            excerpt = "" if code not in (200, 201) else _report_excerpt(report, encoding)
+            excerpt = "" if code not in (200, 201) else report_excerpt(report, encoding)
             self._scratch.cleanup()
             self.library.check(code, f"{self.where}{': ' + excerpt if excerpt else ''}")
 

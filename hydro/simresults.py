@@ -1,0 +1,210 @@
+"""EPANET's binary results as WNTR's tables, block by block: no more memory than the tables take.
+
+The file is EPANET's own (its manual, "Binary output file format"): a head, then for every report step four values of
+each node and eight of each link, float32, in the units of the INP.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from wntr.epanet.util import MassUnits, QualType
+from wntr.sim.results import ResultsStatus, SimulationResults
+
+from networks.inp.facts import FEET_OF_PRESSURE
+
+from hydro.simtables import LINK_ORDER, LINK_TABLES, NODE_TABLES, LinkConversion, Units, Values, node_si
+
+Blocks = Iterable[list[Values]]
+
+_STRINGS = 240 + 260 + 260  # three lines of title, names of INP and report
+_NAME = 32
+_FOOT = 0.3048
+_PRESSURES = ("PSI", "KPA", "METERS", "BAR", "FEET")  # in the order of EPANET 2.3's codes
+_EPILOG = 28  # four reaction rates, number of periods, warning flag, magic number
+_BLOCK = 1 << 20  # bytes read at a time, about
+
+# where WNTR's reader says that EPANET warned
+_log = logging.getLogger("wntr.epanet.io")
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands before the results.
+
+    Attributes
+    ----------
+    nodes, links
+        Names in EPANET's order.
+    link_types
+        int32 [n_links], EPANET's codes.
+    units
+        Units that the results are in.
+    times
+        Report times, s; one where the results are a statistic.
+    """
+
+    nodes: list[str]
+    links: list[str]
+    link_types: NDArray[np.int32]
+    units: Units
+    times: NDArray[Any]
+
+    @property
+    def period(self) -> int:
+        """Values of one report step."""
+        return len(NODE_TABLES) * len(self.nodes) + len(LINK_TABLES) * len(self.links)
+
+
+def _names(raw: bytes, encoding: str) -> list[str]:
+    fields = (raw[k : k + _NAME] for k in range(0, len(raw), _NAME))
+    return [field.split(b"\0", 1)[0].decode(encoding, "replace") for field in fields]
+
+
+def report_times(statistic: int, start: Any, step: Any, duration: Any) -> NDArray[Any]:
+    """Times of the results, s, as `wntr.epanet.io.BinFile` counts them.
+
+    A statistic over the run is one row, at the first report after the start. BinFile knows that of all but AVERAGED,
+    takes its one row for a run that was cut short, and fails.
+    """
+    if statistic:
+        return np.array([int(start) + int(step)])
+    return np.arange(start, duration + step - (duration % step), step)
+
+
+def read_head(file: BinaryIO, encoding: str = "utf-8") -> Head:
+    """Read what stands before the results; the file is then at the first of them."""
+    prolog = np.frombuffer(file.read(60), dtype=np.int32)
+    n_nodes, n_tanks, n_links, n_pumps = prolog[2:6].tolist()
+    file.seek(_STRINGS, 1)
+    _, quality_units = _names(file.read(2 * _NAME), "latin-1")
+    mass = quality_units.split("/", 1)[0]
+    units = Units(
+        flow_code=int(prolog[9]),
+        quality=QualType(int(prolog[7])),
+        mass=MassUnits[mass] if mass in ("mg", "ug") else MassUnits.mg,
+        pressure=FEET_OF_PRESSURE[_PRESSURES[int(prolog[10])]] * _FOOT,
+    )
+    nodes, links = (_names(file.read(_NAME * n), encoding) for n in (n_nodes, n_links))
+    file.seek(8 * n_links, 1)
+    types = np.frombuffer(file.read(4 * n_links), dtype=np.int32)
+    file.seek(8 * n_tanks + 4 * n_nodes + 8 * n_links + 28 * n_pumps + 4, 1)
+    return Head(nodes, links, types, units, report_times(int(prolog[11]), *prolog[12:15]))
+
+
+def _blocks(file: BinaryIO, head: Head, n_steps: int) -> Iterator[list[Values]]:
+    """Twelve arrays of some steps at a time; they share one buffer, which the next block overwrites."""
+    at_once = max(1, min(n_steps, _BLOCK // (4 * head.period)))
+    buffer = np.empty((at_once, head.period), dtype=np.float32)
+    ends = np.cumsum([len(head.nodes)] * len(NODE_TABLES) + [len(head.links)] * len(LINK_TABLES))[:-1]
+    for first in range(0, n_steps, at_once):
+        block = buffer[: min(at_once, n_steps - first)]
+        file.readinto(memoryview(block).cast("B"))  # type: ignore[attr-defined]
+        yield np.split(block, ends, axis=1)
+
+
+def tables(head: Head, n_steps: int, blocks: Blocks) -> SimulationResults:
+    """Make WNTR's results of EPANET's values.
+
+    Parameters
+    ----------
+    head
+        Names, types, units and times.
+    n_steps
+        Number of steps that there are.
+    blocks
+        Twelve arrays of some steps at a time, float32 [n, n_nodes] and [n, n_links], in the units of the file.
+    """
+    n_nodes, n_links = len(head.nodes), len(head.links)
+    node = {name: np.empty((n_steps, n_nodes), dtype=np.float32) for name in NODE_TABLES}
+    link = {name: np.empty((n_steps, n_links), dtype=np.float32) for name in LINK_TABLES}
+    conversion, done = LinkConversion(head.link_types, head.units), 0
+    for block in blocks:
+        rows = slice(done, done + len(block[0]))
+        for name, values in zip(NODE_TABLES, block, strict=False):
+            node[name][rows] = node_si(name, values, head.units)
+        for name, values in zip(LINK_TABLES, block[len(NODE_TABLES) :], strict=True):
+            link[name][rows] = conversion.si(name, values)
+        done = rows.stop
+    results = SimulationResults()
+    index = pd.Index(head.times[:n_steps])
+    of_nodes, of_links = (pd.Index(names, name="name") for names in (head.nodes, head.links))
+    unnamed = of_links.rename(None)  # as WNTR leaves the tables that it computes by type of link
+    results.node = {name: pd.DataFrame(node[name], index, of_nodes, copy=False) for name in NODE_TABLES}
+    results.link = {
+        name: pd.DataFrame(
+            link[name], index, unnamed if name in ("headloss", "status", "setting") else of_links, copy=False
+        )
+        for name in LINK_ORDER
+    }
+    return results
+
+
+def settle(results: SimulationResults, head: Head, n_steps: int, convergence_error: bool) -> None:
+    """Say whether the run reached its end, as `EpanetSimulator` does.
+
+    Raises
+    ------
+    RuntimeError
+        If it did not and `convergence_error` is set.
+    """
+    results.error_code = None
+    if n_steps >= len(head.times):
+        return
+    seconds = int(head.times[n_steps])
+    hours, rest = divmod(seconds, 3600)
+    text = f"Simulation did not converge at time {hours:02}:{rest // 60:02}:{rest % 60:02}."
+    if convergence_error:
+        raise RuntimeError(text)
+    warnings.warn(text, stacklevel=4)
+    results.error_code = ResultsStatus.error
+
+
+def read_results(
+    path: Path,
+    convergence_error: bool = False,
+    encoding: str = "utf-8",
+    darcy_weisbach: bool = False,
+    own_pressure: bool = False,
+) -> SimulationResults:
+    """Read EPANET's binary results.
+
+    Parameters
+    ----------
+    path
+        The file.
+    convergence_error
+        Raise where the run was cut short, instead of warning and giving what there is.
+    encoding
+        Of the names.
+    darcy_weisbach
+        Whether roughness is a length.
+    own_pressure
+        Take pressure in the file's own unit, whichever that is; WNTR takes psi with US flows, else metres.
+
+    Raises
+    ------
+    RuntimeError
+        If the run was cut short and `convergence_error` is set.
+    """
+    with path.open("rb") as file:
+        head = read_head(file, encoding)
+        pressure = head.units.pressure if own_pressure else None
+        head = replace(head, units=replace(head.units, darcy_weisbach=darcy_weisbach, pressure=pressure))
+        left = path.stat().st_size - file.tell()
+        n_steps = min(len(head.times), left // (4 * head.period))
+        results = tables(head, n_steps, _blocks(file, head, n_steps))
+        if left >= 4 * head.period * n_steps + _EPILOG:
+            file.seek(-_EPILOG, 2)
+            if np.frombuffer(file.read(_EPILOG), dtype=np.int32)[5]:
+                _log.warning("Warnings were issued during simulation")
+    settle(results, head, n_steps, convergence_error)
+    return results
