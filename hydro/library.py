@@ -25,6 +25,7 @@ NODE = {
     "base_demand": 1,
     "pattern": 2,
     "emitter": 3,
+    "initial_quality": 4,
     "tank_level": 8,
     "demand": 9,
     "head": 10,

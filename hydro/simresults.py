@@ -50,6 +50,14 @@ class Head:
         Units that the results are in.
     times
         Report times, s; one where the results are a statistic.
+    ends
+        int32 [2, n_links], number of the first and the last node of each link, from 1.
+    pressure_code
+        EPANET's code of the unit of pressure.
+    statistic
+        EPANET's code of the statistic over time; 0 for none.
+    clock
+        First report, report step, duration, s.
     """
 
     nodes: list[str]
@@ -57,6 +65,15 @@ class Head:
     link_types: NDArray[np.int32]
     units: Units
     times: NDArray[Any]
+    ends: NDArray[np.int32]
+    pressure_code: int
+    statistic: int
+    clock: tuple[int, int, int]
+
+    def settled(self, darcy_weisbach: bool, own_pressure: bool) -> Head:
+        """With what the file does not say: see `read_results`."""
+        pressure = self.units.pressure if own_pressure else None
+        return replace(self, units=replace(self.units, darcy_weisbach=darcy_weisbach, pressure=pressure))
 
     @property
     def period(self) -> int:
@@ -94,13 +111,24 @@ def read_head(file: BinaryIO, encoding: str = "utf-8") -> Head:
         pressure=FEET_OF_PRESSURE[_PRESSURES[int(prolog[10])]] * _FOOT,
     )
     nodes, links = (_names(file.read(_NAME * n), encoding) for n in (n_nodes, n_links))
-    file.seek(8 * n_links, 1)
+    ends = np.frombuffer(file.read(8 * n_links), dtype=np.int32).reshape(2, n_links)
     types = np.frombuffer(file.read(4 * n_links), dtype=np.int32)
     file.seek(8 * n_tanks + 4 * n_nodes + 8 * n_links + 28 * n_pumps + 4, 1)
-    return Head(nodes, links, types, units, report_times(int(prolog[11]), *prolog[12:15]))
+    start, step, duration = prolog[12:15].tolist()
+    return Head(
+        nodes,
+        links,
+        types,
+        units,
+        times=report_times(int(prolog[11]), *prolog[12:15]),
+        ends=ends,
+        pressure_code=int(prolog[10]),
+        statistic=int(prolog[11]),
+        clock=(start, step, duration),
+    )
 
 
-def _blocks(file: BinaryIO, head: Head, n_steps: int) -> Iterator[list[Values]]:
+def blocks_of(file: BinaryIO, head: Head, n_steps: int) -> Iterator[list[Values]]:
     """Twelve arrays of some steps at a time; they share one buffer, which the next block overwrites."""
     at_once = max(1, min(n_steps, _BLOCK // (4 * head.period)))
     buffer = np.empty((at_once, head.period), dtype=np.float32)
@@ -111,18 +139,17 @@ def _blocks(file: BinaryIO, head: Head, n_steps: int) -> Iterator[list[Values]]:
         yield np.split(block, ends, axis=1)
 
 
-def tables(head: Head, n_steps: int, blocks: Blocks) -> SimulationResults:
-    """Make WNTR's results of EPANET's values.
+def tables(head: Head, blocks: Blocks) -> tuple[SimulationResults, int]:
+    """Make WNTR's results of EPANET's values; return them and the number of steps that there were.
 
     Parameters
     ----------
     head
         Names, types, units and times.
-    n_steps
-        Number of steps that there are.
     blocks
         Twelve arrays of some steps at a time, float32 [n, n_nodes] and [n, n_links], in the units of the file.
     """
+    n_steps = len(head.times)
     n_nodes, n_links = len(head.nodes), len(head.links)
     node = {name: np.empty((n_steps, n_nodes), dtype=np.float32) for name in NODE_TABLES}
     link = {name: np.empty((n_steps, n_links), dtype=np.float32) for name in LINK_TABLES}
@@ -135,17 +162,17 @@ def tables(head: Head, n_steps: int, blocks: Blocks) -> SimulationResults:
             link[name][rows] = conversion.si(name, values)
         done = rows.stop
     results = SimulationResults()
-    index = pd.Index(head.times[:n_steps])
+    index = pd.Index(head.times[:done])
     of_nodes, of_links = (pd.Index(names, name="name") for names in (head.nodes, head.links))
     unnamed = of_links.rename(None)  # as WNTR leaves the tables that it computes by type of link
-    results.node = {name: pd.DataFrame(node[name], index, of_nodes, copy=False) for name in NODE_TABLES}
+    results.node = {name: pd.DataFrame(node[name][:done], index, of_nodes, copy=False) for name in NODE_TABLES}
     results.link = {
         name: pd.DataFrame(
-            link[name], index, unnamed if name in ("headloss", "status", "setting") else of_links, copy=False
+            link[name][:done], index, unnamed if name in ("headloss", "status", "setting") else of_links, copy=False
         )
         for name in LINK_ORDER
     }
-    return results
+    return results, done
 
 
 def settle(results: SimulationResults, head: Head, n_steps: int, convergence_error: bool) -> None:
@@ -166,6 +193,11 @@ def settle(results: SimulationResults, head: Head, n_steps: int, convergence_err
         raise RuntimeError(text)
     warnings.warn(text, stacklevel=4)
     results.error_code = ResultsStatus.error
+
+
+def note_warnings() -> None:
+    """Log, as WNTR's reader does, that EPANET warned."""
+    _log.warning("Warnings were issued during simulation")
 
 
 def read_results(
@@ -196,15 +228,13 @@ def read_results(
         If the run was cut short and `convergence_error` is set.
     """
     with path.open("rb") as file:
-        head = read_head(file, encoding)
-        pressure = head.units.pressure if own_pressure else None
-        head = replace(head, units=replace(head.units, darcy_weisbach=darcy_weisbach, pressure=pressure))
+        head = read_head(file, encoding).settled(darcy_weisbach, own_pressure)
         left = path.stat().st_size - file.tell()
         n_steps = min(len(head.times), left // (4 * head.period))
-        results = tables(head, n_steps, _blocks(file, head, n_steps))
+        results, n_steps = tables(head, blocks_of(file, head, n_steps))
         if left >= 4 * head.period * n_steps + _EPILOG:
             file.seek(-_EPILOG, 2)
             if np.frombuffer(file.read(_EPILOG), dtype=np.int32)[5]:
-                _log.warning("Warnings were issued during simulation")
+                note_warnings()
     settle(results, head, n_steps, convergence_error)
     return results

@@ -20,8 +20,9 @@ from wntr.sim.epanet import EpanetSimulator
 from wntr.sim.results import SimulationResults
 
 from hydro.errors import EpanetError, HydraulicError
-from hydro.library import OPTION, READING, LibraryName, load_library
+from hydro.library import OPTION, READING, TIME, LibraryName, load_library
 from hydro.project import report_excerpt
+from hydro.simhydraulics import Shortcut
 from hydro.siminput import hydraulics_option, insert_option, write_model
 from hydro.simresults import read_results
 from networks import Leakage, Network, load
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from wntr.network import WaterNetworkModel
 
 _VERSIONS = {2.0: "2.0", 2.2: "2.2", 2.3: "2.3"}
+_WORTH_IT = 40  # report steps; below, reading every element's properties costs more than it saves
 _NAME_LENGTH = 260  # EPANET's room for a file's name
 _ONE_AT_A_TIME = threading.RLock()  # EPANET 2.0 and EPANET-MSX have one project for the whole process
 
@@ -201,10 +203,21 @@ class Simulator(EpanetSimulator):  # type: ignore[misc]
                         epanet.ENsolveH()
                     if save_hyd:
                         epanet.ENsavehydfile(str(kept))
-                    epanet.ENsolveQ()
+                    shortcut = None if use_hyd else self._shortcut(epanet, files, library, encoding)
+                    if shortcut is None:
+                        epanet.ENsolveQ()
                     if files.are_kept:
                         epanet.ENreport()
-            return self._read(files, file_prefix or "temp", convergence_error, encoding, darcy_weisbach)
+            if shortcut is not None:
+                results = shortcut.read(convergence_error, darcy_weisbach, self._wn is None, epanet.Warnflag)
+            elif self.reader is self._own_reader:
+                results = read_results(files.results, convergence_error, encoding, darcy_weisbach, self._wn is None)
+            else:
+                return self.reader.read(str(files.results), convergence_error, darcy_weisbach)
+        # as `BinFile` gives it: the bytes of EPANET's field
+        name = f"{file_prefix or 'temp'}.inp".encode()[: _NAME_LENGTH - 1].ljust(_NAME_LENGTH, b"\0")
+        results.network_name = np.frombuffer(name, dtype=np.uint8)
+        return results
 
     def _write(self, files: _Files, library: str) -> str:
         """Write the INP; return the encoding of the names in it."""
@@ -261,15 +274,15 @@ class Simulator(EpanetSimulator):  # type: ignore[misc]
         epanet.ENlib.EN_getoption(epanet._project, OPTION["headloss_form"], ctypes.byref(form))
         return int(form.value) == 1
 
-    def _read(
-        self, files: _Files, prefix: str, convergence_error: bool, encoding: str, darcy_weisbach: bool
-    ) -> SimulationResults:
-        if self.reader is not self._own_reader:
-            return self.reader.read(str(files.results), convergence_error, darcy_weisbach)
-        results = read_results(
-            files.results, convergence_error, encoding, darcy_weisbach, own_pressure=self._network is not None
-        )
-        # as `BinFile` gives it: the bytes of EPANET's field
-        name = f"{prefix}.inp".encode()[: _NAME_LENGTH - 1].ljust(_NAME_LENGTH, b"\0")
-        results.network_name = np.frombuffer(name, dtype=np.uint8)
-        return results
+    def _shortcut(self, epanet: ENepanet, files: _Files, library: str, encoding: str) -> Shortcut | None:
+        """A way around `EN_solveQ`, where that would only copy hydraulics and take longer than the way around."""
+        if files.are_kept or self.reader is not self._own_reader or library == "2.0" or not files.hydraulics.exists():
+            return None
+        quality, node = ctypes.c_int(), ctypes.c_int()
+        epanet.ENlib.EN_getqualtype(epanet._project, ctypes.byref(quality), ctypes.byref(node))
+        time = {name: epanet.ENgettimeparam(TIME[name]) for name in ("duration", "report_step", "report_start", "statistic")}
+        is_copy = quality.value == 0 and time["statistic"] == 0 and time["report_start"] == 0
+        if not is_copy or time["duration"] < _WORTH_IT * time["report_step"]:
+            return None
+        shortcut = Shortcut(files.hydraulics, files.results, encoding)
+        return shortcut if shortcut.prepare(epanet, library == "2.3") else None
