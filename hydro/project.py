@@ -12,11 +12,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hydro.bulk import setter
+from hydro.bulk import getter, setter
 from hydro.errors import HydraulicError
 from hydro.library import COUNT, LINK, NODE, OPTION, READING, TIME, LibraryName, load_library
 
 Floats = NDArray[np.float64]
+
+_COMPILING = 500_000  # values read one by one in the time that compiling a loop takes
 
 
 def report_excerpt(path: Path, encoding: str) -> str:
@@ -69,6 +71,7 @@ class Project:
         self.where = where or str(inp)
         self._handle = self.library.create()
         self._hydraulics_open = False
+        self._read_singly = 0
         self._scratch = tempfile.TemporaryDirectory(prefix="umanflow-")
         report = report or Path(self._scratch.name) / "report.txt"
         results = Path(self._scratch.name) / "results.bin"
@@ -218,6 +221,11 @@ class Project:
             self.call(f"get{kind}values", code, out.ctypes.data)
             return
         self._check_open()
+        if self._read_singly > _COMPILING:
+            error = getter(self.library.name, kind)(self._handle.value, code, out.ctypes.data, out)
+            self.library.check(error, self.where)
+            return
+        self._read_singly += len(out)
         function = self.library.function(f"get{kind}value")
         value = c_double()
         pointer = byref(value)
