@@ -93,7 +93,7 @@ def report_times(statistic: int, start: Any, step: Any, duration: Any) -> NDArra
     takes its one row for a run that was cut short, and fails.
     """
     if statistic:
-        return np.array([int(start) + int(step)])
+        return np.array([start + step])
     return np.arange(start, duration + step - (duration % step), step)
 
 

@@ -122,7 +122,7 @@ def with_options(model: Any, drawn: dict[str, Any]) -> Any:
     return model
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=options)
 def test_tables_are_equal_whatever_the_options(drawn: dict[str, Any], tmp_path: Path) -> None:
     model = with_options(small_town(tmp_path, drawn["units"], drawn["law"], drawn["hours"]), drawn)
