@@ -65,9 +65,7 @@ def are_equal(one: Any, other: Any) -> bool:
     return all(
         mine.equals(theirs) and list(mine.columns) == list(theirs.columns)
         for kind in ("node", "link")
-        for mine, theirs in (
-            (getattr(one, kind)[name], table) for name, table in getattr(other, kind).items()
-        )
+        for mine, theirs in ((getattr(one, kind)[name], table) for name, table in getattr(other, kind).items())
     )
 
 
@@ -86,7 +84,7 @@ def child(way: str, name: str, hours: int | None, step: int | None) -> None:
     model = model_of(name, hours, step) if not way.endswith("file") else None
     with tempfile.TemporaryDirectory() as folder:
         if model is None:
-            subprocess.run(  # noqa: S603 - written by another process, whose memory does not count
+            subprocess.run(
                 [sys.executable, __file__, "--write", folder, "--case", json.dumps([name, hours, step])], check=True
             )
         read = peak()
@@ -127,7 +125,7 @@ def memory(name: str, hours: int | None, step: int | None) -> dict[str, dict[str
     found = {}
     for way in WAYS:
         command = [sys.executable, __file__, "--child", way, "--case", json.dumps([name, hours, step])]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode == 0:
             found[way] = json.loads(done.stdout.splitlines()[-1])
     return found

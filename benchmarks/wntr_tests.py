@@ -25,7 +25,7 @@ _HERE = Path(__file__).resolve().parent.parent
 
 # Loaded as a pytest plugin before any test module: from then on there is no other simulator to import. What runs is
 # counted, as a test that never asks for the simulator proves nothing.
-_PLUGIN = '''
+_PLUGIN = """
 import os
 import wntr
 import wntr.morph.skel
@@ -48,7 +48,7 @@ if os.environ["SIMULATOR"] == "ours":
     def pytest_sessionfinish(session):
         with open(os.environ["SIMULATOR_RUNS"], "w") as file:
             file.write(str(runs[0]))
-'''
+"""
 
 
 def _outcomes(report: Path) -> dict[str, str]:
@@ -78,7 +78,7 @@ def _run(folder: Path, scratch: Path, which: str, files: list[str]) -> tuple[dic
     command += ["-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(tests), "--import-mode=prepend"]
     command += ["-W", "ignore", f"--junitxml={report}", *(str(tests / name) for name in files)]
     with (scratch / f"{which}.log").open("w") as log:
-        subprocess.run(command, env=environment, cwd=scratch, stdout=log, stderr=log, check=False)  # noqa: S603
+        subprocess.run(command, env=environment, cwd=scratch, stdout=log, stderr=log, check=False)
     return _outcomes(report), int(runs.read_text()) if runs.exists() else 0
 
 

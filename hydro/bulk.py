@@ -1,6 +1,7 @@
 """Read or change one property of many elements in one compiled loop.
 
-EPANET has no bulk setters, and 2.2 no bulk getters either; a ctypes call from Python costs most of a microsecond, from compiled code some nanoseconds.
+EPANET has no bulk setters, and 2.2 no bulk getters either; a ctypes call from Python costs most of a microsecond, from
+compiled code some nanoseconds.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from wntr.epanet.util import QualType
 from wntr.sim.results import SimulationResults
 
 from hydro.library import LINK, NODE, OPTION
-from hydro.simresults import Head, blocks_of, note_warnings, read_head, settle, tables
+from hydro.simresults import Head, Reading, blocks_of, finish, note_warnings, read_head
 from hydro.simtables import Values
 
 Doubles = NDArray[np.float64]
@@ -240,7 +240,9 @@ class Copy:
         return out
 
 
-def reported(path: Path, n_nodes: int, n_links: int, start: int, step: int, duration: int) -> Iterator[NDArray[np.float32]]:
+def reported(
+    path: Path, n_nodes: int, n_links: int, start: int, step: int, duration: int
+) -> Iterator[NDArray[np.float32]]:
     """Records of a file of hydraulics at the report times, some at a time.
 
     A moment is reported if it is not before the next report time, which is then one step on (`runqual`, quality.c).
@@ -258,7 +260,7 @@ def reported(path: Path, n_nodes: int, n_links: int, start: int, step: int, dura
     with path.open("rb") as file:
         file.seek(_HEAD)
         while not is_over:
-            n = file.readinto(memoryview(buffer).cast("B")) // (4 * width)
+            n = file.readinto(buffer.view(np.uint8).data) // (4 * width)
             rows = []
             for row, (now, ahead) in enumerate(zip(times[:n, 0].tolist(), times[:n, -1].tolist(), strict=True)):
                 if now >= due:
@@ -320,15 +322,10 @@ class Shortcut:
         for record in reported(self._hydraulics, n_nodes, n_links, *head.clock):
             yield copy.results(*cut(record, n_nodes, n_links))
 
-    def read(
-        self, convergence_error: bool, darcy_weisbach: bool, own_pressure: bool, has_warned: bool
-    ) -> SimulationResults:
-        """Read the results; parameters as in `simresults.read_results`."""
+    def read(self, reading: Reading, has_warned: bool) -> SimulationResults:
+        """Read the results; see `simresults.finish`."""
         assert self._head is not None
         assert self._copy is not None
-        head = self._head.settled(darcy_weisbach, own_pressure)
-        results, n_steps = tables(head, self._blocks(head, self._copy))
         if has_warned:
             note_warnings()
-        settle(results, head, n_steps, convergence_error)
-        return results
+        return finish(self._head, self._blocks(self._head, self._copy), reading)

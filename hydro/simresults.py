@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from wntr.epanet.util import MassUnits, QualType
 from wntr.sim.results import ResultsStatus, SimulationResults
 
-from networks.inp.facts import FEET_OF_PRESSURE
-
 from hydro.simtables import LINK_ORDER, LINK_TABLES, NODE_TABLES, LinkConversion, Units, Values, node_si
+from networks.inp.facts import FEET_OF_PRESSURE
 
 Blocks = Iterable[list[Values]]
 
@@ -30,6 +29,10 @@ _NAME = 32
 _FOOT = 0.3048
 _PRESSURES = ("PSI", "KPA", "METERS", "BAR", "FEET")  # in the order of EPANET 2.3's codes
 _EPILOG = 28  # four reaction rates, number of periods, warning flag, magic number
+_FLOW, _STATE = 4, 8  # places among the twelve
+_CLOSED, _OPEN = 2, 3
+_AVERAGE, _MINIMUM, _RANGE = 1, 2, 4
+_FAR = 1e10  # EPANET's "missing", where minima and maxima begin
 _BLOCK = 1 << 20  # bytes read at a time, about
 
 # where WNTR's reader says that EPANET warned
@@ -69,11 +72,6 @@ class Head:
     pressure_code: int
     statistic: int
     clock: tuple[int, int, int]
-
-    def settled(self, darcy_weisbach: bool, own_pressure: bool) -> Head:
-        """With what the file does not say: see `read_results`."""
-        pressure = self.units.pressure if own_pressure else None
-        return replace(self, units=replace(self.units, darcy_weisbach=darcy_weisbach, pressure=pressure))
 
     @property
     def period(self) -> int:
@@ -135,7 +133,7 @@ def blocks_of(file: BinaryIO, head: Head, n_steps: int) -> Iterator[list[Values]
     ends = np.cumsum([len(head.nodes)] * len(NODE_TABLES) + [len(head.links)] * len(LINK_TABLES))[:-1]
     for first in range(0, n_steps, at_once):
         block = buffer[: min(at_once, n_steps - first)]
-        file.readinto(memoryview(block).cast("B"))  # type: ignore[attr-defined]
+        file.readinto(block.view(np.uint8).data)  # type: ignore[attr-defined]
         yield np.split(block, ends, axis=1)
 
 
@@ -175,24 +173,86 @@ def tables(head: Head, blocks: Blocks) -> tuple[SimulationResults, int]:
     return results, done
 
 
-def settle(results: SimulationResults, head: Head, n_steps: int, convergence_error: bool) -> None:
-    """Say whether the run reached its end, as `EpanetSimulator` does.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the file of results does not say, or says otherwise.
+
+    Attributes
+    ----------
+    convergence_error
+        Raise where the run was cut short, instead of warning and giving what there is.
+    darcy_weisbach
+        Whether roughness is a length.
+    own_pressure
+        Take pressure in the file's own unit, whichever that is; WNTR takes psi with US flows, else metres.
+    statistic
+        EPANET's code of the statistic over time to make of a series; 0 for none.
+    """
+
+    convergence_error: bool = False
+    darcy_weisbach: bool = False
+    own_pressure: bool = False
+    statistic: int = 0
+
+
+def _over_time(statistic: int, blocks: Blocks) -> list[Values]:
+    """One statistic of a series, as `savetimestat` in EPANET's output.c: flows without sign, links open or closed.
+
+    EPANET computes it through a file in the working directory.
+    """
+    lowest: list[Values] = []
+    highest: list[Values] = []
+    total: list[Values] = []
+    n_steps = 0
+    for block in blocks:
+        values = list(block)
+        values[_FLOW] = np.abs(values[_FLOW])
+        values[_STATE] = (values[_STATE] >= _OPEN).astype(np.float32)
+        if not total:
+            total = [np.zeros(v.shape[1], dtype=np.float32) for v in values]
+            lowest = [np.full(v.shape[1], _FAR, dtype=np.float32) for v in values]
+            highest = [-low for low in lowest]
+        for k, v in enumerate(values):
+            lowest[k], highest[k] = np.minimum(lowest[k], v.min(axis=0)), np.maximum(highest[k], v.max(axis=0))
+            for row in v:  # in this order, as float32 adds up otherwise in another
+                total[k] += row
+        n_steps += len(values[0])
+    if statistic == _AVERAGE:
+        found = [t / np.float32(n_steps) for t in total]
+    elif statistic == _RANGE:
+        found = [high - low for high, low in zip(highest, lowest, strict=True)]
+    else:
+        found = lowest if statistic == _MINIMUM else highest
+    found[_STATE] = np.where(found[_STATE] < 0.5, np.float32(_CLOSED), np.float32(_OPEN))
+    return [values[np.newaxis, :] for values in found]
+
+
+def finish(head: Head, blocks: Blocks, reading: Reading) -> SimulationResults:
+    """Make WNTR's results and say whether the run reached its end, as `EpanetSimulator` does.
 
     Raises
     ------
     RuntimeError
-        If it did not and `convergence_error` is set.
+        If it did not and `reading.convergence_error` is set.
     """
+    pressure = head.units.pressure if reading.own_pressure else None
+    units = replace(head.units, darcy_weisbach=reading.darcy_weisbach, pressure=pressure)
+    head = replace(head, units=units)
+    if reading.statistic:
+        start, step, _ = head.clock
+        head = replace(head, times=report_times(reading.statistic, np.int32(start), np.int32(step), None))
+        blocks = [_over_time(reading.statistic, blocks)]
+    results, n_steps = tables(head, blocks)
     results.error_code = None
-    if n_steps >= len(head.times):
-        return
-    seconds = int(head.times[n_steps])
-    hours, rest = divmod(seconds, 3600)
-    text = f"Simulation did not converge at time {hours:02}:{rest // 60:02}:{rest % 60:02}."
-    if convergence_error:
-        raise RuntimeError(text)
-    warnings.warn(text, stacklevel=4)
-    results.error_code = ResultsStatus.error
+    if n_steps < len(head.times):
+        seconds = int(head.times[n_steps])
+        hours, rest = divmod(seconds, 3600)
+        text = f"Simulation did not converge at time {hours:02}:{rest // 60:02}:{rest % 60:02}."
+        if reading.convergence_error:
+            raise RuntimeError(text)
+        warnings.warn(text, stacklevel=4)
+        results.error_code = ResultsStatus.error
+    return results
 
 
 def note_warnings() -> None:
@@ -200,41 +260,22 @@ def note_warnings() -> None:
     _log.warning("Warnings were issued during simulation")
 
 
-def read_results(
-    path: Path,
-    convergence_error: bool = False,
-    encoding: str = "utf-8",
-    darcy_weisbach: bool = False,
-    own_pressure: bool = False,
-) -> SimulationResults:
-    """Read EPANET's binary results.
-
-    Parameters
-    ----------
-    path
-        The file.
-    convergence_error
-        Raise where the run was cut short, instead of warning and giving what there is.
-    encoding
-        Of the names.
-    darcy_weisbach
-        Whether roughness is a length.
-    own_pressure
-        Take pressure in the file's own unit, whichever that is; WNTR takes psi with US flows, else metres.
+def read_results(path: Path, encoding: str, reading: Reading) -> SimulationResults:
+    """Read EPANET's binary results; `encoding` is that of the names.
 
     Raises
     ------
     RuntimeError
-        If the run was cut short and `convergence_error` is set.
+        If the run was cut short and `reading.convergence_error` is set.
     """
     with path.open("rb") as file:
-        head = read_head(file, encoding).settled(darcy_weisbach, own_pressure)
+        head = read_head(file, encoding)
         left = path.stat().st_size - file.tell()
         n_steps = min(len(head.times), left // (4 * head.period))
-        results, n_steps = tables(head, blocks_of(file, head, n_steps))
         if left >= 4 * head.period * n_steps + _EPILOG:
+            start = file.tell()
             file.seek(-_EPILOG, 2)
             if np.frombuffer(file.read(_EPILOG), dtype=np.int32)[5]:
                 note_warnings()
-    settle(results, head, n_steps, convergence_error)
-    return results
+            file.seek(start)
+        return finish(head, blocks_of(file, head, n_steps), reading)

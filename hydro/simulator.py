@@ -24,7 +24,7 @@ from hydro.library import OPTION, READING, TIME, LibraryName, load_library
 from hydro.project import report_excerpt
 from hydro.simhydraulics import Shortcut
 from hydro.siminput import hydraulics_option, insert_option, write_model
-from hydro.simresults import read_results
+from hydro.simresults import Reading, read_results
 from networks import Leakage, Network, load
 from networks.export import inp_bytes, with_leakage
 from networks.inp.document import Document
@@ -77,8 +77,8 @@ class _Files:
     def under(cls, folder: Path, prefix: str | None) -> _Files:
         """Those under the prefix that the user names, else all in a folder of the run's own."""
         stem = str(folder / "run") if prefix is None else prefix
-        names = (Path(f"{stem}.{ending}") for ending in ("inp", "rpt", "bin"))
-        return cls(*names, hydraulics=folder / "run.hyd", are_kept=prefix is not None)
+        inp, report, results = (Path(f"{stem}.{ending}") for ending in ("inp", "rpt", "bin"))
+        return cls(inp, report, results, hydraulics=folder / "run.hyd", are_kept=prefix is not None)
 
 
 class Simulator(EpanetSimulator):  # type: ignore[misc]
@@ -110,6 +110,7 @@ class Simulator(EpanetSimulator):  # type: ignore[misc]
         result_types: Any = None,
         library: LibraryName | None = None,
     ) -> None:
+        self._wn: Any
         self._network = load(wn) if isinstance(wn, (str, Path)) else wn if isinstance(wn, Network) else None
         self._own_reader = BinFile(result_types=result_types)
         if self._network is None:
@@ -136,6 +137,7 @@ class Simulator(EpanetSimulator):  # type: ignore[misc]
 
     def _library(self, version: float | str | None) -> str:
         """Which library to run: "2.0", "2.2" or "2.3"."""
+        library: str
         if version is None:
             library = self._asked or ("2.2" if self.leakage is None else "2.3")
         else:
@@ -196,7 +198,10 @@ class Simulator(EpanetSimulator):  # type: ignore[misc]
             with _ONE_AT_A_TIME if library == "2.0" else nullcontext():
                 encoding = self._write(files, library)
                 with self._epanet(files, library, encoding) as epanet:
-                    darcy_weisbach = self._has_roughness_in_mm(epanet)
+                    statistic = 0 if files.are_kept or self._has_reader else self._take_statistic(epanet)
+                    reading = Reading(
+                        convergence_error, self._has_roughness_in_mm(epanet), self._network is not None, statistic
+                    )
                     if use_hyd:
                         epanet.ENusehydfile(str(kept))
                     else:
@@ -208,12 +213,12 @@ class Simulator(EpanetSimulator):  # type: ignore[misc]
                         epanet.ENsolveQ()
                     if files.are_kept:
                         epanet.ENreport()
+            if self._has_reader:
+                return self.reader.read(str(files.results), convergence_error, reading.darcy_weisbach)
             if shortcut is not None:
-                results = shortcut.read(convergence_error, darcy_weisbach, self._wn is None, epanet.Warnflag)
-            elif self.reader is self._own_reader:
-                results = read_results(files.results, convergence_error, encoding, darcy_weisbach, self._wn is None)
+                results = shortcut.read(reading, epanet.Warnflag)
             else:
-                return self.reader.read(str(files.results), convergence_error, darcy_weisbach)
+                results = read_results(files.results, encoding, reading)
         # as `BinFile` gives it: the bytes of EPANET's field
         name = f"{file_prefix or 'temp'}.inp".encode()[: _NAME_LENGTH - 1].ljust(_NAME_LENGTH, b"\0")
         results.network_name = np.frombuffer(name, dtype=np.uint8)
@@ -274,15 +279,29 @@ class Simulator(EpanetSimulator):  # type: ignore[misc]
         epanet.ENlib.EN_getoption(epanet._project, OPTION["headloss_form"], ctypes.byref(form))
         return int(form.value) == 1
 
+    @property
+    def _has_reader(self) -> bool:
+        """Whether the user reads the results."""
+        return self.reader is not self._own_reader
+
+    @staticmethod
+    def _take_statistic(epanet: ENepanet) -> int:
+        """Have EPANET give the series; return the statistic that is then to be made of it."""
+        statistic = int(epanet.ENgettimeparam(TIME["statistic"]))
+        if statistic:
+            epanet.ENsettimeparam(TIME["statistic"], 0)
+        return statistic
+
     def _shortcut(self, epanet: ENepanet, files: _Files, library: str, encoding: str) -> Shortcut | None:
         """A way around `EN_solveQ`, where that would only copy hydraulics and take longer than the way around."""
-        if files.are_kept or self.reader is not self._own_reader or library == "2.0" or not files.hydraulics.exists():
+        if files.are_kept or self._has_reader or library == "2.0" or not files.hydraulics.exists():
             return None
         quality, node = ctypes.c_int(), ctypes.c_int()
         epanet.ENlib.EN_getqualtype(epanet._project, ctypes.byref(quality), ctypes.byref(node))
-        time = {name: epanet.ENgettimeparam(TIME[name]) for name in ("duration", "report_step", "report_start", "statistic")}
-        is_copy = quality.value == 0 and time["statistic"] == 0 and time["report_start"] == 0
-        if not is_copy or time["duration"] < _WORTH_IT * time["report_step"]:
+        duration, step, start = (
+            epanet.ENgettimeparam(TIME[name]) for name in ("duration", "report_step", "report_start")
+        )
+        if quality.value or start > 0 or duration < _WORTH_IT * step:
             return None
         shortcut = Shortcut(files.hydraulics, files.results, encoding)
         return shortcut if shortcut.prepare(epanet, library == "2.3") else None
