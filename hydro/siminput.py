@@ -7,6 +7,8 @@ EPANET makes no use of (coordinates, vertices, tags, labels, titles).
 
 from __future__ import annotations
 
+import os
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +18,7 @@ from wntr.epanet.io import InpFile
 from wntr.epanet.util import HydParam, from_si
 
 _ENCODING = "utf-8"
+_END = re.compile(rb"(?im)^[ \t]*\[END")
 
 
 class SimulationInp(InpFile):  # type: ignore[misc]
@@ -125,7 +128,7 @@ class SimulationInp(InpFile):  # type: ignore[misc]
 
 def hydraulics_option(path: Path) -> bytes:
     """Line of `[OPTIONS]` that names the file of hydraulics."""
-    return f'HYDRAULICS SAVE "{path}"\n'.encode(_ENCODING)
+    return b'HYDRAULICS SAVE "' + os.fsencode(path) + b'"\n'
 
 
 def write_model(wn: Any, path: Path, hydraulics: Path, version: float) -> None:
@@ -151,6 +154,5 @@ def write_model(wn: Any, path: Path, hydraulics: Path, version: float) -> None:
 def insert_option(data: bytes, line: bytes) -> bytes:
     """An INP with one more line of `[OPTIONS]`, before `[END]` where there is one."""
     section = b"\n[OPTIONS]\n" + line + b"\n"
-    lower = data.lower()
-    place = lower.find(b"\n[end")
-    return data + section if place < 0 else data[:place] + section + data[place:]
+    end = _END.search(data)
+    return data + section if end is None else data[: end.start()] + section + data[end.start() :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -36,6 +37,11 @@ _VERSIONS = {2.0: "2.0", 2.2: "2.2", 2.3: "2.3"}
 _WORTH_IT = 40  # report steps; below, reading every element's properties costs more than it saves
 _NAME_LENGTH = 260  # EPANET's room for a file's name
 _ONE_AT_A_TIME = threading.RLock()  # EPANET 2.0 and EPANET-MSX have one project for the whole process
+
+
+def _as_bytes(path: Path) -> str:
+    """A path that WNTR's binding, which writes it in Latin-1, hands to EPANET as the system's bytes."""
+    return os.fsencode(path).decode("latin-1")
 
 
 class SimulationError(EpanetError, EpanetException):  # type: ignore[misc]
@@ -203,11 +209,11 @@ class Simulator(EpanetSimulator):  # type: ignore[misc]
                         convergence_error, self._has_roughness_in_mm(epanet), self._network is not None, statistic
                     )
                     if use_hyd:
-                        epanet.ENusehydfile(str(kept))
+                        epanet.ENusehydfile(_as_bytes(kept))
                     else:
                         epanet.ENsolveH()
                     if save_hyd:
-                        epanet.ENsavehydfile(str(kept))
+                        epanet.ENsavehydfile(_as_bytes(kept))
                     shortcut = None if use_hyd else self._shortcut(epanet, files, library, encoding)
                     if shortcut is None:
                         epanet.ENsolveQ()
@@ -259,7 +265,7 @@ class Simulator(EpanetSimulator):  # type: ignore[misc]
         self.enData = epanet
         try:
             with READING:
-                epanet.ENopen(str(files.inp), str(files.report), str(files.results))
+                epanet.ENopen(*(_as_bytes(path) for path in (files.inp, files.report, files.results)))
             yield epanet
         except EpanetException as error:
             code = epanet.errcode

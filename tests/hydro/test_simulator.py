@@ -424,6 +424,24 @@ def test_a_file_goes_to_epanet_as_it_is(library: Any, tmp_path: Path) -> None:
     assert results.node["head"].to_numpy() == pytest.approx(np.array(heads), rel=1e-6)
 
 
+def test_names_of_folders_may_be_in_any_alphabet(tmp_path: Path, elsewhere: Path) -> None:
+    model = small_town(tmp_path)
+    folder = elsewhere / "Умань"
+    folder.mkdir()
+    kept = simulator(model).run_sim(file_prefix=str(folder / "мережа"), save_hyd=True)
+    assert sorted(file.suffix for file in folder.iterdir()) == [".bin", ".hyd", ".inp", ".rpt"]
+    assert_same(kept, simulator(model).run_sim())
+
+
+@pytest.mark.parametrize("end", ["[END]", "  [End]", ""])
+def test_a_file_may_end_in_any_way(end: str, tmp_path: Path, elsewhere: Path) -> None:
+    path = write_inp(tmp_path / "town.inp", town(), hours=48)
+    reference = simulator(path).run_sim()
+    path.write_text(path.read_text().replace("[END]", end))
+    assert_same(simulator(path).run_sim(), reference)
+    assert list(elsewhere.iterdir()) == []
+
+
 @pytest.mark.parametrize("unit", ["KPA", "METERS"])
 @pytest.mark.parametrize("library", ["2.2", "2.3"])
 def test_pressure_of_a_file_is_in_metres_whatever_its_unit(unit: str, library: Any, tmp_path: Path) -> None:
