@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ from networks.inp.document import Document
 if TYPE_CHECKING:
     from wntr.network import WaterNetworkModel
 
+_HYDRAULICS = re.compile(rb"(?im)^[ \t]*HYDR")
 _VERSIONS = {2.0: "2.0", 2.2: "2.2", 2.3: "2.3"}
 _WORTH_IT = 40  # report steps; below, reading every element's properties costs more than it saves
 _NAME_LENGTH = 260  # EPANET's room for a file's name
@@ -247,7 +249,9 @@ class Simulator(EpanetSimulator):  # type: ignore[misc]
         if network.leakage is None and b"[LEAK" in data.upper():  # 2.2 takes the section for an error
             data = with_leakage(data, None)
         document = Document.of(data)
-        if not files.are_kept and not document.option("HYDR"):
+        # no need to cut a large file into lines where no line can be the option
+        has_own = _HYDRAULICS.search(data) is not None and bool(document.option("HYDR"))
+        if not files.are_kept and not has_own:
             data = insert_option(data, hydraulics_option(files.hydraulics))
         files.inp.write_bytes(data)
         return document.encoding
