@@ -199,14 +199,18 @@ class Simulator(EpanetSimulator):  # type: ignore[misc]
         kept = Path(hydfile or f"{file_prefix or 'temp'}.hyd")
         with tempfile.TemporaryDirectory(prefix="umanflow-") as folder:
             if self._wn is not None and self._wn._msx is not None:
+                if library == "2.3":
+                    raise HydraulicError(f"{self._name}: EPANET-MSX comes with WNTR and runs on its EPANET, not on 2.3")
                 prefix = file_prefix or str(Path(folder) / "run")
+                hydfile = str(kept) if save_hyd or use_hyd else hydfile
                 with _ONE_AT_A_TIME:
                     return super().run_sim(prefix, save_hyd, use_hyd, hydfile, float(library), convergence_error)
             files = _Files.under(Path(folder), file_prefix)
             with _ONE_AT_A_TIME if library == "2.0" else nullcontext():
                 encoding = self._write(files, library)
                 with self._epanet(files, library, encoding) as epanet:
-                    statistic = 0 if files.are_kept or self._has_reader else self._take_statistic(epanet)
+                    is_theirs = files.are_kept or self._has_reader or library == "2.0"  # which crashes if it changes
+                    statistic = 0 if is_theirs else self._take_statistic(epanet)
                     reading = Reading(
                         convergence_error, self._has_roughness_in_mm(epanet), self._network is not None, statistic
                     )
@@ -285,6 +289,9 @@ class Simulator(EpanetSimulator):  # type: ignore[misc]
         """Whether the head-loss law is Darcy-Weisbach's."""
         if self._wn is not None:
             return bool(self._wn.options.hydraulic.headloss == "D-W")
+        if epanet._project is None:  # 2.0, which does not tell
+            assert self._network is not None
+            return self._network.document.option("HEADL")[:1] == ("D-W",)
         form = ctypes.c_double()
         epanet.ENlib.EN_getoption(epanet._project, OPTION["headloss_form"], ctypes.byref(form))
         return int(form.value) == 1

@@ -456,6 +456,30 @@ def test_epanet_2_0_is_there_too(tmp_path: Path) -> None:
     model = load("Net1").model
     assert_same(simulator(model).run_sim(version=2.0), theirs(model, tmp_path, version=2.0))
     assert_same(simulator(model).run_sim(version="2.2"), theirs(model, tmp_path))
+    for law in ("H-W", "D-W"):
+        path = write_inp(tmp_path / "town.inp", town("LPS", law), "LPS", law, hours=5)
+        old, new = simulator(path).run_sim(version=2.0), simulator(path).run_sim()
+        assert old.link["setting"].equals(new.link["setting"])
+    model.options.time.statistic = "MAXIMUM"
+    assert_same(simulator(model).run_sim(version=2.0), theirs(model, tmp_path, version=2.0))
+
+
+def test_several_species_run_by_wntrs_own_code(tmp_path: Path, elsewhere: Path) -> None:
+    model = load("Net1").model
+    model.options.time.duration = 2 * HOUR
+    model.options.quality.parameter = "NONE"
+    model.add_msx_model()
+    model.msx.title, model.msx.options.timestep = "decay", 300
+    model.msx.add_species("CL", "bulk", units="mg")
+    model.msx.add_reaction("CL", "pipe", "rate", "-0.1*CL")
+    results = simulator(model).run_sim()
+    assert list(elsewhere.iterdir()) == []
+    assert "CL" in results.node
+    reference = theirs(model, tmp_path)
+    assert results.node["CL"].equals(reference.node["CL"])
+    assert results.node["head"].equals(reference.node["head"])
+    with pytest.raises(HydraulicError, match="EPANET-MSX"):
+        simulator(model, library="2.3").run_sim()
 
 
 def test_the_newer_library_agrees_where_both_do(tmp_path: Path) -> None:
