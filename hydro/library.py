@@ -199,6 +199,11 @@ class Library:
     name
         "2.3" (owa-epanet) or "2.2" (WNTR's).
 
+    Attributes
+    ----------
+    path
+        The shared object.
+
     Raises
     ------
     LibraryMissing
@@ -207,7 +212,8 @@ class Library:
 
     def __init__(self, name: LibraryName) -> None:
         self.name = name
-        self._dll = ctypes.CDLL(str(_path_of(name)))
+        self.path = _path_of(name)
+        self._dll = ctypes.CDLL(str(self.path))
         self._functions: dict[str, Any] = {}
         self.has_bulk = hasattr(self._dll, "EN_getnodevalues")
         for function, arguments in (_SIGNATURES | (_BULK if self.has_bulk else {})).items():

@@ -12,17 +12,18 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hydro.bulk import setter
+from hydro.bulk import getter, setter
 from hydro.errors import HydraulicError
 from hydro.library import COUNT, LINK, NODE, OPTION, READING, TIME, LibraryName, load_library
 
 Floats = NDArray[np.float64]
 
+_COMPILING = 500_000  # values read one by one in the time that compiling a loop takes
 
 _TRACE = 3  # EPANET's code of a water quality that is the share of one source
 
 
-def _report_excerpt(path: Path, encoding: str) -> str:
+def report_excerpt(path: Path, encoding: str) -> str:
     """First error that EPANET wrote into its report, on one line: it names the section and the line."""
     try:
         lines = path.read_text(encoding=encoding, errors="replace").splitlines()
@@ -75,6 +76,7 @@ class Project:
         self._traced: bytes | None = None
         self._clock = c_long()
         self._clock_pointer = byref(self._clock)
+        self._read_singly = 0
         self._scratch = tempfile.TemporaryDirectory(prefix="umanflow-")
         report = report or Path(self._scratch.name) / "report.txt"
         results = Path(self._scratch.name) / "results.bin"
@@ -83,7 +85,7 @@ class Project:
             code = self.library.function("open")(self._handle, *paths)
         if code > 100:
             self._free()  # EPANET's report is on disk only then
-            excerpt = "" if code not in (200, 201) else _report_excerpt(report, encoding)
+            excerpt = "" if code not in (200, 201) else report_excerpt(report, encoding)
             self._scratch.cleanup()
             self.library.check(code, f"{self.where}{': ' + excerpt if excerpt else ''}")
 
@@ -230,6 +232,11 @@ class Project:
             self.call(f"get{kind}values", code, out.ctypes.data)
             return
         self._check_open()
+        if self._read_singly > _COMPILING:
+            error = getter(self.library.name, kind)(self._handle.value, code, out.ctypes.data, out)
+            self.library.check(error, self.where)
+            return
+        self._read_singly += len(out)
         function = self.library.function(f"get{kind}value")
         value = c_double()
         pointer = byref(value)

@@ -43,12 +43,12 @@ def inp_bytes(network: Network) -> bytes:
         If the file has gone.
     """
     if network.is_changed:
-        return _with_leakage(model_bytes(network.model), network.leakage)
+        return with_leakage(model_bytes(network.model), network.leakage)
     data = network.source.read_bytes()
     other, _ = for_epanet(data, network.document)
     data = data if other is None else other
     same = _equal(leakage_of(network.document), network.leakage)
-    return data if same else _with_leakage(data, network.leakage)
+    return data if same else with_leakage(data, network.leakage)
 
 
 def _equal(one: Leakage | None, other: Leakage | None) -> bool:
@@ -61,7 +61,7 @@ def _equal(one: Leakage | None, other: Leakage | None) -> bool:
     )
 
 
-def _with_leakage(data: bytes, leakage: Leakage | None) -> bytes:
+def with_leakage(data: bytes, leakage: Leakage | None) -> bytes:
     """The INP with another `[LEAKAGE]`."""
     document = Document.of(data)
     kept = [line.text for line in document.lines if line.section not in ("LEAKAGE", "END")]
