@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hydro.bulk import getter, setter
 from hydro.errors import HydraulicError
+from hydro.hydraulicsfile import hydraulics_option, insert_option, names_hydraulics
 from hydro.library import COUNT, LINK, NODE, OPTION, READING, TIME, LibraryName, load_library
 
 Floats = NDArray[np.float64]
@@ -80,6 +81,11 @@ class Project:
         self._scratch = tempfile.TemporaryDirectory(prefix="umanflow-")
         report = report or Path(self._scratch.name) / "report.txt"
         results = Path(self._scratch.name) / "results.bin"
+        data = inp.read_bytes()
+        if not names_hydraulics(data):  # EPANET would keep them in the working directory
+            data = insert_option(data, hydraulics_option(Path(self._scratch.name) / "hydraulics.bin"))
+            inp = Path(self._scratch.name) / "model.inp"
+            inp.write_bytes(data)
         paths = (os.fsencode(inp), os.fsencode(report), os.fsencode(results))
         with READING:
             code = self.library.function("open")(self._handle, *paths)

@@ -7,8 +7,6 @@ EPANET makes no use of (coordinates, vertices, tags, labels, titles).
 
 from __future__ import annotations
 
-import os
-import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,8 +15,9 @@ import numpy as np
 from wntr.epanet.io import InpFile
 from wntr.epanet.util import HydParam, from_si
 
+from hydro.hydraulicsfile import hydraulics_option
+
 _ENCODING = "utf-8"
-_END = re.compile(rb"(?im)^[ \t]*\[END")
 
 
 class SimulationInp(InpFile):  # type: ignore[misc]
@@ -126,11 +125,6 @@ class SimulationInp(InpFile):  # type: ignore[misc]
     _write_labels = _write_backdrop = _write_nothing
 
 
-def hydraulics_option(path: Path) -> bytes:
-    """Line of `[OPTIONS]` that names the file of hydraulics."""
-    return b'HYDRAULICS SAVE "' + os.fsencode(path) + b'"\n'
-
-
 def write_model(wn: Any, path: Path, hydraulics: Path, version: float) -> None:
     """Write a `WaterNetworkModel` for one run of EPANET, with the digits of WNTR's own writer.
 
@@ -149,10 +143,3 @@ def write_model(wn: Any, path: Path, hydraulics: Path, version: float) -> None:
     if wn._inpfile is not None:  # the model does not know its unit of mass, the file that it came from does
         writer.mass_units, writer.flow_units = wn._inpfile.mass_units, wn._inpfile.flow_units
     writer.write(str(path), wn, units=wn.options.hydraulic.inpfile_units, version=version)
-
-
-def insert_option(data: bytes, line: bytes) -> bytes:
-    """An INP with one more line of `[OPTIONS]`, before `[END]` where there is one."""
-    section = b"\n[OPTIONS]\n" + line + b"\n"
-    end = _END.search(data)
-    return data + section if end is None else data[: end.start()] + section + data[end.start() :]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -22,10 +21,11 @@ from wntr.sim.epanet import EpanetSimulator
 from wntr.sim.results import SimulationResults
 
 from hydro.errors import EpanetError, HydraulicError
+from hydro.hydraulicsfile import hydraulics_option, insert_option, names_hydraulics
 from hydro.library import OPTION, READING, TIME, LibraryName, load_library
 from hydro.project import report_excerpt
 from hydro.simhydraulics import Shortcut
-from hydro.siminput import hydraulics_option, insert_option, write_model
+from hydro.siminput import write_model
 from hydro.simresults import Reading, read_results
 from networks import Leakage, Network, load
 from networks.export import inp_bytes, with_leakage
@@ -34,7 +34,6 @@ from networks.inp.document import Document
 if TYPE_CHECKING:
     from wntr.network import WaterNetworkModel
 
-_HYDRAULICS = re.compile(rb"(?im)^[ \t]*HYDR")
 _VERSIONS = {2.0: "2.0", 2.2: "2.2", 2.3: "2.3"}
 _WORTH_IT = 40  # report steps; below, reading every element's properties costs more than it saves
 _NAME_LENGTH = 260  # EPANET's room for a file's name
@@ -253,9 +252,7 @@ class Simulator(EpanetSimulator):  # type: ignore[misc]
         if network.leakage is None and b"[LEAK" in data.upper():  # 2.2 takes the section for an error
             data = with_leakage(data, None)
         document = Document.of(data)
-        # no need to cut a large file into lines where no line can be the option
-        has_own = _HYDRAULICS.search(data) is not None and bool(document.option("HYDR"))
-        if not files.are_kept and not has_own:
+        if not files.are_kept and not names_hydraulics(data):
             data = insert_option(data, hydraulics_option(files.hydraulics))
         files.inp.write_bytes(data)
         return document.encoding

