@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydro.changes import PUMP, Changes
-from hydro.codes import ERRORS
 from hydro.errors import EpanetError, HydraulicError, NoSolution
 from hydro.library import INIT_FLOWS, LibraryName
 from hydro.opened import OpenNetwork
@@ -319,5 +318,4 @@ class Engine(OpenNetwork):
         return find_troubles(self, self.now, self.warning)
 
     def _no_solution(self, error: EpanetError) -> NoSolution:
-        cause, mend = ERRORS.get(error.code, ("EPANET gave up", "run networks check"))
-        return NoSolution(error, self.now, ill_conditioned_node(self._project), cause, mend)
+        return NoSolution(error, self.now, ill_conditioned_node(self._project))

@@ -24,8 +24,8 @@ class EpanetError(HydraulicError):
     ----------
     code
         EPANET's error code, 101 and above.
-    text
-        EPANET's words.
+    text, advice
+        EPANET's words, and what usually causes and mends it.
     where
         File, element or step that it is about.
     """
@@ -34,6 +34,7 @@ class EpanetError(HydraulicError):
         super().__init__(f"{where}: EPANET says: {text}{f' ({advice})' if advice else ''}")
         self.code = code
         self.text = text
+        self.advice = advice
         self.where = where
 
 
@@ -48,9 +49,9 @@ class NoSolution(EpanetError):
         Node at which its equations broke down, or an empty text where EPANET does not say.
     """
 
-    def __init__(self, error: EpanetError, time: int, element: str, cause: str, mend: str) -> None:
+    def __init__(self, error: EpanetError, time: int, element: str) -> None:
         at = f"{error.where}: at {time // 3600}:{time % 3600 // 60:02d} h"
-        super().__init__(error.code, error.text, at + (f", node {element}" if element else ""), f"{cause}: {mend}")
+        super().__init__(error.code, error.text, at + (f", node {element}" if element else ""), error.advice)
         self.time = time
         self.element = element
 

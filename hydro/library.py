@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from hydro.codes import ERRORS
 from hydro.errors import EpanetError, LibraryMissing
 
 LibraryName = Literal["2.3", "2.2"]
@@ -86,6 +87,7 @@ COUNT = {"nodes": 0, "tanks": 1, "links": 2, "patterns": 3, "curves": 4, "contro
 # EPANET splits lines with strtok, which keeps its place for the whole process: files read by two threads at once, even
 # by two libraries, cut each other's lines
 READING = threading.Lock()
+_REFUSED = 200  # the file as a whole; what is wrong in it has a code of its own
 INIT_FLOWS = 10  # EN_INITFLOW: results never depend on what ran before
 
 _INT = ctypes.c_int
@@ -254,7 +256,8 @@ class Library:
             For a code above 100.
         """
         if code > 100:
-            raise EpanetError(code, self.describe(code), where)
+            cause, mend = ERRORS.get(code, ("", "")) if code != _REFUSED else ("", "")
+            raise EpanetError(code, self.describe(code), where, f"{cause}: {mend}" if cause else "")
         return code
 
 

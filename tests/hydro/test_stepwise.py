@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hydro.engine import Engine
-from hydro.errors import EpanetError, HydraulicError, NoSolution
+from hydro.errors import HydraulicError, NoSolution
 from hydro.library import LibraryName
 from networks import UnknownElement
 from tests.hydro.inp import town, write_inp
@@ -388,8 +388,8 @@ def test_no_solution_says_when_and_what_usually_helps(library: LibraryName, tmp_
         engine.start()
         engine.solve()
         engine.advance()
-        error = engine._no_solution(EpanetError(110, "cannot solve", "town.inp"))
-    assert isinstance(error, NoSolution)
-    assert error.time == 3600
-    assert "at 1:00 h" in str(error)
-    assert "no source" in str(error)
+        for pipe in ("p4", "p5"):  # all ways to d but a dead end
+            engine.set_value("link", engine.topology.link(pipe), "roughness", 1e-200)
+        with pytest.raises(NoSolution, match=r"town\.inp: at 1:00 h, node d: .*110.*no source") as caught:
+            engine.solve()
+    assert (caught.value.code, caught.value.time, caught.value.element) == (110, 3600, "d")
