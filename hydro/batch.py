@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydro.batchpart import EVERYTHING, Part, Sensors, digest_of, missing_sensor, part_file, run_part
+from hydro.batchpart import EVERYTHING, Part, Sensors, digest_of, missing_sensor, part_file, run_part, write_groups
 from hydro.errors import HydraulicError, ScenarioError
 from hydro.library import LibraryName
 from hydro.opening import as_network
@@ -264,19 +264,18 @@ def _cluster(address: str | None) -> Iterator[None]:
 
 
 def _merge(folder: Path, n_parts: int, output: Path) -> None:
-    """Put the parts into one file, one scenario's rows at a time in memory."""
+    """Put the parts into one file, a few row groups in memory at a time."""
+    with whole_file(output) as temporary:
+        write_groups(temporary, _groups(folder, n_parts), {"umanflow": "batch", "columns": "quantity[unit]:element"})
+
+
+def _groups(folder: Path, n_parts: int) -> Iterator[Any]:
     import pyarrow.parquet
 
-    first = pyarrow.parquet.read_schema(part_file(folder, 0))
-    schema = first.with_metadata({b"umanflow": b"batch", b"columns": b"quantity[unit]:element"})
-    with (
-        whole_file(output) as temporary,
-        pyarrow.parquet.ParquetWriter(temporary, schema, compression="zstd") as writer,
-    ):
-        for number in range(n_parts):
-            with pyarrow.parquet.ParquetFile(part_file(folder, number)) as part:
-                for group in range(part.num_row_groups):
-                    writer.write_table(part.read_row_group(group).replace_schema_metadata(schema.metadata))
+    for number in range(n_parts):
+        with pyarrow.parquet.ParquetFile(part_file(folder, number)) as part:
+            for group in range(part.num_row_groups):
+                yield part.read_row_group(group)
 
 
 __all__ = ["EVERYTHING", "BatchResult", "Sensors", "run_batch"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from networks import NetworkError, load
 from networks.whole import whole_file
 
 Floats = NDArray[np.float64]
+_GROUP_BYTES = 16 * 2**20
 _READING_NOISE = 1  # apart from the chance that moves demands
 
 
@@ -101,9 +103,6 @@ def missing_sensor(part: Part) -> None:
 
 def run_part(part: Part) -> PartDone:
     """Run a part's scenarios and write its file."""
-    import pyarrow as pa
-    import pyarrow.parquet
-
     network = load(part.folder / "model.inp")
     failed: dict[str, str] = {}
     engine: Engine | None = None
@@ -131,14 +130,37 @@ def run_part(part: Part) -> PartDone:
         if engine is not None:
             engine.close()
     metadata = {"scenarios": digest_of(part.scenarios), "failed": json.dumps(failed)}
-    schema = tables[0].schema.with_metadata(metadata)
-    with (
-        whole_file(part_file(part.folder, part.number)) as temporary,
-        pa.parquet.ParquetWriter(temporary, schema, compression="zstd") as writer,
-    ):
-        for table in tables:
-            writer.write_table(table.replace_schema_metadata(metadata))
+    with whole_file(part_file(part.folder, part.number)) as temporary:
+        write_groups(temporary, tables, metadata)
     return PartDone(part.number, len(part.scenarios), failed)
+
+
+def write_groups(path: Path, tables: Iterable[Any], metadata: dict[str, str]) -> None:
+    """Write tables of one schema after one another, in row groups large enough that their index stays small."""
+    import pyarrow.parquet
+
+    writer, waiting, size = None, [], 0
+    try:
+        for table in tables:
+            if writer is None:
+                schema = table.schema.with_metadata(metadata)
+                writer = pyarrow.parquet.ParquetWriter(path, schema, compression="zstd")
+            waiting.append(table.replace_schema_metadata(metadata))
+            size += table.nbytes
+            if size > _GROUP_BYTES:
+                writer.write_table(_together(waiting))
+                waiting, size = [], 0
+        if writer is not None and waiting:
+            writer.write_table(_together(waiting))
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _together(tables: list[Any]) -> Any:
+    import pyarrow as pa
+
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
 
 class _Columns:
