@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hydro.screening import screen
     from hydro.sensitivities import sensitivity
+    from hydro.simulator import Simulator
 
-__all__ = ["screen", "sensitivity"]
+__all__ = ["Simulator", "screen", "sensitivity"]
 
-_HOMES = {"screen": "hydro.screening", "sensitivity": "hydro.sensitivities"}
+_HOMES = {"Simulator": "hydro.simulator", "screen": "hydro.screening", "sensitivity": "hydro.sensitivities"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import what the package offers when it is first asked for: EPANET alone must not wait for SciPy and Numba."""
+    """Import what the package offers when it is first asked for: EPANET alone need not wait for WNTR or Numba."""
     if name not in _HOMES:
-        raise AttributeError(f"module 'hydro' has no attribute '{name}'")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
     return getattr(import_module(_HOMES[name]), name)

@@ -1,48 +1,39 @@
-"""EPANET in process: opened once, run step by step, read into numpy arrays in SI units."""
+"""EPANET in process: opened once, run step by step, changed and gone on with, set back to an earlier moment."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hydro.errors import HydraulicError
+from hydro.changes import PUMP, Changes
+from hydro.errors import EpanetError, HydraulicError, NoSolution
 from hydro.library import INIT_FLOWS, LibraryName
-from hydro.opening import as_network, open_project, pressure_unit
-from hydro.project import Project
-from networks import Leakage, Network, Topology, UnknownElement
-from networks.inp.facts import FEET_OF_PRESSURE
+from hydro.opened import OpenNetwork
+from hydro.snapshot import Snapshot, capture, go_on_from
+from hydro.splice import cut_pipe, take_orifice_exponent
+from hydro.trouble import Trouble, find_troubles, ill_conditioned_node
+from networks import Network, UnknownElement
 
 if TYPE_CHECKING:
     from wntr.network import WaterNetworkModel
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-# m3/s per flow unit, in EPANET's order: CFS GPM MGD IMGD AFD LPS LPM MLD CMH CMD CMS
-_FLOW = (
-    0.0283168466, 0.0000630901964, 0.0438126364, 0.0526168042, 0.0142764102,
-    0.001, 1.0 / 60000.0, 1.0 / 86.4, 1.0 / 3600.0, 1.0 / 86400.0, 1.0,
-)  # fmt: skip
-_FIRST_METRIC = 5
-_FOOT = 0.3048
-_HORSEPOWER = 745.7  # W; EPANET answers in horsepower whatever the units of the file
-_JUNCTION, _RESERVOIR, _TANK = 0, 1, 2
-_PIPE_TYPES = (0, 1)  # check-valve pipe, pipe
-_PUMP = 2
-_LONGEST_NAME = 24
 
 NODE_RESULTS = {"pressure": "m", "head": "m", "demand": "m3/s"}
 LINK_RESULTS = {"flow": "m3/s", "velocity": "m/s", "status": ""}
+_KEEP_FLOWS = 0
 
 
-class Engine:
-    """A network opened in EPANET; every number in and out is SI (m, m3/s, s).
+class Engine(OpenNetwork):
+    """A network opened in EPANET and run; every number in and out is SI (m, m3/s, s).
+
+    A caller may stop between two steps for as long as it likes, read everything, change pumps, valves, demands,
+    emitters and tank levels, and go on. One engine belongs to one thread at a time.
 
     Parameters
     ----------
@@ -57,11 +48,20 @@ class Engine:
     ----------
     topology : networks.Topology
         Nodes and links in EPANET's order: junctions first, then tanks and reservoirs.
+    warning : int
+        EPANET's code for the last solved moment; 0 where all is well.
 
     Raises
     ------
     EpanetError
         If EPANET refuses the file.
+
+    Examples
+    --------
+    >>> with Engine("Net3") as engine:
+    ...     for now in engine.steps():
+    ...         if engine.result("pressure", "15") < 20.0:
+    ...             engine.set_speed("10", 1.1)
     """
 
     def __init__(
@@ -70,288 +70,11 @@ class Engine:
         library: LibraryName = "2.3",
         report: Path | None = None,
     ) -> None:
-        opened = as_network(network)
-        self._project: Project = open_project(opened, library, report)
-        units = self._project.flow_units()
-        metric = units >= _FIRST_METRIC
-        flow, length = _FLOW[units], 1.0 if metric else _FOOT
-        pressure = pressure_unit(self._project, metric, opened)
-        self._factor: dict[str, float] = {
-            "elevation": length, "head": length, "pressure": pressure,
-            "tank_level": length, "tank_diameter": length, "min_level": length, "max_level": length,
-            "min_volume": length**3, "power": _HORSEPOWER,
-            "base_demand": flow, "demand": flow, "flow": flow, "velocity": length, "length": length,
-            "diameter": 0.001 if metric else 0.0254,
-            "emitter": flow / self._emitter_unit(metric) ** self._project.option("emitter_exponent"),
-            # mm2 per 100 m of pipe, and per metre of head: EPANET 2.3.5 takes the metre in US units too
-            "leakage": flow, "leak_area": 1.0 / length, "leak_expansion": 1.0 / length,
-        }  # fmt: skip
-        self._read_structure()
-        if isinstance(opened, Network):
-            try:
-                self._set_leakage(opened.leakage)
-            except UnknownElement:
-                self.close()
-                raise
-
-    @staticmethod
-    def _emitter_unit(metric: bool) -> float:
-        """Metres in the unit that a coefficient counts pressure in: m or psi, whatever the file's unit of pressure."""
-        return 1.0 if metric else FEET_OF_PRESSURE["PSI"] * _FOOT
-
-    def _set_leakage(self, leakage: Leakage | None) -> None:
-        """Let pipes leak as the network says, whatever the INP holds."""
-        if not self._project.library.has_bulk:
-            return  # `open_project` has refused a network that leaks
-        for name in ("leak_area", "leak_expansion"):
-            present = self.read("link", name)[self.topology.pipes]
-            wanted = np.zeros(len(self.topology.links))
-            if leakage is not None:
-                places = [self._pipe(pipe) for pipe in leakage.pipes]
-                wanted[places] = leakage.area_mm2 if name == "leak_area" else leakage.expansion_mm2
-            if not np.allclose(wanted[self.topology.pipes], present, rtol=1e-9, atol=0.0):
-                self.set_values("link", self.topology.pipes, name, wanted[self.topology.pipes])
-
-    @property
-    def leaks(self) -> bool:
-        """Whether pipes have background leakage."""
-        return self._project.library.has_bulk and bool((self.read("link", "leak_area") > 0.0).any())
-
-    def emitter_flow(self) -> Floats:
-        """Flow of the emitter at each junction at the solved moment, float64 [n_junctions], m3/s."""
-        coefficient = self.read("node", "emitter")[self.junctions]
-        head = np.maximum(self.read("node", "pressure")[self.junctions], 0.0)
-        return np.asarray(coefficient * head ** self._project.option("emitter_exponent"))
-
-    def _pipe(self, name: str) -> int:
-        link = self.topology.link_index.get(name)
-        if link is None or not self.topology.is_pipe[link]:
-            raise UnknownElement("pipe", name, "the network")
-        return link
-
-    def _read_structure(self) -> None:
-        project = self._project
-        node_types, self.link_types = project.types("node"), project.types("link")
-        ends = project.link_nodes()
-        length = np.empty(len(ends))
-        project.read("link", "length", length)
-        is_pipe = np.isin(self.link_types, _PIPE_TYPES)
-        self.node_types = node_types
-        self.topology = Topology(
-            nodes=project.ids("node"),
-            links=project.ids("link"),
-            start=ends[:, 0].copy(),
-            end=ends[:, 1].copy(),
-            length=np.where(is_pipe, length * self._factor["length"], 0.0),
-            is_pipe=is_pipe,
-            is_junction=node_types == _JUNCTION,
-            xy=project.coordinates(),
-        )
-
-    def __enter__(self) -> Self:
-        """Use in a `with` statement."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Free EPANET's memory."""
-        self.close()
-
-    def close(self) -> None:
-        """Free EPANET's memory and temporary files."""
-        self._project.close()
-
-    # structure ----------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def junctions(self) -> Ints:
-        """int64 [n_junctions], the nodes that are junctions."""
-        return np.flatnonzero(self.node_types == _JUNCTION).astype(np.int64)
-
-    @cached_property
-    def tanks(self) -> Ints:
-        """int64 [n_tanks], the nodes that are tanks, without reservoirs."""
-        return np.flatnonzero(self.node_types == _TANK).astype(np.int64)
-
-    @cached_property
-    def pumps(self) -> Ints:
-        """int64 [n_pumps], the links that are pumps."""
-        return np.flatnonzero(self.link_types == _PUMP).astype(np.int64)
-
-    def tank_area(self, node: int) -> float:
-        """Horizontal area of a cylindrical tank, m2."""
-        return float(np.pi / 4.0 * self.value("node", node, "tank_diameter") ** 2)
-
-    def demand_at(self, seconds: int) -> Floats:
-        """Demand of every junction that the model's patterns ask for at a time of its clock.
-
-        Returns
-        -------
-        float64 [n_junctions], m3/s
-        """
-        weights, patterns = self._demand_table
-        step = max(self._project.time("pattern_step"), 1)
-        period = (seconds + self._project.time("pattern_start")) // step
-        factors = np.array([pattern[period % len(pattern)] for pattern in patterns])
-        demand: Floats = weights @ factors
-        return demand
-
-    @cached_property
-    def _demand_table(self) -> tuple[Floats, list[Floats]]:
-        """Base demand by junction and pattern, m3/s, and the patterns' multipliers."""
-        project = self._project
-        entries = [(k, base, number) for k in self.junctions for base, number in project.demands(int(k))]
-        default = int(project.option("default_pattern")) if project.library.has_bulk else 0
-        numbers = sorted({number or default for _, _, number in entries})
-        column = {number: c for c, number in enumerate(numbers)}
-        weights = np.zeros((len(self.junctions), len(numbers)))
-        scale = self._factor["demand"] * project.option("demand_multiplier")
-        for node, base, number in entries:
-            weights[node, column[number or default]] += base * scale
-        return weights, [project.pattern(number) for number in numbers]
-
-    @property
-    def project(self) -> Project:
-        """The open EPANET project, in the INP's own units."""
-        return self._project
-
-    @property
-    def pressure_unit(self) -> float:
-        """Metres of water in the INP's unit of pressure; a PRV's setting is in that unit."""
-        return self._factor["pressure"]
-
-    @property
-    def flow_unit(self) -> float:
-        """m3/s in the INP's unit of flow."""
-        return self._factor["flow"]
-
-    @property
-    def length_unit(self) -> float:
-        """Metres in the INP's unit of length."""
-        return self._factor["length"]
-
-    @property
-    def headloss_law(self) -> int:
-        """EPANET's code of the head-loss formula: 0 Hazen-Williams, 1 Darcy-Weisbach, 2 Chezy-Manning."""
-        return int(self._project.option("headloss_form"))
-
-    def roughness_si(self, roughness: Floats) -> Floats:
-        """Roughness as the head-loss law takes it: Darcy-Weisbach's from the INP's mm or 0.001 ft to m."""
-        if self.headloss_law != 1:
-            return roughness
-        return roughness * (0.001 * self._factor["length"])
-
-    # values -------------------------------------------------------------------------------------------------------
-
-    def read(self, kind: str, name: str, out: Floats | None = None) -> Floats:
-        """Read a result or property of all nodes or links.
-
-        Parameters
-        ----------
-        kind
-            "node" or "link".
-        name
-            Such as "pressure", "head", "demand", "flow", "velocity", "status"; "leakage" of nodes or links in 2.3.
-        out
-            float64 [n_elements]; made where not given.
-
-        Returns
-        -------
-        float64 [n_elements], SI
-        """
-        if out is None:
-            out = np.empty(len(self.topology.nodes if kind == "node" else self.topology.links))
-        self._project.read(kind, name, out)
-        factor = self._factor.get(name, 1.0)
-        if factor != 1.0:
-            out *= factor
-        return out
-
-    def value(self, kind: str, index: int, name: str) -> float:
-        """One property of one node or link, SI."""
-        return self._project.get(kind, index, name) * self._factor.get(name, 1.0)
-
-    def set_value(self, kind: str, index: int, name: str, value: float) -> None:
-        """Change one property of one node or link, SI; holds from the next `solve`."""
-        self._project.set(kind, index, name, value / self._factor.get(name, 1.0))
-
-    def set_values(self, kind: str, indices: Ints, name: str, values: Floats) -> None:
-        """Change one property of many nodes or links, SI."""
-        self._project.write(kind, indices, name, values / self._factor.get(name, 1.0))
-
-    def set_demands(self, demand: Floats) -> None:
-        """Set the demand of every junction, float64 [n_junctions] m3/s, in place of its base demand.
-
-        Only meaningful after `freeze_demands`, which takes patterns and further categories away.
-        """
-        self.set_values("node", self.junctions, "base_demand", demand)
-
-    def freeze_demands(self) -> None:
-        """Make demand follow `set_demands` alone: one category, no pattern, multiplier 1."""
-        project = self._project
-        for node in self.junctions.tolist():
-            for category in range(len(project.demands(node))):
-                project.set_base_demand(node, category, 0.0)
-                project.call("setdemandpattern", node + 1, category + 1, 0)
-        project.set_option("demand_multiplier", 1.0)
-        if project.library.has_bulk:
-            project.set_option("default_pattern", 0)
-
-    def drop_controls(self) -> None:
-        """Take simple controls and rules away: statuses then change only by `set_value`."""
-        for _ in range(self._project.count("controls")):
-            self._project.call("deletecontrol", 1)
-        for _ in range(self._project.count("rules")):
-            self._project.call("deleterule", 1)
-
-    @property
-    def accuracy(self) -> float:
-        """EPANET's convergence criterion (sum of flow changes over sum of flows)."""
-        return self._project.option("accuracy")
-
-    def set_accuracy(self, accuracy: float) -> None:
-        """Set EPANET's convergence criterion (sum of flow changes over sum of flows)."""
-        self._project.set_option("accuracy", accuracy)
-
-    def set_pressure_driven(self, minimum: float, required: float, exponent: float) -> None:
-        """Deliver (p - minimum) / (required - minimum) to the exponent of the demand where p < required, m."""
-        unit = self._factor["pressure"]
-        self._project.call("setdemandmodel", 1, minimum / unit, required / unit, exponent)
-
-    def add_leak(self, pipe: str) -> int:
-        """Prepare a leak in the middle of a pipe: a junction whose emitter is still shut; return its index.
-
-        Call before `start`; indices of tanks and reservoirs move up by one. `open_leak` opens it.
-
-        Raises
-        ------
-        UnknownElement
-            If the network has no such pipe.
-        HydraulicError
-            If the model already has emitters of another exponent: EPANET has one exponent for the whole model.
-        """
-        link = self._pipe(pipe)
-        if abs(self._project.option("emitter_exponent") - 0.5) > 1e-9:
-            if np.any(self.read("node", "emitter") > 0.0):
-                raise HydraulicError(
-                    "the model has emitters whose exponent is not 0.5; EPANET has one exponent for all: "
-                    "remove them or give the leak as demand"
-                )
-            self._project.set_option("emitter_exponent", 0.5)
-            metric = self._project.flow_units() >= _FIRST_METRIC
-            self._factor["emitter"] = self._factor["flow"] / self._emitter_unit(metric) ** 0.5
-        # EPANET's names have 31 characters at most, and the second half of the pipe takes two more
-        name = f"leak~{pipe}" if len(pipe) <= _LONGEST_NAME else f"leak~{pipe[:16]}~{link}"
-        node = self._project.split_pipe(link, name)
-        for cached in ("junctions", "tanks", "pumps", "_demand_table"):
-            self.__dict__.pop(cached, None)
-        self._read_structure()
-        return node
-
-    def open_leak(self, node: int, coefficient: float) -> None:
-        """Let a leak run: flow = coefficient x sqrt(pressure), coefficient in m3/s/m^0.5."""
-        self.set_value("node", node, "emitter", coefficient)
+        super().__init__(network, library, report)
+        self.warning = 0
+        self._changes = Changes(self)
+        self._busy = threading.Lock()
+        self._is_stale = self._is_solved = self._is_pending = False
 
     # time ---------------------------------------------------------------------------------------------------------
 
@@ -374,17 +97,24 @@ class Engine:
         """Time of day at which the run begins, s after midnight."""
         return self._project.time("start_time")
 
-    def set_hydraulic_step(self, seconds: int) -> None:
-        """Set the longest hydraulic step, s, during a run too."""
-        self._project.set_time("hydraulic_step", seconds)
-
     @property
     def hydraulic_step(self) -> int:
         """Longest hydraulic step, s."""
         return self._project.time("hydraulic_step")
 
+    def set_hydraulic_step(self, seconds: int) -> None:
+        """Set the longest hydraulic step, s, during a run too."""
+        self._project.set_time("hydraulic_step", seconds)
+
+    @property
+    def now(self) -> int:
+        """The run's clock, s: the moment that was just solved, or after `advance` the next one."""
+        return self._project.time("now")
+
+    # running ------------------------------------------------------------------------------------------------------
+
     def start(self, keep_flows: bool = False) -> None:
-        """Begin a run from the model's initial state.
+        """Begin a run from the model's initial state; what the last run changed is undone.
 
         Parameters
         ----------
@@ -393,25 +123,186 @@ class Engine:
             different by what the accuracy leaves open (3e-6 m at 1e-4 on L-Town). By default flows are initial too, so
             that no run depends on the one before.
         """
+        self._changes.undo()
         self._project.start(0 if keep_flows else INIT_FLOWS)
+        self._changes.running = True
+        self._is_stale = self._is_solved = self._is_pending = False
 
     def solve(self) -> int:
-        """Solve the current moment and return its time, s."""
-        now, warning = self._project.solve()
-        self.warning = warning
+        """Solve the current moment and return its time, s.
+
+        Called again before `advance` it takes in what was changed meanwhile; else a change holds from the next moment.
+
+        Raises
+        ------
+        NoSolution
+            If EPANET cannot solve it; the error names the time and, where EPANET does, the node.
+        """
+        if not self._busy.acquire(blocking=False):
+            raise HydraulicError("two threads use one engine at once; give each thread an engine of its own")
+        try:
+            if self._is_stale:
+                go_on_from(self, capture(self, self._changes), self._changes, _KEEP_FLOWS)
+                self._is_stale = False
+            now, self.warning = self._project.solve()
+        except EpanetError as error:
+            raise self._no_solution(error) from error
+        finally:
+            self._busy.release()
+        self._is_solved, self._is_pending = True, False
         return now
 
     def advance(self) -> int:
         """Go on to the next event and return the step, s; 0 at the end of the run."""
-        return self._project.advance()
+        step = self._project.advance()
+        self._is_solved = False
+        return step
 
     def steps(self) -> Iterator[int]:
-        """Run from the start; yield the time, s, of every solved moment, control events between steps included."""
+        """Run from the start; yield the time, s, of every solved moment, control events between steps included.
+
+        Between two moments the caller may read and change whatever it likes; a changed element acts from the next
+        moment on, or from this one after another `solve`.
+        """
         self.start()
         while True:
             yield self.solve()
             if self.advance() <= 0:
                 break
+
+    def stop(self) -> None:
+        """End the run and undo its changes; `start` does so too. Elements can come and go only then."""
+        self._changes.undo()
+        self._changes.running = False
+        self._project.stop()
+
+    # changing -----------------------------------------------------------------------------------------------------
+    # in a run these last until its end; between runs they change the model for all runs to come
+
+    def set_status(self, link: str, is_open: bool) -> None:
+        """Open or close a pipe, pump or valve; an open valve has no setting until `set_setting`.
+
+        Raises
+        ------
+        UnknownElement, HydraulicError
+            If there is no such link, or EPANET does not let it be opened and closed.
+        """
+        self._changes.status(link, is_open)
+        self._is_pending = True
+
+    def set_setting(self, link: str, setting: float) -> None:
+        """Set a valve: PRV, PSV and PBV m of pressure, FCV m3/s, TCV loss coefficient; a pump's relative speed."""
+        self._changes.setting(link, setting)
+        self._is_pending = True
+
+    def set_speed(self, pump: str, speed: float) -> None:
+        """Set a pump's relative speed; 0 stops it. A speed pattern of the model no longer acts.
+
+        Raises
+        ------
+        UnknownElement
+            If the network has no such pump.
+        """
+        if self.link_types[self.topology.link(pump)] != PUMP:
+            raise UnknownElement("pump", pump, "the network")
+        self.set_setting(pump, speed)
+
+    def set_demand(self, junction: str, demand: float) -> None:
+        """Have a junction take a steady demand, m3/s, in place of the model's base demands and patterns."""
+        self._changes.demand(junction, demand)
+        self._is_pending = True
+
+    def set_emitter(self, junction: str, coefficient: float) -> None:
+        """Let a junction lose coefficient x pressure^`emitter_exponent`, m3/s per m^exponent; 0 shuts it."""
+        if self._changes.running and coefficient == 0.0:
+            self._is_stale = True  # an emitter that is taken away keeps its last flow until a run begins anew
+        self._changes.emitter(junction, coefficient)
+        self._is_pending = True
+
+    def set_tank_level(self, tank: str, level: float) -> None:
+        """Set a tank's level, m above its bottom, within its limits."""
+        self._changes.tank_level(tank, level)
+        self._is_pending = True
+
+    def set_leakage(self, pipe: str, area_mm2: float, expansion_mm2: float) -> None:
+        """Let a pipe leak (EPANET 2.3): area mm2 per 100 m, and its growth in mm2 per metre of head per 100 m.
+
+        EPANET takes leakage in at the beginning of a run; in a run it is made to begin again where it is.
+
+        Raises
+        ------
+        HydraulicError
+            If the library is 2.2, which has no leakage.
+        """
+        if not self._project.library.has_bulk:
+            raise HydraulicError("EPANET 2.2 has no leakage along pipes; use library 2.3")
+        self.pipe(pipe)
+        self._changes.put(("link", pipe, "leak_area"), area_mm2)
+        self._changes.put(("link", pipe, "leak_expansion"), expansion_mm2)
+        self._is_stale = self._is_pending = self._changes.running
+
+    # going back ---------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Take the hydraulic state of the run; it can be pickled and restored in another engine of this network.
+
+        Raises
+        ------
+        HydraulicError
+            If no run is under way.
+        """
+        if not self._changes.running:
+            raise HydraulicError("no run is under way: call start and solve first")
+        if self._is_solved and self._is_pending:
+            self.solve()  # what was changed since the moment was solved belongs to it
+        return capture(self, self._changes)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot's moment; `solve` is next.
+
+        Tank levels, statuses, settings, time and everything changed by name are as they were. The flows come from a new
+        solution, so they equal the first ones to within `accuracy`.
+
+        Raises
+        ------
+        HydraulicError
+            If the snapshot is of another network.
+        """
+        self._changes.running = True
+        self._changes.replace(snapshot.changes)
+        go_on_from(self, snapshot, self._changes, INIT_FLOWS)
+        self._is_stale = self._is_solved = self._is_pending = False
+
+    # leaks --------------------------------------------------------------------------------------------------------
+
+    def add_leak(self, pipe: str, position: float = 0.5) -> int:
+        """Prepare a leak in a pipe: a junction whose emitter is still shut; return its index.
+
+        Call before `start`; indices of tanks and reservoirs move up by one. `open_leak` opens it. `hydro.leaks` has
+        leaks that grow, that widen with pressure, and that are taken out again.
+
+        Parameters
+        ----------
+        position
+            Share of the pipe's length from its first node.
+
+        Raises
+        ------
+        UnknownElement
+            If the network has no such pipe.
+        HydraulicError
+            If the model already has emitters of another exponent: EPANET has one exponent for the whole model.
+        """
+        link = self.pipe(pipe)
+        take_orifice_exponent(self)
+        splice = cut_pipe(self, link, position)
+        return self.topology.node(splice.node)
+
+    def open_leak(self, node: int, coefficient: float) -> None:
+        """Let a leak run: flow = coefficient x sqrt(pressure), coefficient in m3/s/m^0.5."""
+        self.set_value("node", node, "emitter", coefficient)
+
+    # warnings -----------------------------------------------------------------------------------------------------
 
     def report_warnings(self) -> None:
         """Have EPANET write its warnings into its report, whatever the file's [REPORT] says."""
@@ -421,3 +312,10 @@ class Engine:
     def describe_warning(self) -> str:
         """EPANET's words for the last warning, or an empty text."""
         return self._project.library.describe(self.warning) if self.warning else ""
+
+    def troubles(self) -> list[Trouble]:
+        """What the last solved moment's warning is about, element by element; empty where there is none."""
+        return find_troubles(self, self.now, self.warning)
+
+    def _no_solution(self, error: EpanetError) -> NoSolution:
+        return NoSolution(error, self.now, ill_conditioned_node(self._project))

@@ -4,7 +4,9 @@
 
     HydraulicError
     ├── EpanetError      EPANET refused: its code, its words, where
+    │   └── NoSolution   EPANET cannot solve a moment: when, at which node
     ├── LibraryMissing   an EPANET library that is not installed
+    ├── ScenarioError    a scenario that cannot be
     └── RecordError      measurements that cannot be read
 """
 
@@ -22,14 +24,36 @@ class EpanetError(HydraulicError):
     ----------
     code
         EPANET's error code, 101 and above.
+    text, advice
+        EPANET's words, and what usually causes and mends it.
     where
         File, element or step that it is about.
     """
 
-    def __init__(self, code: int, text: str, where: str) -> None:
-        super().__init__(f"{where}: EPANET says: {text}")
+    def __init__(self, code: int, text: str, where: str, advice: str = "") -> None:
+        super().__init__(f"{where}: EPANET says: {text}{f' ({advice})' if advice else ''}")
         self.code = code
+        self.text = text
+        self.advice = advice
         self.where = where
+
+
+class NoSolution(EpanetError):
+    """EPANET cannot solve one moment of a run.
+
+    Attributes
+    ----------
+    time
+        s since the run's beginning.
+    element
+        Node at which its equations broke down, or an empty text where EPANET does not say.
+    """
+
+    def __init__(self, error: EpanetError, time: int, element: str) -> None:
+        at = f"{error.where}: at {time // 3600}:{time % 3600 // 60:02d} h"
+        super().__init__(error.code, error.text, at + (f", node {element}" if element else ""), error.advice)
+        self.time = time
+        self.element = element
 
 
 class LibraryMissing(HydraulicError):
@@ -37,6 +61,10 @@ class LibraryMissing(HydraulicError):
 
     def __init__(self, library: str, package: str) -> None:
         super().__init__(f"EPANET {library} was not found; install it with: pip install {package}")
+
+
+class ScenarioError(HydraulicError):
+    """A scenario that cannot be, or a file of scenarios that cannot be read: what, where, how to mend."""
 
 
 class RecordError(HydraulicError):

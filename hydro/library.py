@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from hydro.codes import ERRORS
 from hydro.errors import EpanetError, LibraryMissing
 
 LibraryName = Literal["2.3", "2.2"]
@@ -25,6 +26,10 @@ NODE = {
     "base_demand": 1,
     "pattern": 2,
     "emitter": 3,
+    "initial_quality": 4,
+    "source_quality": 5,
+    "source_pattern": 6,
+    "source_type": 7,
     "tank_level": 8,
     "demand": 9,
     "head": 10,
@@ -45,14 +50,18 @@ LINK = {
     "minor_loss": 3,
     "init_status": 4,
     "init_setting": 5,
+    "bulk_decay": 6,
+    "wall_decay": 7,
     "flow": 8,
     "velocity": 9,
     "headloss": 10,
     "status": 11,
     "setting": 12,
-    "state": 16,  # EN_PUMP_STATE, which answers with the raw status of every link
     "quality": 14,
     "pattern": 15,
+    # EPANET's own status of any link: 0 pump beyond its head, 1 shut for the moment by a tank, 2 closed, 3 open,
+    # 4 active, 5 pump beyond its flow, 6 FCV and 7 PRV or PSV that cannot hold its setting
+    "state": 16,  # EN_PUMP_STATE, which answers with the raw status of every link
     "power": 18,
     "head_curve": 19,
     "headloss_curve": 24,
@@ -71,6 +80,7 @@ TIME = {
     "rule_step": 7,
     "statistic": 8,
     "start_time": 10,
+    "now": 11,
 }
 OPTION = {"accuracy": 1, "emitter_exponent": 3, "demand_multiplier": 4, "default_pattern": 23, "headloss_form": 7,
           "pressure_unit": 25, "specific_gravity": 12, "viscosity": 13, "trials": 0,
@@ -79,6 +89,7 @@ COUNT = {"nodes": 0, "tanks": 1, "links": 2, "patterns": 3, "curves": 4, "contro
 # EPANET splits lines with strtok, which keeps its place for the whole process: files read by two threads at once, even
 # by two libraries, cut each other's lines
 READING = threading.Lock()
+_REFUSED = 200  # the file as a whole; what is wrong in it has a code of its own
 INIT_FLOWS = 10  # EN_INITFLOW: results never depend on what ran before
 
 _INT = ctypes.c_int
@@ -122,7 +133,6 @@ _SIGNATURES: dict[str, list[Any]] = {
     "setlinkvalue": [_INT, _INT, _DOUBLE],
     "getpatternlen": [_INT, ctypes.POINTER(_INT)],
     "getpatternvalue": [_INT, _INT, ctypes.POINTER(_DOUBLE)],
-    "addpattern": [_TEXT],
     "setpatternvalue": [_INT, _INT, _DOUBLE],
     "getpatternid": [_INT, _TEXT],
     "getcurveid": [_INT, _TEXT],
@@ -138,8 +148,29 @@ _SIGNATURES: dict[str, list[Any]] = {
     "addcontrol": [_INT, _INT, _DOUBLE, _INT, _DOUBLE, ctypes.POINTER(_INT)],
     "deletecontrol": [_INT],
     "deleterule": [_INT],
+    "addnode": [_TEXT, _INT, ctypes.POINTER(_INT)],
+    "addlink": [_TEXT, _INT, _TEXT, _TEXT, ctypes.POINTER(_INT)],
+    "setlinknodes": [_INT, _INT, _INT],
+    "setcoord": [_INT, _DOUBLE, _DOUBLE],
+    "deletenode": [_INT, _INT],
+    "deletelink": [_INT, _INT],
+    "copyreport": [_TEXT],
+    "setcontrol": [_INT] * 3 + [_DOUBLE, _INT, _DOUBLE],
+    "addpattern": [_TEXT],
+    "setqualtype": [_INT, _TEXT, _TEXT, _TEXT],
+    "openQ": [],
+    "initQ": [_INT],
+    "runQ": [ctypes.POINTER(_LONG)],
+    "nextQ": [ctypes.POINTER(_LONG)],
+    "closeQ": [],
+    "getqualtype": [ctypes.POINTER(_INT), ctypes.POINTER(_INT)],
 }
-_BULK = {"getnodevalues": [_INT, ctypes.c_void_p], "getlinkvalues": [_INT, ctypes.c_void_p]}
+# what 2.3 added
+_BULK: dict[str, list[Any]] = {
+    "setcontrolenabled": [_INT, _INT],
+    "getnodevalues": [_INT, ctypes.c_void_p],
+    "getlinkvalues": [_INT, ctypes.c_void_p],
+}
 
 
 def _folder(package: str) -> Path | None:
@@ -173,6 +204,11 @@ class Library:
     name
         "2.3" (owa-epanet) or "2.2" (WNTR's).
 
+    Attributes
+    ----------
+    path
+        The shared object.
+
     Raises
     ------
     LibraryMissing
@@ -181,7 +217,9 @@ class Library:
 
     def __init__(self, name: LibraryName) -> None:
         self.name = name
-        self._dll = ctypes.CDLL(str(_path_of(name)))
+        self.path = _path_of(name)
+        self._dll = ctypes.CDLL(str(self.path))
+        self._functions: dict[str, Any] = {}
         self.has_bulk = hasattr(self._dll, "EN_getnodevalues")
         for function, arguments in (_SIGNATURES | (_BULK if self.has_bulk else {})).items():
             getattr(self._dll, f"EN_{function}").argtypes = [_PROJECT, *arguments]
@@ -191,7 +229,10 @@ class Library:
 
     def function(self, name: str) -> Any:
         """The C function `EN_name`; it returns EPANET's code."""
-        return getattr(self._dll, f"EN_{name}")
+        found = self._functions.get(name)
+        if found is None:
+            found = self._functions[name] = getattr(self._dll, f"EN_{name}")
+        return found
 
     def create(self) -> ctypes.c_void_p:
         """Make a project; one project serves one thread at a time."""
@@ -218,7 +259,8 @@ class Library:
             For a code above 100.
         """
         if code > 100:
-            raise EpanetError(code, self.describe(code), where)
+            cause, mend = ERRORS.get(code, ("", "")) if code != _REFUSED else ("", "")
+            raise EpanetError(code, self.describe(code), where, f"{cause}: {mend}" if cause else "")
         return code
 
 

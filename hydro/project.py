@@ -12,14 +12,19 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hydro.bulk import setter
+from hydro.bulk import getter, setter
 from hydro.errors import HydraulicError
+from hydro.hydraulicsfile import hydraulics_option, insert_option, names_hydraulics
 from hydro.library import COUNT, LINK, NODE, OPTION, READING, TIME, LibraryName, load_library
 
 Floats = NDArray[np.float64]
 
+_COMPILING = 500_000  # values read one by one in the time that compiling a loop takes
 
-def _report_excerpt(path: Path, encoding: str) -> str:
+_TRACE = 3  # EPANET's code of a water quality that is the share of one source
+
+
+def report_excerpt(path: Path, encoding: str) -> str:
     """First error that EPANET wrote into its report, on one line: it names the section and the line."""
     try:
         lines = path.read_text(encoding=encoding, errors="replace").splitlines()
@@ -68,16 +73,25 @@ class Project:
         self.encoding = encoding
         self.where = where or str(inp)
         self._handle = self.library.create()
-        self._hydraulics_open = False
+        self._hydraulics_open = self._has_run = False
+        self._traced: bytes | None = None
+        self._clock = c_long()
+        self._clock_pointer = byref(self._clock)
+        self._read_singly = 0
         self._scratch = tempfile.TemporaryDirectory(prefix="umanflow-")
         report = report or Path(self._scratch.name) / "report.txt"
         results = Path(self._scratch.name) / "results.bin"
+        data = inp.read_bytes()
+        if not names_hydraulics(data):  # EPANET would keep them in the working directory
+            data = insert_option(data, hydraulics_option(Path(self._scratch.name) / "hydraulics.bin"))
+            inp = Path(self._scratch.name) / "model.inp"
+            inp.write_bytes(data)
         paths = (os.fsencode(inp), os.fsencode(report), os.fsencode(results))
         with READING:
             code = self.library.function("open")(self._handle, *paths)
         if code > 100:
             self._free()  # EPANET's report is on disk only then
-            excerpt = "" if code not in (200, 201) else _report_excerpt(report, encoding)
+            excerpt = "" if code not in (200, 201) else report_excerpt(report, encoding)
             self._scratch.cleanup()
             self.library.check(code, f"{self.where}{': ' + excerpt if excerpt else ''}")
 
@@ -111,7 +125,8 @@ class Project:
 
     def call(self, name: str, *arguments: object, where: str = "") -> int:
         """Call `EN_name` and raise on an error code; return the warning code."""
-        self._check_open()
+        if self._handle is None:
+            self._check_open()
         code = self.library.function(name)(self._handle, *arguments)
         return self.library.check(code, f"{self.where}{': ' + where if where else ''}") if code else 0
 
@@ -144,6 +159,12 @@ class Project:
             self.call(function, k + 1, text)
             names.append(text.value.decode(self.encoding, "replace"))
         return tuple(names)
+
+    def name_of(self, kind: str, index: int) -> str:
+        """Name of a node or link, or its number where there is no such element."""
+        text = create_string_buffer(64)
+        code = self.library.function(f"get{kind}id")(self._handle, index + 1, text)
+        return text.value.decode(self.encoding, "replace") if code == 0 else str(index)
 
     def types(self, kind: str) -> NDArray[np.int64]:
         """EPANET's type code of all nodes (0 junction, 1 reservoir, 2 tank) or links (0 CV, 1 pipe, 2 pump, 3…)."""
@@ -210,9 +231,8 @@ class Project:
 
     def time(self, name: str) -> int:
         """Value of a time parameter, s."""
-        value = c_long()
-        self.call("gettimeparam", TIME[name], byref(value))
-        return value.value
+        self.call("gettimeparam", TIME[name], self._clock_pointer)
+        return self._clock.value
 
     def set_time(self, name: str, seconds: int) -> None:
         """Change a time parameter, s."""
@@ -231,6 +251,11 @@ class Project:
             self.call(f"get{kind}values", code, out.ctypes.data)
             return
         self._check_open()
+        if self._read_singly > _COMPILING:
+            error = getter(self.library.name, kind)(self._handle.value, code, out.ctypes.data, out)
+            self.library.check(error, self.where)
+            return
+        self._read_singly += len(out)
         function = self.library.function(f"get{kind}value")
         value = c_double()
         pointer = byref(value)
@@ -241,12 +266,20 @@ class Project:
     def get(self, kind: str, index: int, name: str) -> float:
         """One property of one node or link."""
         code = (NODE if kind == "node" else LINK)[name]
-        return self._double(f"get{kind}value", index + 1, code, where=f"{kind} {index}")
+        value = c_double()
+        self._check_open()
+        error = self.library.function(f"get{kind}value")(self._handle, index + 1, code, byref(value))
+        if error:
+            self.library.check(error, f"{self.where}: {name} of {kind} {self.name_of(kind, index)}")
+        return value.value
 
     def set(self, kind: str, index: int, name: str, value: float) -> None:
         """Change one property of one node or link."""
         code = (NODE if kind == "node" else LINK)[name]
-        self.call(f"set{kind}value", index + 1, code, value, where=f"{name} of {kind} {index}")
+        self._check_open()
+        error = self.library.function(f"set{kind}value")(self._handle, index + 1, code, value)
+        if error:
+            self.library.check(error, f"{self.where}: {name} of {kind} {self.name_of(kind, index)}")
 
     def write(self, kind: str, indices: NDArray[np.int64], name: str, values: Floats) -> None:
         """Change one property of many nodes or links."""
@@ -261,20 +294,18 @@ class Project:
         """Begin a hydraulic run (`EN_openH` once, `EN_initH`)."""
         if not self._hydraulics_open:
             self.call("openH")
-            self._hydraulics_open = True
+            self._hydraulics_open = self._has_run = True
         self.call("initH", flag)
 
     def solve(self) -> tuple[int, int]:
         """Solve the current moment; return its time, s, and EPANET's warning code."""
-        now = c_long()
-        warning = self.call("runH", byref(now))
-        return now.value, warning
+        warning = self.call("runH", self._clock_pointer)
+        return self._clock.value, warning
 
     def advance(self) -> int:
         """Go to the next event; return the step, s (0 at the end)."""
-        step = c_long()
-        self.call("nextH", byref(step))
-        return step.value
+        self.call("nextH", self._clock_pointer)
+        return self._clock.value
 
     def stop(self) -> None:
         """End the hydraulic run."""
@@ -282,38 +313,62 @@ class Project:
             self.call("closeH")
             self._hydraulics_open = False
 
-    def split_pipe(self, link: int, name: str) -> int:
-        """Put a junction into the middle of a pipe; return its index.
+    # structure; only while no run is open -------------------------------------------------------------------------
 
-        The pipe keeps its first half; the second half is a new pipe of the same diameter and roughness. Minor loss
-        stays with the first half. Indices of tanks and reservoirs move up by one, as EPANET keeps junctions first.
+    def add_junction(self, name: str) -> int:
+        """Add a junction after the last one; return its index. Tanks and reservoirs move up by one.
+
+        Raises
+        ------
+        HydraulicError
+            If this is EPANET 2.2 and a run has been: it would free neighbours that the new junction never had, and die.
         """
-        ends = self.link_nodes()[link]
-        elevation = sum(self.get("node", int(n), "elevation") for n in ends) / 2.0
-        x, y = self.coordinates()[ends].mean(axis=0)
+        if self._has_run and not self.library.has_bulk:
+            raise HydraulicError(f"{self.where}: EPANET 2.2 takes no new junction after a run; open the network anew")
         number = c_int()
-        self._variadic("addnode", name.encode(self.encoding), 0, byref(number))
-        middle = number.value - 1
-        first, last = self.link_nodes()[link]
-        self.set("node", middle, "elevation", elevation)
-        if np.isfinite(x):
-            self._variadic("setcoord", number.value, c_double(x), c_double(y))
-        half = self.get("link", link, "length") / 2.0
-        kept = ["diameter", "roughness"]
-        if self.library.has_bulk:  # 2.3, which knows leakage; it counts by length, so both halves keep it
-            kept += ["leak_area", "leak_expansion"]
-        values = {key: self.get("link", link, key) for key in kept}
-        node_names = self.ids("node")
-        self._variadic(
-            "addlink", *(text.encode(self.encoding) for text in (f"{name}~2",)), 1,
-            *(node_names[k].encode(self.encoding) for k in (middle, last)), byref(number),
-        )  # fmt: skip
-        self._variadic("setlinknodes", link + 1, int(first) + 1, middle + 1)
-        for key, value in {**values, "length": half}.items():
-            self.set("link", number.value - 1, key, value)
-        self.set("link", link, "length", half)
-        return middle
+        self.call("addnode", name.encode(self.encoding), 0, byref(number), where=f"node {name}")
+        return number.value - 1
 
-    def _variadic(self, name: str, *arguments: object) -> None:
-        """Call a rarely used function whose arguments are already C values."""
-        self.call(name, *arguments, where=name)
+    def add_pipe(self, name: str, start: str, end: str) -> int:
+        """Add a pipe between two nodes after the last link; return its index."""
+        number = c_int()
+        names = (text.encode(self.encoding) for text in (name, start, end))
+        identifier, first, last = names
+        self.call("addlink", identifier, 1, first, last, byref(number), where=f"pipe {name}")
+        return number.value - 1
+
+    def set_ends(self, link: int, start: int, end: int) -> None:
+        """Move a link to other nodes."""
+        self.call("setlinknodes", link + 1, start + 1, end + 1)
+
+    def set_place(self, node: int, x: float, y: float) -> None:
+        """Give a node coordinates."""
+        self.call("setcoord", node + 1, x, y)
+
+    def remove(self, kind: str, index: int) -> None:
+        """Delete a node with its links, or a link."""
+        self.call(f"delete{kind}", index + 1, 0, where=f"{kind} {index}")
+
+    def drop_trace(self) -> None:
+        """Forget for now which source is traced: EPANET keeps its number, which a new junction moves."""
+        kind, node = c_int(), c_int()
+        self.call("getqualtype", byref(kind), byref(node))
+        if kind.value == _TRACE:
+            self._traced = self.name_of("node", node.value - 1).encode(self.encoding)
+            self.call("setqualtype", 0, b"", b"", b"")
+
+    def trace_again(self) -> None:
+        """Trace the source that `drop_trace` has put aside."""
+        if self._traced is not None:
+            self.call("setqualtype", _TRACE, b"", b"", self._traced)
+            self._traced = None
+
+    # EPANET's own words -------------------------------------------------------------------------------------------
+
+    def written(self) -> str:
+        """What EPANET has written into its report so far."""
+        path = Path(self._scratch.name) / "copy.txt"
+        self.call("copyreport", os.fsencode(path))
+        text = path.read_text(encoding=self.encoding, errors="replace")
+        path.unlink()
+        return text

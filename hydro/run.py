@@ -1,9 +1,9 @@
-"""One extended-period run, with leaks, into arrays."""
+"""One extended-period run, with whatever happens in it, into arrays."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hydro.course import Course
 from hydro.engine import LINK_RESULTS, NODE_RESULTS, Engine
-from hydro.errors import HydraulicError
+from hydro.errors import HydraulicError, ScenarioError
 from hydro.library import LibraryName
+from hydro.opening import as_network
+from hydro.quality import Quality, QualityRun
+from hydro.scenario import Leak, Scenario
 from networks import Network
 
 if TYPE_CHECKING:
@@ -21,50 +25,22 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-DISCHARGE_COEFFICIENT = 0.75  # WNTR's default for add_leak; EPANET 2.3's own [LEAKAGE] uses 0.6
-_GRAVITY = 9.81
-_LEAK_ACCURACY = 1e-6
 _LEAK = re.compile(r"^(?P<pipe>.+?):(?P<diameter>[0-9]+(?:\.[0-9]+)?)(?:@(?P<hours>\d{1,4}):(?P<minutes>[0-5]\d))?$")
-WAGNER = (0.0, 20.0, 0.5)  # pressure-driven demand: minimum and required pressure, m, and the exponent
 
 
-@dataclass(frozen=True, slots=True)
-class OrificeLeak:
-    """A round hole in the middle of a pipe; flow = Cd A sqrt(2 g p).
-
-    Attributes
-    ----------
-    pipe
-        Link name.
-    diameter
-        Of the hole, m.
-    start
-        When it opens, s after the run's beginning.
-    """
-
-    pipe: str
-    diameter: float
-    start: int = 0
-
-    @property
-    def coefficient(self) -> float:
-        """Flow per square root of pressure, m3/s per m^0.5, with a discharge coefficient of 0.75."""
-        return float(DISCHARGE_COEFFICIENT * np.pi / 4.0 * self.diameter**2 * np.sqrt(2.0 * _GRAVITY))
-
-
-def parse_leak(text: str) -> OrificeLeak:
-    """Read `PIPE:DIAMETER_MM[@HH:MM]`.
+def parse_leak(text: str) -> Leak:
+    """Read `PIPE:DIAMETER_MM[@HH:MM]`: a round hole in the middle of a pipe.
 
     Raises
     ------
-    HydraulicError
+    ScenarioError
         If the text has another form.
     """
     match = _LEAK.match(text)
     if match is None or float(match["diameter"]) <= 0.0:
-        raise HydraulicError(f"leak '{text}': write PIPE:DIAMETER_MM or PIPE:DIAMETER_MM@HH:MM, such as p123:12@06:00")
+        raise ScenarioError(f"leak '{text}': write PIPE:DIAMETER_MM or PIPE:DIAMETER_MM@HH:MM, such as p123:12@06:00")
     start = int(match["hours"] or 0) * 3600 + int(match["minutes"] or 0) * 60
-    return OrificeLeak(match["pipe"], float(match["diameter"]) / 1000.0, start)
+    return Leak(pipe=match["pipe"], diameter=float(match["diameter"]) / 1000.0, start=start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +54,14 @@ class Results:
     nodes, links
         Names.
     node_values, link_values
-        float64 [n_steps, n_elements] by quantity: pressure and head m, demand m3/s; flow m3/s, velocity m/s, status.
+        float64 [n_steps, n_elements] by quantity: pressure and head m, demand m3/s; flow m3/s, velocity m/s, status;
+        and water quality where it was asked for.
     leak_flows
-        float64 [n_steps] by pipe, m3/s.
+        float64 [n_steps] by pipe or junction, m3/s.
     warnings
-        EPANET's warnings, each with the hour at which it first appeared.
+        EPANET's warnings, each as it first appeared: when, where, why.
+    units
+        Of each quantity.
     """
 
     times: NDArray[np.int64]
@@ -92,14 +71,15 @@ class Results:
     link_values: dict[str, Floats]
     leak_flows: dict[str, Floats]
     warnings: tuple[str, ...]
+    units: dict[str, str]
 
 
 def run(
     network: Network | WaterNetworkModel | Path | str,
+    scenario: Scenario | None = None,
     hours: float | None = None,
-    pressure_driven: bool = False,
-    leaks: Sequence[OrificeLeak] = (),
     library: LibraryName = "2.3",
+    quality: Quality | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Results:
     """Run a network from its initial state.
@@ -108,74 +88,102 @@ def run(
     ----------
     network
         What `Engine` accepts.
+    scenario
+        What happens to it. Each leak in a pipe adds a junction `leak~PIPE` and the pipe's second part `leak~PIPE~2`.
     hours
         Length of the run; by default the model's own.
-    pressure_driven
-        Deliver less where the pressure is below 20 m (Wagner, exponent 0.5), instead of the demand at any pressure.
-    leaks
-        Orifices; each adds a junction `leak~PIPE` and the pipe's second half `leak~PIPE~2`.
     library
         EPANET "2.3" or WNTR's "2.2".
+    quality
+        Water age, chlorine or a trace, by EPANET; None for hydraulics alone.
     progress
         Called with the share that is done.
 
     Raises
     ------
     HydraulicError
-        Its leaves: EPANET refuses the model or a step; also if a leak cannot be put in.
+        Its leaves: EPANET refuses the model or a step; the scenario cannot be.
     """
-    with Engine(network, library) as engine:
-        if pressure_driven:
-            engine.set_pressure_driven(*WAGNER)
+    opened = as_network(network)
+    with Engine(opened, library) as engine:
         if hours is not None:
             engine.duration = round(hours * 3600)
-        nodes = [engine.add_leak(leak.pipe) for leak in leaks]
-        if leaks:  # a leak is small beside the flows whose change EPANET's own criterion adds up
-            engine.set_accuracy(min(engine.accuracy, _LEAK_ACCURACY))
-        return _collect(engine, list(zip(leaks, nodes, strict=True)), progress)
+        course = Course(engine, scenario or Scenario(), opened if isinstance(opened, Network) else None)
+        return _Collection(engine, course, quality).run(progress)
 
 
-def _collect(engine: Engine, leaks: list[tuple[OrificeLeak, int]], progress: Callable[[float], None] | None) -> Results:
-    step, duration = max(engine.report_step, 1), engine.duration
-    count = duration // step + 1
-    topology = engine.topology
-    node_values = {name: np.empty((count, len(topology.nodes))) for name in NODE_RESULTS}
-    link_values = {name: np.empty((count, len(topology.links))) for name in LINK_RESULTS}
-    warnings: dict[int, str] = {}
-    usual, row = engine.hydraulic_step, 0
-    times = np.arange(count, dtype=np.int64) * step
-    engine.start()
-    _open(engine, leaks, 0)
-    while True:
-        now = engine.solve()
-        if engine.warning:
-            warnings.setdefault(engine.warning, f"{now / 3600:.2f} h: {engine.describe_warning()}")
-        if now == row * step and row < count:
-            for name, table in node_values.items():
-                engine.read("node", name, table[row])
-            for name, table in link_values.items():
-                engine.read("link", name, table[row])
-            row += 1
-        _open(engine, leaks, now)
-        waiting = [leak.start - now for leak, _ in leaks if leak.start > now]
-        engine.set_hydraulic_step(min([usual, *waiting]))
-        if progress is not None and duration:
-            progress(now / duration)
-        if engine.advance() <= 0:
-            break
-    if row < count:
-        raise HydraulicError(
-            f"EPANET stopped after {times[max(row - 1, 0)] / 3600:.2f} h: {'; '.join(warnings.values())}"
-        )
-    flows = {
-        leak.pipe: np.where(times > leak.start, leak.coefficient, 0.0)
-        * np.sqrt(np.maximum(node_values["pressure"][:, node], 0.0))
-        for leak, node in leaks
-    }
-    return Results(times, topology.nodes, topology.links, node_values, link_values, flows, tuple(warnings.values()))
+class _Collection:
+    """Everything that one run gives at its report steps."""
 
+    def __init__(self, engine: Engine, course: Course, quality: Quality | None) -> None:
+        self._engine, self._course, self._quality = engine, course, quality
+        self._step = max(engine.report_step, 1)
+        self._count = engine.duration // self._step + 1
+        self._row = 0
+        n, m = len(engine.topology.nodes), len(engine.topology.links)
+        self._nodes = {name: np.empty((self._count, n)) for name in NODE_RESULTS}
+        self._links = {name: np.empty((self._count, m)) for name in LINK_RESULTS}
+        self._leaks = np.empty((self._count, len(course.holes)))
+        self._warnings: dict[int, str] = {}
 
-def _open(engine: Engine, leaks: list[tuple[OrificeLeak, int]], now: int) -> None:
-    for leak, node in leaks:
-        if leak.start <= now:
-            engine.open_leak(node, leak.coefficient)
+    def run(self, progress: Callable[[float], None] | None) -> Results:
+        engine, course = self._engine, self._course
+        duration = engine.duration
+        course.begin()
+        quality = QualityRun(engine, self._quality) if self._quality is not None else None
+        tables = self._quality_tables(quality)
+        while True:
+            now = engine.solve()
+            if quality is not None:
+                quality.solve()
+            self._note_warnings()
+            if now == self._row * self._step and self._row < self._count:
+                self._take(quality, tables)
+            if progress is not None and duration:
+                progress(now / duration)
+            step = engine.advance()
+            if quality is not None:
+                quality.advance()
+            if step <= 0:
+                break
+            course.prepare()
+        if self._row < self._count:
+            last = max(self._row - 1, 0) * self._step / 3600
+            raise HydraulicError(f"EPANET stopped after {last:.2f} h: {'; '.join(self._warnings.values())}")
+        return self._results(quality, tables)
+
+    def _quality_tables(self, quality: QualityRun | None) -> tuple[Floats, Floats] | None:
+        if quality is None:
+            return None
+        topology = self._engine.topology
+        return np.empty((self._count, len(topology.nodes))), np.empty((self._count, len(topology.links)))
+
+    def _take(self, quality: QualityRun | None, tables: tuple[Floats, Floats] | None) -> None:
+        engine, row = self._engine, self._row
+        for name, table in self._nodes.items():
+            engine.read("node", name, table[row])
+        for name, table in self._links.items():
+            engine.read("link", name, table[row])
+        self._leaks[row] = self._course.leak_flows()
+        if quality is not None and tables is not None:
+            quality.at_nodes(tables[0][row])
+            quality.in_links(tables[1][row])
+        self._row += 1
+
+    def _note_warnings(self) -> None:
+        """Keep the first of each kind."""
+        if self._engine.warning and self._engine.warning not in self._warnings:
+            for trouble in self._engine.troubles():
+                self._warnings.setdefault(trouble.code, str(trouble))
+
+    def _results(self, quality: QualityRun | None, tables: tuple[Floats, Floats] | None) -> Results:
+        topology = self._engine.topology
+        units = dict(NODE_RESULTS | LINK_RESULTS)
+        if quality is not None and tables is not None:
+            inside = f"{quality.name}_in_link"  # a node and a link may have one name
+            self._nodes[quality.name], self._links[inside] = tables
+            units[quality.name] = units[inside] = quality.unit
+        flows = {hole.name: self._leaks[:, k] for k, hole in enumerate(self._course.holes)}
+        times = np.arange(self._count, dtype=np.int64) * self._step
+        warnings = tuple(self._warnings.values())
+        return Results(times, topology.nodes, topology.links, self._nodes, self._links, flows, warnings, units)

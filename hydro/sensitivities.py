@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from hydro.engine import Engine
 from hydro.errors import HydraulicError
-from hydro.export import whole
 from hydro.library import LibraryName
 from hydro.linearised import Linearised
-from hydro.run import WAGNER
+from hydro.scenario import PressureDriven
 from networks import Network
+from networks.whole import whole_file
 
 if TYPE_CHECKING:
     from wntr.network import WaterNetworkModel
@@ -113,7 +113,8 @@ def sensitivity(
         nodes = np.array([topology.node(name) for name in sensors], dtype=np.int64)
         meters = np.array([topology.link(name) for name in links], dtype=np.int64)
         if pressure_driven:
-            engine.set_pressure_driven(*WAGNER)
+            driven = PressureDriven()
+            engine.set_pressure_driven(driven.minimum, driven.required, driven.exponent)
         if hours is not None:
             engine.duration = round(hours * 3600)
         engine.set_accuracy(min(engine.accuracy, _ACCURACY))
@@ -184,7 +185,7 @@ def write_sensitivity(result: Sensitivity, path: Path) -> None:
     if result.links and result.dflow_droughness is not None:
         arrays["dflow_droughness"] = result.dflow_droughness
     try:
-        with whole(path) as temporary:
+        with whole_file(path) as temporary:
             np.savez(temporary, **arrays)  # type: ignore[arg-type]  # the stubs take every name for allow_pickle
     except OSError as error:
         raise HydraulicError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from networks.inp.epanet import for_epanet
 from networks.inp.facts import Facts
 from networks.leakage import Leakage, leakage_of
 from networks.network import Network
+from networks.whole import whole_file
 
 if TYPE_CHECKING:
     from wntr.network import WaterNetworkModel
@@ -43,12 +43,12 @@ def inp_bytes(network: Network) -> bytes:
         If the file has gone.
     """
     if network.is_changed:
-        return _with_leakage(model_bytes(network.model), network.leakage)
+        return with_leakage(model_bytes(network.model), network.leakage)
     data = network.source.read_bytes()
     other, _ = for_epanet(data, network.document)
     data = data if other is None else other
     same = _equal(leakage_of(network.document), network.leakage)
-    return data if same else _with_leakage(data, network.leakage)
+    return data if same else with_leakage(data, network.leakage)
 
 
 def _equal(one: Leakage | None, other: Leakage | None) -> bool:
@@ -61,7 +61,7 @@ def _equal(one: Leakage | None, other: Leakage | None) -> bool:
     )
 
 
-def _with_leakage(data: bytes, leakage: Leakage | None) -> bytes:
+def with_leakage(data: bytes, leakage: Leakage | None) -> bytes:
     """The INP with another `[LEAKAGE]`."""
     document = Document.of(data)
     kept = [line.text for line in document.lines if line.section not in ("LEAKAGE", "END")]
@@ -86,9 +86,5 @@ def write_inp(network: Network, file: Path) -> None:
 
 def write_whole(file: Path, data: bytes) -> None:
     """Write a file under another name and then give it its own: a reader never sees half of it."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
+    with whole_file(file) as temporary:
         temporary.write_bytes(data)
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -95,6 +95,7 @@ class Network:
         if model.num_links == 0:
             raise UnreadableNetwork(self.source, "this file holds no link: it is cut off, or no INP")
         self.__dict__["_model_as_read"] = _fingerprint(model)
+        model.leakage = self.leakage  # WNTR has no place for it; `hydro.Simulator` takes it from here
         return model
 
     @cached_property

@@ -16,6 +16,7 @@ from models.detect import Detection, Progress, detect
 from models.rules import Repair, Rules
 from models.watch import Settings
 from networks import Network
+from networks.whole import whole_file
 from umanflow.errors import UserError
 from umanflow.report.files import write_leaks
 from umanflow.report.storing import replace_text
@@ -73,9 +74,8 @@ def write_detection(found: Detection, record: Record, network: Network, out: Pat
     """Write leaks.csv, leaks.json, leaks.geojson, residuals.parquet, health.json and run.json."""
     out.mkdir(parents=True, exist_ok=True)
     write_leaks(found.leaks, found.topology, out, network.crs, timezone, network.pipes)
-    temporary = out / ".residuals.parquet"
-    found.residuals.to_parquet(temporary)
-    temporary.replace(out / "residuals.parquet")
+    with whole_file(out / "residuals.parquet") as temporary:
+        found.residuals.to_parquet(temporary)
     write_json(health(found, record), out / "health.json")
     write_json(_run(found, record, network, timezone), out / "run.json")
 

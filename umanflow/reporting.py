@@ -12,6 +12,7 @@ from typing import Any
 from hydro.engine import Engine
 from models.detect import Progress, detect
 from networks import Topology, load
+from networks.whole import whole_file
 from scada.historian import open_historian
 from umanflow.config import Config
 from umanflow.detection import write_detection
@@ -72,9 +73,8 @@ def report_folder(detections: Path, out: Path, formats: Sequence[str]) -> list[P
             if not source.is_file():
                 raise UserError(f"{source}: no such file; without a known CRS no leaks.geojson is made")
             if out.resolve() != detections.resolve():
-                temporary = out / f".{source.name}"
-                shutil.copyfile(source, temporary)
-                temporary.replace(out / source.name)
+                with whole_file(out / source.name) as temporary:
+                    shutil.copyfile(source, temporary)
             written.append(out / source.name)
     return written
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hydro.check.child import DAY, REPORT
-from hydro.check.codes import WARNINGS
 from hydro.check.day import clock
 from hydro.check.report import complaints, error_finding, error_findings, read_report, warnings_of
+from hydro.codes import WARNINGS
 from networks.check import Finding, Model
 from networks.check.finding import printable
 from networks.check.registry import MOST_HITS

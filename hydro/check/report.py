@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hydro.check.codes import ERRORS, WARNINGS
+from hydro.codes import ERRORS, WARNINGS
 from networks.check import Finding
 from networks.check.finding import Severity, printable
 from networks.inp_text import LONGEST_LINE, InpText, section_of

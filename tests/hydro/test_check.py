@@ -7,8 +7,8 @@ import pytest
 
 from hydro import check as hydro_check
 from hydro.check import CHECKS, Outcome, check_hydraulics
-from hydro.check.codes import ERRORS, WARNINGS
 from hydro.check.report import complaints, error_findings, warnings_of
+from hydro.codes import ERRORS, WARNINGS
 from networks import find
 from networks.check import Finding, check_model, read_model
 from networks.inp_text import read_inp

@@ -472,7 +472,7 @@ def test_missing_inp_is_an_unknown_network(tmp_path: Path) -> None:
 
 
 def test_an_error_names_its_element(library: LibraryName) -> None:
-    with Engine("Net1", library) as engine, pytest.raises(EpanetError, match="length of link 0") as caught:
+    with Engine("Net1", library) as engine, pytest.raises(EpanetError, match="length of link 10") as caught:
         engine.set_value("link", 0, "length", -1.0)
     assert caught.value.code == 202 or caught.value.code == 211
 

@@ -10,7 +10,6 @@ import hydro
 from hydro.derivatives import derivatives, of_engine
 from hydro.engine import Engine
 from hydro.errors import HydraulicError
-from hydro.run import WAGNER
 from hydro.screening import screen
 from hydro.sensitivities import check_npz, sensitivity, write_sensitivity
 from networks import UnknownElement
@@ -193,7 +192,7 @@ def test_pressure_driven_demand_is_differentiated(tmp_path: Path) -> None:
     inp = write_inp(tmp_path / "town.inp", town().replace(" lake 60", " lake 25").replace(" tower 45", " tower 12"))
     found = sensitivity(inp, ["b", "c"], pressure_driven=True).dpressure_dleak[0]
     with Engine(inp) as engine:
-        engine.set_pressure_driven(*WAGNER)
+        engine.set_pressure_driven(0.0, 20.0, 0.5)
         engine.start()
         engine.solve()
         nodes = np.array([engine.topology.node(name) for name in ("b", "c")])

@@ -46,6 +46,7 @@ def free_port() -> int:
 @pytest.mark.parametrize(
     "command",
     [
+        "batch",
         "simulate",
         "sensitivity",
         "plc",
@@ -130,6 +131,54 @@ def test_simulated_leak_opens_on_time_and_conserves_mass(tmp_path):
     assert (leak[table["time_s"] <= 3 * 3600] == 0.0).all()
     assert (leak[table["time_s"] >= 4 * 3600] > 0.0).all()
     np.testing.assert_allclose(leak, demand, rtol=1e-4, atol=1e-9)
+
+
+STORIES = """scenario,kind,element,diameter_mm,start,flow_m3h,required_m
+night,leak,20,15,03:30,,
+fire,options,,,,,20
+fire,fire,105,,01:00,60,
+"""
+
+
+def test_a_scenario_of_a_file_is_run(tmp_path):
+    (tmp_path / "s.csv").write_text(STORIES, "utf-8")
+    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
+    given = f"{tmp_path / 's.csv'}:night"
+    assert umanflow("simulate", "Net3", "--hours", "6", "--scenario", given, "-o", str(one)).returncode == 0
+    assert umanflow("simulate", "Net3", "--hours", "6", "--leak", "20:15@03:30", "-o", str(other)).returncode == 0
+    assert one.read_bytes() == other.read_bytes()
+    result = umanflow("simulate", "Net3", "--scenario", str(tmp_path / "s.csv"), "-o", str(one))
+    check_one_line(result, "name one of its 2 scenarios", "s.csv:night")
+    check_one_line(umanflow("simulate", "Net3", "--scenario", "no.csv:x", "-o", str(one)), "no.csv", "no such file")
+
+
+def test_water_age_is_written_with_its_unit(tmp_path):
+    file = tmp_path / "age.csv"
+    assert umanflow("simulate", "Net1", "--hours", "24", "--quality", "age", "-o", str(file)).returncode == 0
+    frame = pd.read_csv(file)
+    ages = frame[[c for c in frame.columns if c.startswith("age[h]:")]]
+    assert len(ages.columns) == 11
+    assert ages.iloc[-1].max() > 10.0
+    check_one_line(umanflow("simulate", "Net1", "--quality", "taste", "-o", str(file)), "taste", "ask for age")
+
+
+def test_a_batch_of_a_file(tmp_path):
+    (tmp_path / "s.csv").write_text(STORIES, "utf-8")
+    out = tmp_path / "b.parquet"
+    given = ["batch", "Net3", "--scenarios", str(tmp_path / "s.csv"), "--hours", "6", "--jobs", "1", "-o", str(out)]
+    result = umanflow(*given, "--sensors", "105,1", "--flows", "101")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("2 scenarios: ")
+    frame = pd.read_parquet(out)
+    assert list(frame.columns) == [
+        "scenario", "time_s", "pressure[m]:105", "level[m]:1", "flow[m3/s]:101", "leak[m3/s]", "error",
+    ]  # fmt: skip
+    assert len(frame) == 14
+    check_one_line(umanflow(*given), "Net3", "lists no sensors")
+    check_one_line(umanflow(*given, "--sensors", "nowhere"), "nowhere")
+    check_one_line(umanflow(*given, "--sensors", "105", "--jobs", "0"), "--jobs")
+    (tmp_path / "s.csv").write_text(STORIES.replace("60", "sixty"), "utf-8")
+    check_one_line(umanflow(*given, "--sensors", "105"), "s.csv", "line 4", "sixty")
 
 
 def test_wrong_ending_is_told_before_the_run(tmp_path):

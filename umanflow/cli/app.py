@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from umanflow.cli import demo, detect, live, networks, report, sensitivity, simulate
+from umanflow.cli import batch, demo, detect, live, networks, report, sensitivity, simulate
+
+# what wrong options raise; the library has no public name for it
+_WRONG_USAGE: Any = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="umanflow",
@@ -39,6 +42,7 @@ app.add_typer(networks.app, name="networks")
 app.add_typer(live.history, name="history")
 app.command("simulate")(simulate.simulate)
 app.command("sensitivity")(sensitivity.sensitivity)
+app.command("batch")(batch.batch)
 app.command("plc")(live.plc)
 app.command("poll")(live.poll)
 app.command("detect")(detect.detect)
@@ -55,7 +59,15 @@ def main() -> None:
     from umanflow.errors import UserError
 
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
+    except _WRONG_USAGE as error:
+        context = error.ctx
+        if context is not None and error.message == context.get_help():  # no argument at all
+            print(context.get_help(), file=sys.stderr)
+            sys.exit(2)
+        _fail(f"{error.format_message().rstrip('.')}; see {context.command_path if context else 'umanflow'} --help")
+    except typer.Abort:
+        sys.exit(130)
     except (HydraulicError, NetworkError, DetectionError, ScadaError, UserError) as error:
         _fail(str(error))
     except OSError as error:

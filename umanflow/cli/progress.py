@@ -30,3 +30,37 @@ def progress_bar() -> Iterator[Progress]:
             bar.update(tasks[stage], completed=share)
 
         yield move
+
+
+@contextmanager
+def counting_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield a callable (number done) that moves a bar with the rate and the time left; see `progress_bar`."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description:>10}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task, first = bar.add_task(what, total=total, rate=""), [0, 0.0]
+
+        def move(done: int) -> None:
+            now = bar.get_time()
+            if not first[1]:  # what an earlier start has done is no rate
+                first[:] = [done, now]
+            elapsed = now - first[1]
+            rate = f"{(done - first[0]) / elapsed:.1f}/s" if elapsed > 0.0 else ""
+            bar.update(task, completed=done, rate=rate)
+
+        yield move

@@ -2,36 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-_BETWEEN = re.compile(r"[\s,;]+")
-
-
-def _names(text: str) -> list[str]:
-    """Names in a file, or in the text itself: EPANET's names hold neither blanks nor commas."""
-    from umanflow.errors import UserError
-
-    path = Path(text)
-    try:
-        is_file = path.is_file()
-    except OSError:  # a list longer than a path may be
-        is_file = False
-    if is_file:
-        try:
-            text = path.read_text("utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"{path}: cannot be read as text: {error}; write one name a line") from error
-        text = "\n".join(line.split("#")[0] for line in text.splitlines())
-    elif path.suffix in (".txt", ".csv"):
-        raise UserError(f"{path}: no such file; give a file with one name a line, or names with commas between")
-    names = [name for name in _BETWEEN.split(text) if name]
-    if not names:
-        raise UserError(f"--sensors {path}: no names in it; write one a line, or commas between them")
-    return names
 
 
 def sensitivity(
@@ -53,11 +27,13 @@ def sensitivity(
     from hydro.sensitivities import check_npz, write_sensitivity
     from hydro.sensitivities import sensitivity as compute
     from networks import load
+    from umanflow.cli.names import read_names
     from umanflow.cli.progress import progress_bar
 
     check_npz(output)
     opened = load(network)
-    nodes, links = _names(sensors), _names(flows) if flows else []
+    nodes = read_names(sensors, "--sensors")
+    links = read_names(flows, "--flows") if flows else []
     with progress_bar() as move:
         result = compute(
             opened, nodes, links, hours, roughness=roughness, pressure_driven=pdd,

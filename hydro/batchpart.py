@@ -1,0 +1,284 @@
+"""A part of a batch: some scenarios, run one after another in one process, and written to one Parquet file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hydro.course import Course, name_number
+from hydro.engine import LINK_RESULTS, NODE_RESULTS, Engine
+from hydro.errors import HydraulicError
+from hydro.library import LibraryName
+from hydro.scenario import Scenario
+from networks import NetworkError, load
+from networks.whole import whole_file
+
+Floats = NDArray[np.float64]
+_GROUP_BYTES = 16 * 2**20
+_READING_NOISE = 1  # apart from the chance that moves demands
+
+
+@dataclass(frozen=True, slots=True)
+class Sensors:
+    """What a batch keeps of each run.
+
+    Attributes
+    ----------
+    nodes
+        Junctions whose pressure, and tanks whose level, is kept, m.
+    links
+        Links whose flow is kept, m3/s.
+    all
+        Everything of every node and link instead.
+    """
+
+    nodes: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    all: bool = False
+
+
+EVERYTHING = Sensors(all=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Work for one process.
+
+    Attributes
+    ----------
+    folder
+        With `model.inp`; the part's file goes there.
+    number
+        Of the part.
+    scenarios, sensors, hours, library, accuracy
+        As in `run_batch`.
+    """
+
+    folder: Path
+    number: int
+    scenarios: tuple[Scenario, ...]
+    sensors: Sensors
+    hours: float | None
+    library: LibraryName
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartDone:
+    """What came of it: how many scenarios, and why some could not be run."""
+
+    number: int
+    scenarios: int
+    failed: dict[str, str]
+
+
+def part_file(folder: Path, number: int) -> Path:
+    """File of a part."""
+    return folder / f"part-{number:06d}.parquet"
+
+
+def digest_of(scenarios: tuple[Scenario, ...]) -> str:
+    """Fingerprint of scenarios."""
+    return hashlib.sha256(repr(scenarios).encode()).hexdigest()
+
+
+def missing_sensor(part: Part) -> None:
+    """Refuse sensors that the network does not have, before anything runs.
+
+    Raises
+    ------
+    UnknownElement
+        For the first of them.
+    """
+    with Engine(load(part.folder / "model.inp"), part.library) as engine:
+        _Columns(engine, part.sensors)
+
+
+def run_part(part: Part) -> PartDone:
+    """Run a part's scenarios and write its file."""
+    network = load(part.folder / "model.inp")
+    failed: dict[str, str] = {}
+    engine: Engine | None = None
+    tables = []
+    try:
+        for scenario in part.scenarios:
+            if engine is None:
+                engine = Engine(network, part.library)
+                if part.hours is not None:
+                    engine.duration = round(part.hours * 3600)
+                columns = _Columns(engine, part.sensors)
+            try:
+                times, values, leaks = _run_one(engine, scenario, columns, part.accuracy)
+                tables.append(_table(scenario.name, columns, times, values, leaks, ""))
+            except (HydraulicError, NetworkError) as error:
+                failed[scenario.name] = str(error)
+                tables.append(_table(scenario.name, columns, None, None, None, str(error)))
+                engine.close()
+                engine = None
+            # EPANET 2.2 takes no new junction after a run
+            if engine is not None and part.library == "2.2":
+                engine.close()
+                engine = None
+    finally:
+        if engine is not None:
+            engine.close()
+    metadata = {"scenarios": digest_of(part.scenarios), "failed": json.dumps(failed)}
+    with whole_file(part_file(part.folder, part.number)) as temporary:
+        write_groups(temporary, tables, metadata)
+    return PartDone(part.number, len(part.scenarios), failed)
+
+
+def write_groups(path: Path, tables: Iterable[Any], metadata: dict[str, str]) -> None:
+    """Write tables of one schema after one another, in row groups large enough that their index stays small."""
+    import pyarrow.parquet
+
+    writer, waiting, size = None, [], 0
+    try:
+        for table in tables:
+            if writer is None:
+                schema = table.schema.with_metadata(metadata)
+                writer = pyarrow.parquet.ParquetWriter(path, schema, compression="zstd")
+            waiting.append(table.replace_schema_metadata(metadata))
+            size += table.nbytes
+            if size > _GROUP_BYTES:
+                writer.write_table(_together(waiting))
+                waiting, size = [], 0
+        if writer is not None and waiting:
+            writer.write_table(_together(waiting))
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _together(tables: list[Any]) -> Any:
+    import pyarrow as pa
+
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+
+
+class _Columns:
+    """Which values of a solved moment are kept, and what they are called."""
+
+    def __init__(self, engine: Engine, sensors: Sensors) -> None:
+        self.all = sensors.all
+        topology = engine.topology
+        self.nodes = topology.nodes if sensors.all else sensors.nodes
+        self.links = topology.links if sensors.all else sensors.links
+        for name in self.nodes:
+            topology.node(name)
+        for name in self.links:
+            topology.link(name)
+        self._reads: list[tuple[str, str, NDArray[np.int64]]] = []
+        tanks = {topology.nodes[k] for k in engine.tanks.tolist()}
+        if sensors.all:
+            quantities = [(q, unit, self.nodes) for q, unit in NODE_RESULTS.items()]
+            quantities += [(q, unit, self.links) for q, unit in LINK_RESULTS.items()]
+            self.names = [_column(q, unit, name) for q, unit, names in quantities for name in names]
+        else:
+            self.names = [_column("level" if n in tanks else "pressure", "m", n) for n in self.nodes]
+            self.names += [_column("flow", "m3/s", n) for n in self.links]
+        self.is_level = np.array([name.startswith("level") for name in self.names])
+        self.is_flow = np.array([name.startswith("flow") for name in self.names])
+        self.is_pressure = np.array([name.startswith("pressure") for name in self.names])
+
+    def bind(self, engine: Engine) -> None:
+        """Find the elements; those that a scenario's leaks added have moved some of them."""
+        topology = engine.topology
+        node = np.array([topology.node_index[name] for name in self.nodes], dtype=np.int64)
+        link = np.array([topology.link_index[name] for name in self.links], dtype=np.int64)
+        self._reads = [
+            (kind, quantity, wanted)
+            for kind, wanted, quantities in (
+                ("node", node, NODE_RESULTS if self.all else ("pressure",)),
+                ("link", link, LINK_RESULTS if self.all else ("flow",)),
+            )
+            for quantity in quantities
+            if len(wanted)
+        ]
+
+    def read(self, engine: Engine, out: Floats) -> None:
+        """Take the solved moment."""
+        place = 0
+        for kind, quantity, wanted in self._reads:
+            out[place : place + len(wanted)] = engine.read(kind, quantity)[wanted]
+            place += len(wanted)
+
+
+def _column(quantity: str, unit: str, name: str) -> str:
+    return f"{quantity}{f'[{unit}]' if unit else ''}:{name}"
+
+
+def _run_one(
+    engine: Engine, scenario: Scenario, columns: _Columns, accuracy: float | None
+) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """One scenario at its report steps: times, values [step, column], flow of all leaks [step], m3/s."""
+    step = max(engine.report_step, 1)
+    count = engine.duration // step + 1
+    values, leaks, row = np.empty((count, len(columns.names))), np.zeros(count), 0
+    course = Course(engine, scenario, accuracy=accuracy)
+    try:
+        columns.bind(engine)
+        course.begin()
+        while True:
+            now = engine.solve()
+            if now == row * step and row < count:
+                columns.read(engine, values[row])
+                leaks[row] = course.leak_flows().sum() if course.holes else 0.0
+                row += 1
+            if engine.advance() <= 0:
+                break
+            course.prepare()
+    finally:
+        course.end()
+    if row < count:
+        raise HydraulicError(f"EPANET stopped after {max(row - 1, 0) * step / 3600:.2f} h")
+    _add_noise(scenario, columns, values)
+    return np.arange(count, dtype=np.int64) * step, values, leaks
+
+
+def _add_noise(scenario: Scenario, columns: _Columns, values: Floats) -> None:
+    """What the sensors read in place of what is."""
+    noise = scenario.noise
+    if not (noise.pressure or noise.level or noise.flow):
+        return
+    random = np.random.default_rng([scenario.seed, name_number(scenario.name), _READING_NOISE])
+    chance = random.standard_normal(values.shape)
+    values += chance * (noise.pressure * columns.is_pressure + noise.level * columns.is_level)
+    values *= 1.0 + chance * (noise.flow * columns.is_flow)
+
+
+def _table(
+    name: str,
+    columns: _Columns,
+    times: NDArray[np.int64] | None,
+    values: Floats | None,
+    leaks: Floats | None,
+    error: str,
+) -> Any:
+    """Rows of one scenario; one row without values where it could not be run."""
+    import pyarrow as pa
+
+    n = 1 if times is None else len(times)
+    text = pa.dictionary(pa.int32(), pa.string())
+    fields = [pa.field("scenario", text), pa.field("time_s", pa.int64(), metadata={"unit": "s"})]
+    arrays = [
+        pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, dtype=np.int32)), pa.array([name])),
+        pa.nulls(1, pa.int64()) if times is None else pa.array(times),
+    ]
+    for place, column in enumerate(columns.names):
+        unit = column.split("]")[0].split("[")[1] if "[" in column.split(":")[0] else ""
+        fields.append(pa.field(column, pa.float64(), metadata={"unit": unit}))
+        arrays.append(pa.nulls(1, pa.float64()) if values is None else pa.array(values[:, place]))
+    fields += [pa.field("leak[m3/s]", pa.float64(), metadata={"unit": "m3/s"}), pa.field("error", pa.string())]
+    arrays += [
+        pa.nulls(1, pa.float64()) if leaks is None else pa.array(leaks),
+        pa.array([error]) if error else pa.nulls(n, pa.string()),
+    ]
+    return pa.table(arrays, schema=pa.schema(fields))

@@ -1,0 +1,63 @@
+"""`umanflow batch`: many scenarios."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from umanflow.cli.simulate import EpanetVersion
+
+
+def batch(
+    network: Annotated[str, typer.Argument(metavar="NET", help="Catalogue name or INP file.")],
+    scenarios: Annotated[Path, typer.Option(metavar="FILE", help="Scenarios: .csv or .toml.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Result: .parquet.")],
+    sensors: Annotated[
+        str, typer.Option(metavar="FILE|LIST", help="Nodes to keep; the network's own sensors by default.")
+    ] = "",
+    flows: Annotated[str, typer.Option(metavar="FILE|LIST", help="Links to keep.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Keep everything of every node and link.")] = False,
+    hours: Annotated[
+        float | None, typer.Option(help="Length of each run; the model's own by default.", min=0.0)
+    ] = None,
+    accuracy: Annotated[
+        float | None,
+        typer.Option(help="EPANET's accuracy; the model's, with leaks at most 1e-6, by default.", min=1e-8),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes; -1 for all cores.")] = -1,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786.")
+    ] = None,
+    epanet: Annotated[EpanetVersion, typer.Option(help="Library: 2.3, or 2.2 as in WNTR.")] = EpanetVersion.v23,
+) -> None:
+    """Run many scenarios of one network exactly and write one Parquet file.
+
+    Killed and started again, it goes on where it was: finished parts stand in OUTPUT.parts until the file is whole.
+    docs/scenarios.md lists the columns of both files.
+
+    Example: umanflow batch ky4 --scenarios leaks.csv --sensors J-10,J-100 --jobs 4 -o leaks.parquet
+    """
+    from hydro.batch import EVERYTHING, Sensors, run_batch
+    from hydro.scenariofile import read_scenarios
+    from umanflow.cli.names import read_names
+    from umanflow.cli.progress import counting_bar
+
+    if jobs == 0 or jobs < -1:
+        raise typer.BadParameter("a number of processes, or -1 for all cores", param_hint="--jobs")
+    wanted = EVERYTHING if everything else None
+    if (sensors or flows) and not everything:
+        nodes = read_names(sensors, "--sensors") if sensors else []
+        wanted = Sensors(tuple(nodes), tuple(read_names(flows, "--flows") if flows else []))
+    total = sum(1 for _ in read_scenarios(scenarios))  # and every mistake in it is said before anything runs
+    with counting_bar("scenarios", total) as move:
+        done = run_batch(
+            network, read_scenarios(scenarios), output, wanted, hours, epanet.value, accuracy, jobs, dask,
+            progress=move,
+        )  # fmt: skip
+    for name, why in list(done.failed.items())[:10]:
+        typer.echo(f"umanflow: scenario {name}: {why}", err=True)
+    failed = f", {len(done.failed)} could not be run" if done.failed else ""
+    earlier = f" ({done.n_scenarios - done.n_new} were there)" if done.n_new < done.n_scenarios else ""
+    typer.echo(f"{done.n_scenarios} scenarios{earlier}{failed}: {output}")
