@@ -1,17 +1,32 @@
-"""How water moves: in-process EPANET, runs with leaks, sensitivity, screening, the model driven by measurements."""
+"""How water moves: in-process EPANET, scenarios and batches of them, sensitivity, screening, models driven by data."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hydro.batch import run_batch
+    from hydro.engine import Engine
+    from hydro.record import Record
+    from hydro.scenario import Scenario
     from hydro.screening import screen
     from hydro.sensitivities import sensitivity
     from hydro.simulator import Simulator
+    from hydro.snapshot import Snapshot
 
-__all__ = ["Simulator", "screen", "sensitivity"]
+__all__ = ["Engine", "Record", "Scenario", "Simulator", "Snapshot", "run_batch", "screen", "sensitivity"]
 
-_HOMES = {"Simulator": "hydro.simulator", "screen": "hydro.screening", "sensitivity": "hydro.sensitivities"}
+# what the package offers, and the module it lives in
+_HOMES = {
+    "Engine": "engine",
+    "Record": "record",
+    "Scenario": "scenario",
+    "Simulator": "simulator",
+    "Snapshot": "snapshot",
+    "run_batch": "batch",
+    "screen": "screening",
+    "sensitivity": "sensitivities",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -20,4 +35,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"hydro.{_HOMES[name]}"), name)
