@@ -93,6 +93,7 @@ class Linearised:
         """Take over the state that the engine has just solved, and factorise."""
         flow, status = engine.read("link", "flow"), engine.read("link", "status")
         self.conductance = np.zeros(len(flow))
+        self._is_shut = status <= 0.0
         _pipes(
             self._law, self.topology.pipes, flow, status, self._resistance, self._local, self._diameter,
             self.roughness, self._viscosity, self._linear, self.conductance, self.drive, self.power,
@@ -202,6 +203,8 @@ class Linearised:
         direct = np.zeros((len(self.valves), len(links)))
         holding = {valve.link: v for v, valve in enumerate(self.valves)}
         for column, link in enumerate(links.tolist()):
+            if self._is_shut[link]:  # no flow, and none to come: what seeps through EPANET's resistance is not reported
+                continue
             if link in holding:
                 inverse = self._holds.inverse[holding[link]]
                 seen[:, column] = -self._towards @ inverse

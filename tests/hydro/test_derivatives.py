@@ -153,6 +153,22 @@ def test_nothing_passes_a_shut_check_valve(library: LibraryName, tmp_path: Path)
 # laws -----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_meter_on_a_closed_link_shows_nothing_whatever_leaks(library: LibraryName) -> None:
+    """What seeps through EPANET's resistance of closed links must not be taken for a response: a pump that a measured
+    flow replaces would pull at every parameter."""
+    with Engine("Net3", library) as engine:
+        engine.set_status("10", is_open=False)
+        engine.set_status("101", is_open=False)
+        engine.start()
+        engine.solve()
+        links = np.array([engine.topology.link(name) for name in ("10", "101", "111")])
+        found = derivatives(engine, np.array([engine.topology.node("15")]), links)
+    assert not found.by_demand[:, 1:3].any()
+    assert not found.by_resistance[:, 1:3].any()
+    assert np.abs(found.by_demand[:, 3]).max() > 0.01
+
+
 def test_more_demand_lowers_every_pressure_and_reciprocally() -> None:
     with Engine("ky4") as engine:
         Moment(engine, engine.demand_at(8 * 3600), without_pumps=True)
