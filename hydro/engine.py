@@ -232,6 +232,11 @@ class Engine:
         return self._factor["length"]
 
     @property
+    def leak_unit(self) -> float:
+        """m3/s per m^0.5 in the INP's unit of an emitter whose exponent is 0.5."""
+        return self._factor["flow"] / self._emitter_unit(self._project.flow_units() >= _FIRST_METRIC) ** 0.5
+
+    @property
     def headloss_law(self) -> int:
         """EPANET's code of the head-loss formula: 0 Hazen-Williams, 1 Darcy-Weisbach, 2 Chezy-Manning."""
         return int(self._project.option("headloss_form"))

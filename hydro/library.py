@@ -35,6 +35,8 @@ NODE = {
     "min_level": 20,
     "max_level": 21,
     "min_volume": 18,
+    "initial_volume": 14,
+    "max_volume": 25,
     "overflow": 26,
     "leakage": 30,
 }
@@ -55,6 +57,8 @@ LINK = {
     "power": 18,
     "head_curve": 19,
     "headloss_curve": 24,
+    "valve_curve": 25,
+    "exact_status": 16,
     "leak_area": 26,
     "leak_expansion": 27,
     "leakage": 28,
@@ -71,7 +75,7 @@ TIME = {
     "start_time": 10,
 }
 OPTION = {"accuracy": 1, "emitter_exponent": 3, "demand_multiplier": 4, "default_pattern": 23, "headloss_form": 7,
-          "pressure_unit": 25, "specific_gravity": 12, "viscosity": 13, "trials": 0}  # fmt: skip
+          "pressure_unit": 25, "specific_gravity": 12, "viscosity": 13, "trials": 0, "emitter_backflow": 24, "damp_limit": 17}  # fmt: skip
 COUNT = {"nodes": 0, "tanks": 1, "links": 2, "patterns": 3, "curves": 4, "controls": 5, "rules": 6}
 # EPANET splits lines with strtok, which keeps its place for the whole process: files read by two threads at once, even
 # by two libraries, cut each other's lines

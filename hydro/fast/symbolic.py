@@ -84,7 +84,10 @@ def analyse(size: int, ends: Ints) -> Pattern:
 
 
 def _by_height(size: int, order: list[int], columns: list[set[int]]) -> Ints:
-    """Put columns that wait for none of each other side by side: the same fill, and the processor overlaps them."""
+    """Put columns that wait for none of each other side by side, those of one length together.
+
+    The fill stays the same; the processor overlaps such columns, and guesses the lengths of their loops.
+    """
     turn = np.empty(size, dtype=np.int64)
     turn[order] = np.arange(size)
     height = np.zeros(size, dtype=np.int64)
@@ -92,7 +95,8 @@ def _by_height(size: int, order: list[int], columns: list[set[int]]) -> Ints:
         if column:
             parent = min(turn[node] for node in column)
             height[parent] = max(height[parent], height[k] + 1)
-    return np.argsort(height, kind="stable")
+    entries = np.array([len(column) for column in columns], dtype=np.int64)
+    return np.lexsort((np.arange(size), entries, height)).astype(np.int64)
 
 
 def _layout(order: Ints, place: Ints, columns: list[set[int]]) -> Pattern:
