@@ -57,6 +57,9 @@ def linearise(plant: Any, scenario: Any, state: Any, may_turn: bool) -> None:
     _fill_draws(plant.draws, state)
     _add_sites(links, scenario, state, may_turn)
     _hold(links, devices, state)
+    zero = splat(0.0)
+    for i in range(structure.size, structure.n_nodes):  # what reached known heads changes nothing
+        put(state.right, i, zero)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
