@@ -18,7 +18,7 @@ from hydro.fast.model import Model, read_model
 from hydro.fast.plant import Layout, lay_out, leak_coefficient
 from hydro.fast.scenario import NEVER, Scenario
 from hydro.fast.sites import AT_NODE, CLOSED_PIPE, MID_PIPE
-from hydro.fast.tables import Guide, Output, Plant, Scratch, Sensors, Sites, State
+from hydro.fast.tables import Guide, Leaks, Output, Plant, Scratch, Sensors, Sites, State
 from networks import Network, UnknownElement
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ class Solver:
         seen = np.array([t.node_index[name] for name in nodes], dtype=np.int64)
         metered = np.array([t.link_index[name] for name in links], dtype=np.int64)
         self.sensors = Sensors(
-            self.layout.node[seen], self.model.elevation[seen], self.layout.link[metered],
-            self.model.elevation[self.model.tanks.node], self.model.emitter_backflow,
+            self.layout.node[seen], self.model.elevation[seen], self.layout.link[metered], self.model.emitter_backflow,
         )  # fmt: skip
         self.tolerance = np.array([HEAD_TOLERANCE / _FOOT, FLOW_TOLERANCE / _FOOT**3])
         self.iterations = 0
@@ -83,9 +82,9 @@ class Solver:
                 np.zeros((WIDTH, steps)), np.zeros(WIDTH, dtype=np.int64),
             )  # fmt: skip
             sites = self._sites(some, out.alive)
-            state, scratch = self._state(sites), self._scratch()
+            (state, leaks), scratch = self._state(sites), self._scratch()
             self.iterations += run_group(
-                self.plant, sites, state, self.guide, scratch, self.sensors, self.tolerance, out
+                self.plant, sites, leaks, state, self.guide, scratch, self.sensors, self.tolerance, out
             )
             k = len(some)
             pressure[begin : begin + k] = out.pressure[:k] * _FOOT
@@ -96,8 +95,8 @@ class Solver:
 
     def _scratch(self) -> Scratch:
         return Scratch(
-            aligned(1), aligned(1), aligned(1), np.zeros(WIDTH, dtype=np.int64), np.ones(WIDTH, dtype=np.int64),
-            np.full(WIDTH, -1, dtype=np.int64), aligned(len(self.plant.tanks.node)),
+            aligned(1), aligned(1), aligned(1), np.zeros(WIDTH, dtype=np.int64), np.zeros(WIDTH, dtype=np.int64),
+            np.zeros(WIDTH, dtype=np.int64), np.full(WIDTH, -1, dtype=np.int64), aligned(len(self.plant.tanks.node)),
         )  # fmt: skip
 
     def _sites(self, scenarios: list[Scenario], alive: Ints) -> Sites:
@@ -174,7 +173,7 @@ class Solver:
         per_foot = _FOOT if units.metric else 0.4333 * project.option("specific_gravity")
         return float(np.sqrt(per_foot) / units.flow)
 
-    def _state(self, sites: Sites) -> State:
+    def _state(self, sites: Sites) -> tuple[State, Leaks]:
         plant, guide = self.plant, self.guide
         s, n_links, n_sites = plant.structure, len(plant.links.start), sites.kind.shape[0]
         state = State(
@@ -182,9 +181,11 @@ class Solver:
             aligned(len(s.rows) + 1), aligned(s.n_nodes), aligned(s.n_nodes), aligned(len(self.draws)),
             aligned(len(self.draws)), aligned(len(self.draws)), aligned(len(self.draws)),
             np.repeat(plant.devices.status[:, None], WIDTH, axis=1), aligned(len(plant.devices.setting)),
-            aligned(len(plant.tanks.node)), aligned(n_sites), aligned(n_sites), aligned(n_sites),
-            np.zeros((n_sites, 2, WIDTH)), aligned(n_sites), np.zeros((n_sites, 12, WIDTH)),
-            np.zeros(WIDTH, dtype=np.int64),
+            aligned(len(plant.tanks.node)), np.zeros(WIDTH, dtype=np.int64),
+        )  # fmt: skip
+        leaks = Leaks(
+            aligned(n_sites), aligned(n_sites), aligned(n_sites), np.zeros((n_sites, 2, WIDTH)), aligned(n_sites),
+            np.zeros((n_sites, 11, WIDTH)),
         )  # fmt: skip
         state.head[:] = guide.head[0][:, None]
         state.head[plant.tanks.node] = plant.tanks.level[:, None]
@@ -196,10 +197,10 @@ class Solver:
         with np.errstate(divide="ignore"):
             start = (pressure / self.draws[:, None]) ** (1.0 / plant.draws.exponent[:, None])
         state.draw[:] = np.where(self.draws[:, None] > 0.0, start, 0.0)
-        self._split_leakage(sites, state)
-        return state
+        self._split_leakage(sites, state, leaks)
+        return state, leaks
 
-    def _split_leakage(self, sites: Sites, state: State) -> None:
+    def _split_leakage(self, sites: Sites, state: State, leaks: Leaks) -> None:
         """A pipe split by a leak gives half of its own leakage to its middle."""
         links, layout = self.plant.links, self.layout
         for lane in range(WIDTH):
@@ -208,14 +209,14 @@ class Solver:
                 if sites.kind[k, lane] != MID_PIPE:
                     continue
                 ends = (links.start[where], links.end[where])
-                state.leak_head[k, lane] = state.head[list(ends), lane].mean()
-                state.leak_second[k, lane] = state.flow[where, lane]
+                leaks.head[k, lane] = state.head[list(ends), lane].mean()
+                leaks.second[k, lane] = state.flow[where, lane]
                 for j, coefficient in enumerate((sites.area[k, lane], sites.growth[k, lane])):
                     if coefficient <= 0.0:
                         continue
                     power = 2.0 if j == 0 else 2.0 / 3.0
-                    head = max(state.leak_head[k, lane] - sites.elevation[k, lane], 0.1)
-                    state.leak_own[k, j, lane] = (head / coefficient) ** (1.0 / power)
+                    head = max(leaks.head[k, lane] - sites.elevation[k, lane], 0.1)
+                    leaks.own[k, j, lane] = (head / coefficient) ** (1.0 / power)
                     for end in ends:
                         for o in np.flatnonzero((self.plant.draws.row == end) & (self.plant.draws.kind == 1 + j)):
                             whole = state.draw_coefficient[o, lane] ** (-1.0 / power)

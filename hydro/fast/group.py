@@ -6,20 +6,20 @@ from typing import Any
 
 from numba import njit
 
-from hydro.fast import sites
-from hydro.fast.clock import begin, fill, inflow, next_step
+from hydro.fast import clock, newton
 from hydro.fast.lanes import WIDTH, put, row, splat
-from hydro.fast.newton import balance
 from hydro.fast.outlets import DEMAND
+from hydro.fast.sites import AT_NODE, CLOSED_PIPE
 
-_CLOSED_PIPE, _AT_NODE = sites.CLOSED_PIPE, sites.AT_NODE
-_NEVER = 1 << 60
 _LARGEST_HEAD = 1e7  # ft; beyond it a solution has come apart
+_NEVER = clock.NEVER
+_follow_patterns, _obey_controls = clock.follow_patterns, clock.obey_controls
+_fill_tanks, _advance, _balance = clock.fill_tanks, clock.advance, newton.balance
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def run_group(
-    plant: Any, scenario: Any, state: Any, guide: Any, scratch: Any, sensors: Any, tolerance: Any, out: Any
+    plant: Any, scenario: Any, leaks: Any, state: Any, guide: Any, scratch: Any, sensors: Any, tolerance: Any, out: Any
 ) -> int:
     """Run eight scenarios.
 
@@ -28,7 +28,7 @@ def run_group(
     scratch
         `Scratch`, for the time being.
     sensors
-        `Sensors`: rows and elevations of the nodes, numbers of the links to report.
+        `Sensors`: what to report.
     tolerance
         Of `newton.balance`.
     out
@@ -39,143 +39,131 @@ def run_group(
     Number of iterations, each of which all lanes share.
     """
     iterations = 0
+    times, links, due = plant.clock, plant.links, scratch.due
     while True:
         now = _NEVER
         for lane in range(WIDTH):
-            if out.alive[lane] != 0 and state.time[lane] <= plant.clock.duration:
+            if out.alive[lane] != 0 and state.time[lane] <= times.duration:
                 now = min(now, state.time[lane])
         if now == _NEVER:
             return iterations
-        _set_demands(plant, scenario, state, now)
         for lane in range(WIDTH):
-            takes_part = out.alive[lane] != 0 and state.time[lane] == now
-            scratch.live[0, lane] = 1.0 if takes_part else 0.0
-            scratch.due[lane] = 1 if takes_part else 0
-            if takes_part:
-                begin(plant, state, sensors.tank_elevation, scratch.inflow, lane, now)
-                _open(scenario, state, lane, now)
-        _predict(plant, state, guide, scratch, now)
-        iterations += balance(
-            plant, scenario, state, scratch.live, sensors.may_turn, tolerance, scratch.head_step, scratch.flow_step
-        )
+            due[lane] = 1 if out.alive[lane] != 0 and state.time[lane] == now else 0
+            scratch.live[0, lane] = 1.0 if due[lane] != 0 else 0.0
+        period = (now + times.pattern_start) // times.pattern_step - times.pattern_start // times.pattern_step
+        _set_demands(plant.structure.size, times.demand, plant.draws, scenario.factor, state, period)
+        _follow_patterns(times, links, plant.devices, state, due, period)
+        _obey_controls(plant, state.head, state.flow, state.status, state.setting, scratch.inflow, due, now)
+        _open(scenario, leaks, state.head, due, now)
+        _predict(guide, plant.structure.size, state.head, state.flow, due, scratch.guide, now)
+        iterations += _balance(plant, scenario, leaks, state, scratch, sensors.may_turn, tolerance)
         for lane in range(WIDTH):
-            if scratch.due[lane] == 0:
-                continue
-            if scratch.live[0, lane] != 0.0 or not scratch.head_step[0, lane] < _LARGEST_HEAD:
-                out.alive[lane] = 0
-                continue
-            _end(plant, scenario, state, scratch, sensors, out, lane, now)
+            if due[lane] != 0 and (scratch.live[0, lane] != 0.0 or not scratch.head_step[0, lane] < _LARGEST_HEAD):
+                out.alive[lane], due[lane] = 0, 0
+        if now % times.report_step == 0:
+            _report(links, state, scenario, leaks, sensors, due, out, now // times.report_step)
+        _fill_tanks(links, plant.devices, state.flow, state.status, scratch.inflow, due)
+        _advance(
+            plant, state.head, state.status, state.setting, state.volume, scratch.inflow, scenario.events, due, now,
+            state.time,
+        )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _set_demands(plant: Any, scenario: Any, state: Any, now: int) -> None:
-    clock = plant.clock
-    period = (now + clock.pattern_start) // clock.pattern_step - clock.pattern_start // clock.pattern_step
-    by_pressure = plant.draws.required > 0.0
-    for i in range(plant.structure.size):
-        demand = clock.demand[period, i]
+def _set_demands(size: int, demands: Any, draws: Any, factor: Any, state: Any, period: int) -> None:
+    by_pressure = draws.required > 0.0
+    for i in range(size):
+        demand = demands[period, i]
         put(state.demand, i, splat(min(demand, 0.0) if by_pressure else demand))
     if by_pressure:
-        for o in range(len(plant.draws.row)):
-            if plant.draws.kind[o] == DEMAND:
-                full = splat(max(clock.demand[period, plant.draws.row[o]], 0.0)) * row(scenario.factor, 0)
+        for o in range(len(draws.row)):
+            if draws.kind[o] == DEMAND:
+                full = splat(max(demands[period, draws.row[o]], 0.0)) * row(factor, 0)
                 put(state.draw_coefficient, o, full)
                 put(state.draw, o, full)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _open(scenario: Any, state: Any, lane: int, now: int) -> None:
+def _open(scenario: Any, leaks: Any, head: Any, due: Any, now: int) -> None:
     """Open and shut leaks and pipes: a leak's head-loss coefficient is 1 / c^2."""
-    for s in range(scenario.count[lane]):
-        total = 0.0
-        for o in range(scenario.opening_first[lane], scenario.opening_first[lane + 1]):
-            if int(scenario.opening[o, 0]) == s and scenario.opening[o, 1] <= now < scenario.opening[o, 2]:
-                total += scenario.opening[o, 3]
-        before = state.size[s, lane]
-        if scenario.kind[s, lane] == _CLOSED_PIPE:
-            state.size[s, lane] = total
+    for lane in range(WIDTH):
+        if due[lane] == 0:
             continue
-        state.size[s, lane] = max(1.0 / (total * total), 1e-6) if total > 0.0 else 0.0
-        if before == 0.0 and total > 0.0:
-            at = scenario.where[s, lane]
-            head = state.head[at, lane] if scenario.kind[s, lane] == _AT_NODE else state.leak_head[s, lane]
-            state.leak[s, lane] = total * max(head - scenario.elevation[s, lane], 1.0) ** 0.5
+        for s in range(scenario.count[lane]):
+            total = 0.0
+            for o in range(scenario.opening_first[lane], scenario.opening_first[lane + 1]):
+                if int(scenario.opening[o, 0]) == s and scenario.opening[o, 1] <= now < scenario.opening[o, 2]:
+                    total += scenario.opening[o, 3]
+            if scenario.kind[s, lane] == CLOSED_PIPE:
+                leaks.size[s, lane] = total
+                continue
+            if leaks.size[s, lane] == 0.0 and total > 0.0:
+                at_node = scenario.kind[s, lane] == AT_NODE
+                level = head[scenario.where[s, lane], lane] if at_node else leaks.head[s, lane]
+                leaks.flow[s, lane] = total * max(level - scenario.elevation[s, lane], 1.0) ** 0.5
+            leaks.size[s, lane] = max(1.0 / (total * total), 1e-6) if total > 0.0 else 0.0
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _predict(plant: Any, state: Any, guide: Any, scratch: Any, now: int) -> None:
-    """Move the state as the undisturbed run moved between the same two moments."""
-    at = -1
-    low, high = 0, len(guide.times)
+def _find(times: Any, now: int) -> int:
+    """Place of a moment among the guide's, or -1."""
+    low, high = 0, len(times)
     while low < high:
         middle = (low + high) // 2
-        if guide.times[middle] < now:
+        if times[middle] < now:
             low = middle + 1
         else:
             high = middle
-    if low < len(guide.times) and guide.times[low] == now:
-        at = low
-    shared = -2
+    return low if low < len(times) and times[low] == now else -1
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _predict(guide: Any, size: int, head: Any, flow: Any, due: Any, last: Any, now: int) -> None:
+    """Move the state as the undisturbed run moved between the same two moments."""
+    at, shared = _find(guide.times, now), -2
     for lane in range(WIDTH):
-        if scratch.due[lane] != 0:
-            shared = scratch.guide[lane] if shared == -2 else (shared if shared == scratch.guide[lane] else -3)
-        elif shared != -3 and scratch.running[lane] != 0:
+        if due[lane] == 0:
+            shared = -3
+        elif shared == -2:
+            shared = last[lane]
+        elif shared != last[lane]:
             shared = -3
     if at >= 0 and shared >= 0:
         for k in range(guide.flow.shape[1]):
-            put(state.flow, k, row(state.flow, k) + splat(guide.flow[at, k] - guide.flow[shared, k]))
-        for i in range(plant.structure.size):
-            put(state.head, i, row(state.head, i) + splat(guide.head[at, i] - guide.head[shared, i]))
+            put(flow, k, row(flow, k) + splat(guide.flow[at, k] - guide.flow[shared, k]))
+        for i in range(size):
+            put(head, i, row(head, i) + splat(guide.head[at, i] - guide.head[shared, i]))
     for lane in range(WIDTH):
-        if scratch.due[lane] == 0:
+        if due[lane] == 0:
             continue
-        past = scratch.guide[lane]
-        if at >= 0 and past >= 0 and shared < 0:
+        if at >= 0 and shared < 0 and last[lane] >= 0:
             for k in range(guide.flow.shape[1]):
-                state.flow[k, lane] += guide.flow[at, k] - guide.flow[past, k]
-            for i in range(plant.structure.size):
-                state.head[i, lane] += guide.head[at, i] - guide.head[past, i]
-        scratch.guide[lane] = at
+                flow[k, lane] += guide.flow[at, k] - guide.flow[last[lane], k]
+            for i in range(size):
+                head[i, lane] += guide.head[at, i] - guide.head[last[lane], i]
+        last[lane] = at
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _end(
-    plant: Any, scenario: Any, state: Any, scratch: Any, sensors: Any, out: Any, lane: int, now: int
+def _report(
+    links: Any, state: Any, scenario: Any, leaks: Any, sensors: Any, due: Any, out: Any, step: int
 ) -> None:
-    """Report a balanced moment and go on to the next."""
-    clock = plant.clock
-    if now % clock.report_step == 0 and now <= clock.duration:
-        _report(plant, scenario, state, sensors, out, lane, now // clock.report_step)
-    for tank in range(len(plant.tanks.node)):
-        scratch.inflow[tank, lane] = inflow(plant, state, tank, lane)
-    event = _NEVER
-    for e in range(scenario.events.shape[0]):
-        if scenario.events[e, lane] > now:
-            event = scenario.events[e, lane]
-            break
-    length, unsure = next_step(plant, state, sensors.tank_elevation, scratch.inflow, lane, now, event)
-    if unsure:
-        out.alive[lane] = 0
-    fill(plant, state, sensors.tank_elevation, scratch.inflow, lane, length)
-    state.time[lane] = now + length
-    scratch.running[lane] = 1 if now + length <= clock.duration else 0
-
-
-@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _report(plant: Any, scenario: Any, state: Any, sensors: Any, out: Any, lane: int, step: int) -> None:
-    links = plant.links
-    for j in range(len(sensors.node)):
-        out.pressure[lane, step, j] = state.head[sensors.node[j], lane] - sensors.elevation[j]
-    for j in range(len(sensors.link)):
-        k = sensors.link[j]
-        flow = state.flow[k, lane]
-        if k >= links.n_plain and state.status[k - links.n_plain, lane] <= 2:
-            flow = 0.0
+    """Write what the sensors of the due lanes show."""
+    for lane in range(WIDTH):
+        if due[lane] == 0:
+            continue
+        for j in range(len(sensors.node)):
+            out.pressure[lane, step, j] = state.head[sensors.node[j], lane] - sensors.elevation[j]
+        for j in range(len(sensors.link)):
+            k = sensors.link[j]
+            is_shut = k >= links.n_plain and state.status[k - links.n_plain, lane] <= 2
+            out.flow[lane, step, j] = 0.0 if is_shut else state.flow[k, lane]
+        total = 0.0
         for s in range(scenario.count[lane]):
-            if scenario.kind[s, lane] == _CLOSED_PIPE and scenario.where[s, lane] == k and state.size[s, lane] > 0.0:
-                flow = 0.0
-        out.flow[lane, step, j] = flow
-    total = 0.0
-    for s in range(scenario.count[lane]):
-        total += state.leak[s, lane]
-    out.leak[lane, step] = total
+            if scenario.kind[s, lane] != CLOSED_PIPE:
+                total += leaks.flow[s, lane]
+            elif leaks.size[s, lane] > 0.0:
+                for j in range(len(sensors.link)):
+                    if sensors.link[j] == scenario.where[s, lane]:
+                        out.flow[lane, step, j] = 0.0
+        out.leak[lane, step] = total

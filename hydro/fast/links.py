@@ -90,35 +90,34 @@ def darcy_pipes(links: Any, head: Any, flow: Any, conductance: Any, excess: Any)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def pipe(links: Any, k: int, share: float, minor: float, q: float) -> tuple[float, float]:
-    """One open pipe, or the share of its length."""
+def pipe(
+    law: int, exponent: float, resistance: float, minor: float, viscous: float, rough: float, q: float
+) -> tuple[float, float]:
+    """One open pipe of one lane."""
     x = abs(q)
-    r = links.resistance[k] * share
-    if links.law == 1:
-        s, rough = links.viscous[k], links.rough[k]
-        w = x / s
+    if law == 1:
+        w = x / viscous
         if w <= _A2:
-            r *= 16.0 * math.pi * s
-            gradient = r + 2.0 * minor * x
-            return 1.0 / gradient, q * (r + minor * x) / gradient
-        f, slope = _friction(w, rough, s, x)
-        total = f * r + minor
-        gradient = 2.0 * total * x + slope * r * x * x
+            laminar = 16.0 * math.pi * viscous * resistance
+            gradient = laminar + 2.0 * minor * x
+            return 1.0 / gradient, q * (laminar + minor * x) / gradient
+        f, slope = _friction(w, rough, viscous, x)
+        total = f * resistance + minor
+        gradient = 2.0 * total * x + slope * resistance * x * x
         return 1.0 / gradient, total * x * q / gradient
-    n = links.exponent
-    gradient = n * r * x ** (n - 1.0)
+    gradient = exponent * resistance * x ** (exponent - 1.0)
     if gradient < LEAST_GRADIENT:
-        gradient = LEAST_GRADIENT / n
+        gradient = LEAST_GRADIENT / exponent
         loss = gradient * q
     else:
-        loss = gradient * q / n
+        loss = gradient * q / exponent
     loss += minor * x * q
     gradient += 2.0 * minor * x
     return 1.0 / gradient, loss / gradient
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _friction(w: float, rough: float, s: float, x: float) -> tuple[float, float]:
+def _friction(w: float, rough: float, viscous: float, x: float) -> tuple[float, float]:
     """Friction factor above Re = 2000 and its derivative by flow; w is Re pi/4."""
     if w >= _A1:
         y1 = _A8 / w**0.9
@@ -132,116 +131,4 @@ def _friction(w: float, rough: float, s: float, x: float) -> tuple[float, float]
     fb = (2.0 + _AC / (z2 * z3)) * fa
     c2, c3, c4 = 0.128 - 17.0 * fa + 2.5 * fb, -0.128 + 13.0 * fa - 2.0 * fb, 0.032 - 3.0 * fa + 0.5 * fb
     t = w / _A2
-    return 7.0 * fa - fb + t * (c2 + t * (c3 + t * c4)), (c2 + t * (2.0 * c3 + t * 3.0 * c4)) / s / _A2
-
-
-@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def valve(status: int, minor: float, q: float) -> tuple[float, float]:
-    """A valve that is open, closed or throttled."""
-    if status <= 2:
-        return 1.0 / BIG, q
-    if minor > 0.0:
-        gradient = 2.0 * minor * abs(q)
-        if gradient < LEAST_GRADIENT:
-            return 2.0 / LEAST_GRADIENT, q
-        return 1.0 / gradient, q / 2.0
-    return 1.0 / SMALL, q
-
-
-@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def segment(devices: Any, curves: Any, number: int, q: float) -> tuple[float, float]:
-    """Head at zero flow and slope of the curve's segment that holds a flow."""
-    q *= devices.flow_unit
-    begin, end = curves.first[number], curves.first[number + 1]
-    k = begin
-    while k < end and curves.x[k] < q:
-        k += 1
-    k = min(max(k, begin + 1), end - 1)
-    slope = (curves.y[k] - curves.y[k - 1]) / (curves.x[k] - curves.x[k - 1])
-    at_zero = curves.y[k - 1] - slope * curves.x[k - 1]
-    return at_zero / devices.head_unit, slope * devices.flow_unit / devices.head_unit
-
-
-@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def pump(devices: Any, curves: Any, d: int, status: int, speed: float, q: float) -> tuple[float, float]:
-    """A pump of any kind of curve."""
-    if status <= 2 or speed == 0.0:
-        return 1.0 / BIG, q
-    kind = int(devices.pump[d, 0])
-    if kind == 3:
-        return 1.0 / SMALL, q
-    if kind == 2:
-        at_zero, slope = segment(devices, curves, devices.curve[d], abs(q) / speed)
-        gradient = -slope * speed
-        return 1.0 / gradient, (-at_zero * speed * speed + gradient * q) / gradient
-    shutoff, resistance, n = devices.pump[d, 1], devices.pump[d, 2], devices.pump[d, 3]
-    at_zero = speed * speed * shutoff
-    if abs(n - 1.0) < TINY:
-        n = 1.0
-    r = resistance * speed ** (2.0 - n)
-    if kind == 0:
-        gradient = -r / q / q
-        if gradient > BIG:
-            return 1.0 / BIG, q
-        if gradient < SMALL:
-            return 1.0 / SMALL, q
-        return 1.0 / gradient, r / q / gradient
-    if n == 1.0:
-        return 1.0 / r, (at_zero + r * q) / r
-    gradient = n * r * abs(q) ** (n - 1.0)
-    if gradient < LEAST_GRADIENT:
-        gradient = LEAST_GRADIENT
-        return 1.0 / gradient, (at_zero + gradient * q) / gradient
-    return 1.0 / gradient, (at_zero + gradient * q / n) / gradient
-
-
-@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def positional(devices: Any, curves: Any, d: int, setting: float, minor: float) -> float:
-    """Loss coefficient of a valve that is partly open, in per cent."""
-    if setting >= 100.0:
-        return minor
-    if setting <= 0.0:
-        return BIG
-    number = devices.curve[d]
-    ratio = setting
-    if number >= 0:
-        begin, last = curves.first[number], curves.first[number + 1] - 1
-        x, y = curves.x, curves.y
-        if setting < x[begin]:
-            ratio = setting / x[begin] * y[begin]
-        elif setting > x[last]:
-            ratio = (setting - x[last]) / (1.0 - x[last]) * (1.0 - y[last]) + y[last]
-        else:
-            k = begin + 1
-            while k < last and x[k] < setting:
-                k += 1
-            ratio = y[k - 1] + (y[k] - y[k - 1]) / (x[k] - x[k - 1]) * (setting - x[k - 1])
-    ratio = min(max(ratio / 100.0, SMALL), 1.0)
-    return min(minor / (ratio * ratio), BIG)
-
-
-@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def device(links: Any, devices: Any, curves: Any, d: int, status: int, setting: float, q: float) -> tuple[float, float]:
-    """Any link that is not a plain pipe, but for active PRVs and PSVs."""
-    k = links.n_plain + d
-    kind, minor = links.kind[k], links.minor[k]
-    if kind <= 1:
-        return (1.0 / BIG, q) if status <= 2 else pipe(links, k, 1.0, minor, q)
-    if kind == 2:
-        return pump(devices, curves, d, status, setting, q)
-    if kind == 5:
-        if setting == MISSING or setting == 0.0 or minor * q * q > setting:
-            return valve(status, minor, q)
-        return BIG, setting * BIG
-    if kind == 6 and status == 4 and setting != MISSING:
-        return 1.0 / BIG, q - setting
-    if kind == 7 and setting != MISSING:
-        minor = 0.02517 * setting / devices.diameter[d] ** 4
-    elif kind == 9 and setting != MISSING:
-        minor = positional(devices, curves, d, setting, minor)
-    elif kind == 8 and status != 2:
-        x = max(abs(q), TINY)
-        at_zero, slope = segment(devices, curves, int(round(setting)), x)
-        slope = max(slope, TINY)
-        return 1.0 / slope, (at_zero / slope + x) * (1.0 if q >= 0.0 else -1.0)
-    return valve(status, minor, q)
+    return 7.0 * fa - fb + t * (c2 + t * (c3 + t * c4)), (c2 + t * (2.0 * c3 + t * 3.0 * c4)) / viscous / _A2

@@ -44,10 +44,11 @@ class Units:
 class Tanks(NamedTuple):
     """Tanks, each at a node; float64 [n_tanks], ft and ft3.
 
-    `curve` is the number of a volume curve, or -1 for a cylinder.
+    `curve` is the number of a volume curve, or -1 for a cylinder; `unit` of length in the curves, per ft.
     """
 
     node: Ints
+    bottom: Floats
     level: Floats
     lowest: Floats
     highest: Floats
@@ -57,14 +58,16 @@ class Tanks(NamedTuple):
     most: Floats
     curve: Ints
     overflows: Ints
+    unit: float
 
 
 class Controls(NamedTuple):
-    """Simple controls; `grade` is a head, `time` s."""
+    """Simple controls; `grade` is a head, `time` s, `node` and `tank` are -1 where there is none."""
 
     kind: Ints
     link: Ints
     node: Ints
+    tank: Ints
     status: Ints
     setting: Floats
     grade: Floats
@@ -264,6 +267,7 @@ def _tanks(engine: Engine, units: Units, elevation: Floats) -> Tanks:
     bottom, volume = elevation[nodes], units.head**3
     return Tanks(
         node=nodes,
+        bottom=bottom,
         level=bottom + of("tank_level") / units.head,
         lowest=bottom + of("min_level") / units.head,
         highest=bottom + of("max_level") / units.head,
@@ -273,6 +277,7 @@ def _tanks(engine: Engine, units: Units, elevation: Floats) -> Tanks:
         most=of("max_volume") / volume,
         curve=of("volume_curve").astype(np.int64) - 1,
         overflows=of("overflow").astype(np.int64),
+        unit=units.head,
     )
 
 
@@ -302,7 +307,7 @@ def _valve_curves(engine: Engine) -> dict[int, int]:
 
 def _controls(engine: Engine, units: Units, elevation: Floats, initial: Floats) -> Controls:
     rows = []
-    n_junctions = len(engine.junctions)
+    n_junctions, tanks = len(engine.junctions), engine.tanks.tolist()
     for control in contents.controls(engine.project):
         kind = int(engine.link_types[control.link])
         status, setting = _action(kind, control.setting, units, float(initial[control.link]))
@@ -312,10 +317,11 @@ def _controls(engine: Engine, units: Units, elevation: Floats, initial: Floats) 
             grade = elevation[control.node] + control.level / unit
         code = contents.CONTROL_TYPES.index(control.kind)
         time = int(control.level) if code >= AT_TIME else 0
-        rows.append((code, control.link, control.node, status, setting, grade, time))
-    whole = [np.array([r[k] for r in rows], dtype=np.int64) for k in (0, 1, 2, 3, 6)]
-    real = [np.array([r[k] for r in rows], dtype=np.float64) for k in (4, 5)]
-    return Controls(whole[0], whole[1], whole[2], whole[3], real[0], real[1], whole[4])
+        tank = tanks.index(control.node) if control.node in tanks else -1
+        rows.append((code, control.link, control.node, tank, status, setting, grade, time))
+    whole = [np.array([r[k] for r in rows], dtype=np.int64) for k in (0, 1, 2, 3, 4, 7)]
+    real = [np.array([r[k] for r in rows], dtype=np.float64) for k in (5, 6)]
+    return Controls(whole[0], whole[1], whole[2], whole[3], whole[4], real[0], real[1], whole[5])
 
 
 def _action(kind: int, given: float, units: Units, initial: float) -> tuple[int, float]:

@@ -11,120 +11,121 @@ from typing import Any
 
 from numba import njit
 
-from hydro.fast.links import BIG, pipe
+from hydro.fast.lanes import WIDTH
+from hydro.fast.links import pipe
 from hydro.fast.outlets import outlet
 
 AT_NODE, MID_PIPE, CLOSED_PIPE = range(3)
-_A, _B, _GA, _GB, _O, _GO, _O1, _G1, _O2, _G2, _STEP, _LARGEST = range(12)
+_BIG = 1e8
+_A, _B, _GA, _GB, _O, _GO, _O1, _G1, _O2, _G2, _STEP = range(11)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def replace(links: Any, sites: Any, state: Any, may_turn: bool) -> None:
+def replace(
+    links: Any, sites: Any, leaks: Any, head: Any, flow: Any, conductance: Any, excess: Any, may_turn: bool
+) -> None:
     """Before the matrix is filled: put what differs in place of the pipe as it is."""
-    for lane in range(len(sites.count)):
+    h = leaks.halves
+    for lane in range(WIDTH):
         for s in range(sites.count[lane]):
             kind, k = sites.kind[s, lane], sites.where[s, lane]
-            if kind == CLOSED_PIPE and state.size[s, lane] != 0.0:
-                drop = state.head[links.start[k], lane] - state.head[links.end[k], lane]
-                state.conductance[k, lane] = 1.0 / BIG
-                state.excess[k, lane] = state.flow[k, lane] - drop / BIG
-            elif kind == MID_PIPE:
-                _condense(links, sites, state, s, lane, k, may_turn)
+            if kind == AT_NODE or (kind == CLOSED_PIPE and leaks.size[s, lane] == 0.0):
+                continue
+            q, first, last = flow[k, lane], head[links.start[k], lane], head[links.end[k], lane]
+            if kind == CLOSED_PIPE:
+                conductance[k, lane] = 1.0 / _BIG
+                excess[k, lane] = q - (first - last) / _BIG
+                continue
+            middle, second = leaks.head[s, lane], leaks.second[s, lane]
+            half, viscous, rough = 0.5 * links.resistance[k], links.viscous[k], links.rough[k]
+            a, ya = pipe(links.law, links.exponent, half, links.minor[k], viscous, rough, q)
+            b, yb = pipe(links.law, links.exponent, half, 0.0, viscous, rough, second)
+            ga, gb = ya - a * (first - middle), yb - b * (middle - last)
+            surplus, total = (q - ga) - (second - gb), a + b
+            for j in range(3):
+                size, power, own = leaks.size[s, lane], 2.0, leaks.flow[s, lane]
+                if j > 0:
+                    size = sites.area[s, lane] if j == 1 else sites.growth[s, lane]
+                    power = 2.0 if j == 1 else 2.0 / 3.0
+                    own = leaks.own[s, j - 1, lane]
+                o, go = 0.0, own
+                if size > 0.0:
+                    o, go = outlet(power, size, own, middle - sites.elevation[s, lane], may_turn and j == 0, j == 0)
+                h[s, _O + 2 * j, lane], h[s, _GO + 2 * j, lane] = o, go
+                surplus -= own - go
+                total += o
+            h[s, _A, lane], h[s, _B, lane], h[s, _GA, lane], h[s, _GB, lane] = a, b, ga, gb
+            h[s, _STEP, lane] = surplus / total
+            conductance[k, lane] = a * b / total
+            # the first half's flow leaves the beginning; `add` gives the end what the second half brings
+            excess[k, lane] = ga + a * surplus / total
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _condense(links: Any, sites: Any, state: Any, s: int, lane: int, k: int, may_turn: bool) -> None:
-    h = state.halves
-    middle = state.leak_head[s, lane]
-    a, ya = pipe(links, k, 0.5, links.minor[k], state.flow[k, lane])
-    b, yb = pipe(links, k, 0.5, 0.0, state.leak_second[s, lane])
-    ga = ya - a * (state.head[links.start[k], lane] - middle)
-    gb = yb - b * (middle - state.head[links.end[k], lane])
-    pressure = middle - sites.elevation[s, lane]
-    out, total = 0.0, a + b
-    for j in range(3):
-        coefficient = state.size[s, lane]
-        exponent, q = 2.0, state.leak[s, lane]
-        if j > 0:
-            coefficient = sites.area[s, lane] if j == 1 else sites.growth[s, lane]
-            exponent = 2.0 if j == 1 else 2.0 / 3.0
-            q = state.leak_own[s, j - 1, lane]
-        o, go = 0.0, q
-        if coefficient > 0.0:
-            o, go = outlet(exponent, coefficient, q, pressure, may_turn and j == 0, j == 0)
-        h[s, _O + 2 * j, lane], h[s, _O + 2 * j + 1, lane] = o, go
-        out += q - go
-        total += o
-    surplus = (state.flow[k, lane] - ga) - (state.leak_second[s, lane] - gb) - out
-    h[s, _A, lane], h[s, _B, lane], h[s, _GA, lane], h[s, _GB, lane] = a, b, ga, gb
-    h[s, _STEP, lane] = surplus / total
-    state.conductance[k, lane] = a * b / total
-    # the first half's flow leaves the beginning; `add` gives the end what the second half brings
-    state.excess[k, lane] = ga + a * surplus / total
-
-
-@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def add(links: Any, sites: Any, state: Any, may_turn: bool) -> None:
-    """After the matrix is filled: add the leaks."""
-    h = state.halves
-    for lane in range(len(sites.count)):
+def add(
+    links: Any, sites: Any, leaks: Any, head: Any, flow: Any, conductance: Any, excess: Any, diagonal: Any, right: Any,
+    may_turn: bool,
+) -> None:  # fmt: skip
+    """After the matrix is filled: add the leaks, and keep their pipes out of the common update."""
+    h = leaks.halves
+    for lane in range(WIDTH):
         for s in range(sites.count[lane]):
             kind, k = sites.kind[s, lane], sites.where[s, lane]
-            if kind == AT_NODE and state.size[s, lane] > 0.0:
-                q = state.leak[s, lane]
-                pressure = state.head[k, lane] - sites.elevation[s, lane]
-                o, go = outlet(2.0, state.size[s, lane], q, pressure, may_turn, True)
+            if kind == AT_NODE and leaks.size[s, lane] > 0.0:
+                q = leaks.flow[s, lane]
+                o, go = outlet(2.0, leaks.size[s, lane], q, head[k, lane] - sites.elevation[s, lane], may_turn, True)
                 h[s, _O, lane], h[s, _GO, lane] = o, go
-                state.diagonal[k, lane] += o
-                state.right[k, lane] -= q - go
+                diagonal[k, lane] += o
+                right[k, lane] -= q - go
             elif kind == MID_PIPE:
                 a, b = h[s, _A, lane], h[s, _B, lane]
                 out = h[s, _O, lane] + h[s, _O1, lane] + h[s, _O2, lane]
                 total = a + b + out
                 start, end = links.start[k], links.end[k]
-                state.diagonal[start, lane] += a * out / total
-                state.diagonal[end, lane] += b * out / total
-                first = state.flow[k, lane] - state.excess[k, lane]
-                second = state.leak_second[s, lane] - h[s, _GB, lane] + b * h[s, _STEP, lane]
-                state.right[end, lane] += second - first
+                diagonal[start, lane] += a * out / total
+                diagonal[end, lane] += b * out / total
+                first = flow[k, lane] - excess[k, lane]
+                second = leaks.second[s, lane] - h[s, _GB, lane] + b * h[s, _STEP, lane]
+                right[end, lane] += second - first
+                conductance[k, lane] = 0.0
+                excess[k, lane] = 0.0
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def before_update(sites: Any, state: Any) -> None:
-    """Keep the flow of leaking pipes out of the common update: it is theirs to change."""
-    for lane in range(len(sites.count)):
+def update(
+    links: Any, sites: Any, leaks: Any, flow: Any, right: Any, live: Any, head_step: Any, flow_step: Any
+) -> None:
+    """After a step: change the leaks of the live lanes, and the largest changes with them."""
+    h = leaks.halves
+    for lane in range(WIDTH):
+        if live[0, lane] == 0.0:
+            continue
         for s in range(sites.count[lane]):
-            if sites.kind[s, lane] == MID_PIPE:
-                k = sites.where[s, lane]
-                state.conductance[k, lane] = 0.0
-                state.excess[k, lane] = 0.0
-
-
-@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def update(links: Any, sites: Any, state: Any, lane: int, s: int) -> tuple[float, float]:
-    """Change one site after a step; give the largest change of a flow and the change of its head."""
-    h = state.halves
-    kind, k = sites.kind[s, lane], sites.where[s, lane]
-    if kind == CLOSED_PIPE or (kind == AT_NODE and state.size[s, lane] <= 0.0):
-        state.leak[s, lane] = 0.0
-        return 0.0, 0.0
-    if kind == AT_NODE:
-        change = h[s, _GO, lane] - h[s, _O, lane] * state.right[k, lane]
-        state.leak[s, lane] -= change
-        return abs(change), 0.0
-    a, b = h[s, _A, lane], h[s, _B, lane]
-    total = a + b + h[s, _O, lane] + h[s, _O1, lane] + h[s, _O2, lane]
-    first, last = state.right[links.start[k], lane], state.right[links.end[k], lane]
-    step = h[s, _STEP, lane] + (a * first + b * last) / total
-    change_a = h[s, _GA, lane] - a * (first - step)
-    change_b = h[s, _GB, lane] - b * (step - last)
-    change = h[s, _GO, lane] - h[s, _O, lane] * step
-    state.flow[k, lane] -= change_a
-    state.leak_second[s, lane] -= change_b
-    state.leak[s, lane] -= change
-    for j in range(2):
-        own = h[s, _O1 + 2 * j + 1, lane] - h[s, _O1 + 2 * j, lane] * step
-        state.leak_own[s, j, lane] -= own
-        change = max(abs(change), abs(own))
-    state.leak_head[s, lane] += step
-    return max(abs(change_a), abs(change_b), abs(change)), abs(step)
+            kind, k = sites.kind[s, lane], sites.where[s, lane]
+            if kind == CLOSED_PIPE:
+                continue
+            step = right[k, lane] if kind == AT_NODE else 0.0
+            largest = 0.0
+            if kind == MID_PIPE:
+                a, b = h[s, _A, lane], h[s, _B, lane]
+                total = a + b + h[s, _O, lane] + h[s, _O1, lane] + h[s, _O2, lane]
+                first, last = right[links.start[k], lane], right[links.end[k], lane]
+                step = h[s, _STEP, lane] + (a * first + b * last) / total
+                change_a = h[s, _GA, lane] - a * (first - step)
+                change_b = h[s, _GB, lane] - b * (step - last)
+                flow[k, lane] -= change_a
+                leaks.second[s, lane] -= change_b
+                leaks.head[s, lane] += step
+                head_step[0, lane] = max(head_step[0, lane], abs(step))
+                largest = max(abs(change_a), abs(change_b))
+                for j in range(2):
+                    own = h[s, _G1 + 2 * j, lane] - h[s, _O1 + 2 * j, lane] * step
+                    leaks.own[s, j, lane] -= own
+                    largest = max(largest, abs(own))
+            if leaks.size[s, lane] > 0.0:
+                change = h[s, _GO, lane] - h[s, _O, lane] * step
+                leaks.flow[s, lane] -= change
+                largest = max(largest, abs(change))
+            else:
+                leaks.flow[s, lane] = 0.0
+            flow_step[0, lane] = max(flow_step[0, lane], largest)

@@ -6,33 +6,38 @@ from typing import Any
 
 from numba import njit
 
-from hydro.fast.links import MISSING, TINY
+from hydro.fast.devices import CHECK_VALVE, CONSTANT_POWER, FCV, MISSING, PRV, PSV, PUMP, TINY
+from hydro.fast.lanes import WIDTH
 
 X_HEAD, TEMPORARILY_CLOSED, CLOSED, OPEN, ACTIVE, X_FLOW, X_FCV, X_PRESSURE = range(8)
 HEAD_TOLERANCE, FLOW_TOLERANCE = 0.0005, 0.0001  # ft, ft3/s
-_CONSTANT_POWER = 0
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def valves(links: Any, devices: Any, state: Any, lane: int) -> bool:
-    """Update PRVs and PSVs of one lane; whether one changed."""
-    changed = False
+def valves(
+    links: Any, devices: Any, head: Any, flow: Any, status: Any, setting: Any, live: Any, changed: Any
+) -> None:
+    """Update PRVs and PSVs of the live lanes; `changed`, int64 [WIDTH], becomes 1 where one changed, else 0."""
+    for lane in range(WIDTH):
+        changed[lane] = 0
     for d in range(len(devices.status)):
         k = links.n_plain + d
-        kind, setting = links.kind[k], state.setting[d, lane]
-        if (kind != 3 and kind != 4) or setting == MISSING:
+        kind = links.kind[k]
+        if kind != PRV and kind != PSV:
             continue
-        h1, h2 = state.head[links.start[k], lane], state.head[links.end[k], lane]
-        q, before = state.flow[k, lane], state.status[d, lane]
-        loss = links.minor[k] * q * q
-        if kind == 3:
-            after = _reducing(before, devices.elevation[d, 1] + setting, h1, h2, q, loss)
-        else:
-            after = _sustaining(before, devices.elevation[d, 0] + setting, h1, h2, q, loss)
-        if after != before:
-            state.status[d, lane] = after
-            changed = True
-    return changed
+        for lane in range(WIDTH):
+            if live[0, lane] == 0.0 or setting[d, lane] == MISSING:
+                continue
+            h1, h2 = head[links.start[k], lane], head[links.end[k], lane]
+            q, before = flow[k, lane], status[d, lane]
+            loss = links.minor[k] * q * q
+            if kind == PRV:
+                after = _reducing(before, devices.elevation[d, 1] + setting[d, lane], h1, h2, q, loss)
+            else:
+                after = _sustaining(before, devices.elevation[d, 0] + setting[d, lane], h1, h2, q, loss)
+            if after != before:
+                status[d, lane] = after
+                changed[lane] = 1
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
@@ -68,32 +73,36 @@ def _sustaining(status: int, target: float, h1: float, h2: float, q: float, loss
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def others(links: Any, devices: Any, tanks: Any, state: Any, lane: int) -> bool:
-    """Update pumps, check valves, FCVs and links to tanks of one lane; whether one changed."""
-    changed = False
+def others(
+    links: Any, devices: Any, tanks: Any, head: Any, flow: Any, status: Any, setting: Any, chosen: Any, changed: Any
+) -> None:
+    """Update pumps, check valves, FCVs and links to tanks of the chosen lanes; `changed` becomes 1 where one changed."""
     for d in range(len(devices.status)):
         k = links.n_plain + d
-        kind, setting, q = links.kind[k], state.setting[d, lane], state.flow[k, lane]
-        h1, h2 = state.head[links.start[k], lane], state.head[links.end[k], lane]
-        before = state.status[d, lane]
-        status = OPEN if before <= TEMPORARILY_CLOSED else before
-        if kind == 0:
-            status = _check_valve(status, h1 - h2, q)
-        elif kind == 2 and status >= OPEN and setting > 0.0:
-            status = _pump(devices, d, setting, h2 - h1, q)
-        elif kind == 6 and setting != MISSING:
-            status = _flow_control(before, setting, links.minor[k], h1 - h2, q)
-        for side in range(2):
-            tank = devices.tank[d, side]
-            if tank >= 0 and status > CLOSED:
-                outflow, head = (q, h1) if side == 0 else (-q, h2)
-                is_full = head >= tanks.highest[tank] and tanks.overflows[tank] == 0
-                if (is_full and outflow < 0.0) or (head <= tanks.lowest[tank] and outflow > 0.0):
-                    status = TEMPORARILY_CLOSED
-        if status != before:
-            state.status[d, lane] = status
-            changed = True
-    return changed
+        kind, minor = links.kind[k], links.minor[k]
+        for lane in range(WIDTH):
+            if chosen[lane] == 0:
+                continue
+            q, at = flow[k, lane], setting[d, lane]
+            h1, h2 = head[links.start[k], lane], head[links.end[k], lane]
+            before = status[d, lane]
+            after = OPEN if before <= TEMPORARILY_CLOSED else before
+            if kind == CHECK_VALVE:
+                after = _check_valve(after, h1 - h2, q)
+            elif kind == PUMP and after >= OPEN and at > 0.0:
+                after = _pump(int(devices.pump[d, 0]), at * at * devices.pump[d, 4], h2 - h1, q)
+            elif kind == FCV and at != MISSING:
+                after = _flow_control(before, at, minor, h1 - h2, q)
+            for side in range(2):
+                tank = devices.tank[d, side]
+                if tank >= 0 and after > CLOSED:
+                    outflow, level = (q, h1) if side == 0 else (-q, h2)
+                    is_full = level >= tanks.highest[tank] and tanks.overflows[tank] == 0
+                    if (is_full and outflow < 0.0) or (level <= tanks.lowest[tank] and outflow > 0.0):
+                        after = TEMPORARILY_CLOSED
+            if after != before:
+                status[d, lane] = after
+                changed[lane] = 1
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
@@ -104,12 +113,11 @@ def _check_valve(status: int, drop: float, q: float) -> int:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _pump(devices: Any, d: int, speed: float, gain: float, q: float) -> int:
-    highest = speed * speed * devices.pump[d, 4]
-    if int(devices.pump[d, 0]) == _CONSTANT_POWER:
-        highest = 1e10
+def _pump(kind: int, highest: float, gain: float, q: float) -> int:
+    if kind == CONSTANT_POWER:
         if q < TINY:
             return TEMPORARILY_CLOSED
+        highest = 1e10
     return X_HEAD if gain > highest + HEAD_TOLERANCE else OPEN
 
 
@@ -125,27 +133,28 @@ def _flow_control(status: int, setting: float, minor: float, drop: float, q: flo
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def pressure_switches(links: Any, controls: Any, size: int, state: Any, lane: int) -> bool:
-    """Apply simple controls that watch a junction's pressure; whether one acted."""
-    changed = False
+def pressure_switches(
+    links: Any, controls: Any, head: Any, status: Any, setting: Any, chosen: Any, changed: Any
+) -> None:
+    """Apply simple controls that watch a junction's pressure; `changed` becomes 1 where one acted."""
     for c in range(len(controls.kind)):
         node = controls.node[c]
-        if node < 0 or node >= size:
+        if node < 0 or controls.tank[c] >= 0:
             continue
-        head, grade = state.head[node, lane], controls.grade[c]
-        below = controls.kind[c] == 0 and head <= grade + HEAD_TOLERANCE
-        above = controls.kind[c] == 1 and head >= grade - HEAD_TOLERANCE
-        if not (below or above):
-            continue
-        d = controls.link[c] - links.n_plain
-        kind, setting = links.kind[controls.link[c]], state.setting[d, lane]
-        differs = state.status[d, lane] != controls.status[c]
-        if kind >= 2:
-            moved = setting != controls.setting[c]
-            differs = moved or (kind >= 3 and setting == MISSING and differs)
-        if differs:
-            state.status[d, lane] = controls.status[c]
-            if kind >= 2:
-                state.setting[d, lane] = controls.setting[c]
-            changed = True
-    return changed
+        d, kind, grade = controls.link[c] - links.n_plain, links.kind[controls.link[c]], controls.grade[c]
+        for lane in range(WIDTH):
+            if chosen[lane] == 0:
+                continue
+            below = controls.kind[c] == 0 and head[node, lane] <= grade + HEAD_TOLERANCE
+            above = controls.kind[c] == 1 and head[node, lane] >= grade - HEAD_TOLERANCE
+            if not (below or above):
+                continue
+            differs = status[d, lane] != controls.status[c]
+            if kind >= PUMP:
+                moved = setting[d, lane] != controls.setting[c]
+                differs = moved or (kind >= PRV and setting[d, lane] == MISSING and differs)
+            if differs:
+                status[d, lane] = controls.status[c]
+                if kind >= PUMP:
+                    setting[d, lane] = controls.setting[c]
+                changed[lane] = 1

@@ -210,12 +210,6 @@ class State(NamedTuple):
         By device; status int64.
     volume
         By tank.
-    leak, leak_second, leak_head, leak_own
-        By site: flow of the leak, flow in the pipe's second half, head at the leak, float64 [n, 2, WIDTH] own leakage.
-    size
-        By site: the leak's head-loss coefficient of the moment, 0 where shut; 1 for a closed pipe.
-    halves
-        float64 [n, 12, WIDTH]: what a step leaves for its end.
     time
         int64 [WIDTH], s, of the moment that each lane comes to.
     """
@@ -235,13 +229,34 @@ class State(NamedTuple):
     status: Ints
     setting: Floats
     volume: Floats
-    leak: Floats
-    leak_second: Floats
-    leak_head: Floats
-    leak_own: Floats
+    time: Ints
+
+
+class Leaks(NamedTuple):
+    """What changes at the sites, float64 [n, WIDTH] unless said otherwise.
+
+    Attributes
+    ----------
+    flow
+        Of the leak.
+    second
+        Flow in the second half of its pipe; the first half's is the link's own.
+    head
+        At a leak in a pipe.
+    own
+        float64 [n, 2, WIDTH], the pipe's own leakage there.
+    size
+        Head-loss coefficient of the moment, 0 where shut; 1 for a pipe that is closed.
+    halves
+        float64 [n, 11, WIDTH]: what a step leaves for its end.
+    """
+
+    flow: Floats
+    second: Floats
+    head: Floats
+    own: Floats
     size: Floats
     halves: Floats
-    time: Ints
 
 
 class Plant(NamedTuple):
@@ -264,8 +279,9 @@ class Scratch(NamedTuple):
     ----------
     live, head_step, flow_step
         float64 [1, WIDTH], of `newton.balance`.
-    due, running, guide
-        int64 [WIDTH]: lanes that are at this moment, lanes that go on, the moment of the guide they come from or -1.
+    due, chosen, changed, guide
+        int64 [WIDTH]: lanes that are at this moment, lanes whose statuses are looked at, lanes where one changed, and
+        the moment of the guide that each comes from or -1.
     inflow
         float64 [n_tanks, WIDTH], ft3/s.
     """
@@ -274,18 +290,18 @@ class Scratch(NamedTuple):
     head_step: Floats
     flow_step: Floats
     due: Ints
-    running: Ints
+    chosen: Ints
+    changed: Ints
     guide: Ints
     inflow: Floats
 
 
 class Sensors(NamedTuple):
-    """What is reported: nodes' rows and elevations, links; and elevations of tanks, and whether emitters flow back."""
+    """What is reported: nodes' rows and elevations, links; and whether emitters flow back."""
 
     node: Ints
     elevation: Floats
     link: Ints
-    tank_elevation: Floats
     may_turn: bool
 
 
