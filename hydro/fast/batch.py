@@ -84,7 +84,7 @@ class Solver:
             sites = self._sites(some, out.alive)
             (state, leaks), scratch = self._state(sites), self._scratch()
             self.iterations += run_group(
-                self.plant, sites, leaks, state, self.guide, scratch, self.sensors, self.tolerance, out
+                *self.plant, sites, leaks, state, self.guide, scratch, self.sensors, self.tolerance, out
             )
             k = len(some)
             pressure[begin : begin + k] = out.pressure[:k] * _FOOT

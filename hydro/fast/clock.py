@@ -52,80 +52,82 @@ def tank_head(tanks: Any, curves: Any, tank: int, volume: float) -> float:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def follow_patterns(clock: Any, links: Any, devices: Any, state: Any, due: Any, period: int) -> None:
+def follow_patterns(
+    clock: Any, n_plain: int, pump: Any, head: Any, flow: Any, status: Any, setting: Any, due: Any, period: int
+) -> None:
     """Heads of reservoirs and speeds of pumps that follow a pattern, in the lanes that are due."""
     for lane in range(WIDTH):
         if due[lane] == 0:
             continue
         for s in range(len(clock.source)):
-            state.head[clock.source[s], lane] = clock.source_head[period, s]
-        for d in range(len(devices.status)):
+            head[clock.source[s], lane] = clock.source_head[period, s]
+        for d in range(len(status)):
             speed = clock.speed[period, d]
             if speed == speed:
-                status = state.status[d, lane]
-                if speed > 0.0 and status <= CLOSED:
-                    if int(devices.pump[d, 0]) == CONSTANT_POWER:
-                        state.flow[links.n_plain + d, lane] = devices.pump[d, 5]
-                    status = OPEN
-                if speed == 0.0 and status > CLOSED:
-                    status = CLOSED
-                state.status[d, lane] = status
-                state.setting[d, lane] = speed
+                was = status[d, lane]
+                if speed > 0.0 and was <= CLOSED:
+                    if int(pump[d, 0]) == CONSTANT_POWER:
+                        flow[n_plain + d, lane] = pump[d, 5]
+                    was = OPEN
+                if speed == 0.0 and was > CLOSED:
+                    was = CLOSED
+                status[d, lane] = was
+                setting[d, lane] = speed
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def obey_controls(
-    plant: Any, head: Any, flow: Any, status: Any, setting: Any, inflow: Any, due: Any, now: int
-) -> None:
+    controls: Any, tanks: Any, curves: Any, kinds: Any, n_plain: int, pump: Any, clock_start: int, head: Any, flow: Any,
+    status: Any, setting: Any, inflow: Any, due: Any, now: int,
+) -> None:  # fmt: skip
     """Simple controls on tanks and times, in the lanes that are due; `inflow` is of the moment before."""
-    controls, links, devices = plant.controls, plant.links, plant.devices
     for c in range(len(controls.kind)):
         kind, tank = controls.kind[c], controls.tank[c]
         is_time = kind == _AT_TIME and controls.time[c] == now
-        is_time = is_time or (kind == _AT_CLOCK and (now + plant.clock.clock_start) % _DAY == controls.time[c])
+        is_time = is_time or (kind == _AT_CLOCK and (now + clock_start) % _DAY == controls.time[c])
         if tank < 0 and not is_time:
             continue
         k = controls.link[c]
-        d, is_pump = k - links.n_plain, links.kind[k] == PUMP
-        mark = tank_volume(plant.tanks, plant.curves, tank, controls.grade[c]) if tank >= 0 else 0.0
+        d, is_pump = k - n_plain, kinds[k] == PUMP
+        mark = tank_volume(tanks, curves, tank, controls.grade[c]) if tank >= 0 else 0.0
         for lane in range(WIDTH):
             if due[lane] == 0:
                 continue
             if tank >= 0:
                 near = abs(inflow[tank, lane])
-                held = tank_volume(plant.tanks, plant.curves, tank, head[controls.node[c], lane])
+                held = tank_volume(tanks, curves, tank, head[controls.node[c], lane])
                 if not ((kind == _BELOW and held <= mark + near) or (kind == _ABOVE and held >= mark - near)):
                     continue
             was_open, after = status[d, lane] > CLOSED, controls.status[c]
-            if is_pump and not was_open and after == OPEN and int(devices.pump[d, 0]) == CONSTANT_POWER:
-                flow[k, lane] = devices.pump[d, 5]
-            value = controls.setting[c] if links.kind[k] >= PUMP else setting[d, lane]
+            if is_pump and not was_open and after == OPEN and int(pump[d, 0]) == CONSTANT_POWER:
+                flow[k, lane] = pump[d, 5]
+            value = controls.setting[c] if kinds[k] >= PUMP else setting[d, lane]
             if (OPEN if was_open else CLOSED) != after or setting[d, lane] != value:
                 status[d, lane] = after
                 setting[d, lane] = value
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def fill_tanks(links: Any, devices: Any, flow: Any, status: Any, inflow: Any, due: Any) -> None:
+def fill_tanks(n_plain: int, tank_of: Any, flow: Any, status: Any, inflow: Any, due: Any) -> None:
     """Net flow into every tank through the links that are open, in the lanes that are due."""
     for lane in range(WIDTH):
         if due[lane] == 0:
             continue
         for tank in range(len(inflow)):
             inflow[tank, lane] = 0.0
-        for d in range(len(devices.status)):
+        for d in range(len(status)):
             if status[d, lane] > CLOSED:
-                q = flow[links.n_plain + d, lane]
-                if devices.tank[d, 0] >= 0:
-                    inflow[devices.tank[d, 0], lane] -= q
-                if devices.tank[d, 1] >= 0:
-                    inflow[devices.tank[d, 1], lane] += q
+                q = flow[n_plain + d, lane]
+                if tank_of[d, 0] >= 0:
+                    inflow[tank_of[d, 0], lane] -= q
+                if tank_of[d, 1] >= 0:
+                    inflow[tank_of[d, 1], lane] += q
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def advance(
-    plant: Any, head: Any, status: Any, setting: Any, volume: Any, inflow: Any, events: Any, due: Any, now: int,
-    time: Any,
+    clock: Any, controls: Any, tanks: Any, curves: Any, kinds: Any, n_plain: int, head: Any, status: Any, setting: Any,
+    volume: Any, inflow: Any, events: Any, due: Any, now: int, time: Any,
 ) -> None:  # fmt: skip
     """Find each due lane's next moment, and its tanks' levels then.
 
@@ -134,7 +136,6 @@ def advance(
     events
         int64 [n, WIDTH]: times of the scenarios' own changes, ascending, s.
     """
-    clock, tanks = plant.clock, plant.tanks
     # as EPANET has it: the pattern's own start is left out
     to_period = ((now + clock.pattern_start) // clock.pattern_step + 1) * clock.pattern_step - now
     usual = min(clock.hydraulic_step, to_period, clock.report_step - now % clock.report_step)
@@ -155,7 +156,10 @@ def advance(
                 continue
             if abs(room / q) <= length + 1 and 0 < int(round(room / q)) < length:
                 length = int(round(room / q))
-        length = _until_control(plant, head, status, setting, volume, inflow, lane, now, length)
+        length = _until_control(
+            clock.clock_start, controls, tanks, curves, kinds, n_plain, head, status, setting, volume, inflow, lane, now,
+            length,
+        )  # fmt: skip
         for tank in range(len(tanks.node)):
             q = inflow[tank, lane]
             if abs(q) > _NO_FLOW:
@@ -165,15 +169,15 @@ def advance(
                 elif held - q <= tanks.least[tank]:
                     held = tanks.least[tank]
                 volume[tank, lane] = held
-                head[tanks.node[tank], lane] = tank_head(tanks, plant.curves, tank, held)
+                head[tanks.node[tank], lane] = tank_head(tanks, curves, tank, held)
         time[lane] = now + length
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def _until_control(
-    plant: Any, head: Any, status: Any, setting: Any, volume: Any, inflow: Any, lane: int, now: int, length: int
-) -> int:
-    clock, controls, links = plant.clock, plant.controls, plant.links
+    clock_start: int, controls: Any, tanks: Any, curves: Any, kinds: Any, n_plain: int, head: Any, status: Any,
+    setting: Any, volume: Any, inflow: Any, lane: int, now: int, length: int,
+) -> int:  # fmt: skip
     for c in range(len(controls.kind)):
         kind, tank, seconds = controls.kind[c], controls.tank[c], 0
         if tank >= 0:
@@ -181,14 +185,14 @@ def _until_control(
             if (kind == _ABOVE and level < grade and q > _NO_FLOW) or (
                 kind == _BELOW and level > grade and q < -_NO_FLOW
             ):
-                mark = tank_volume(plant.tanks, plant.curves, tank, grade)
+                mark = tank_volume(tanks, curves, tank, grade)
                 seconds = int(round(min((mark - volume[tank, lane]) / q, 1e9)))
         elif kind == _AT_TIME:
             seconds = controls.time[c] - now
         elif kind == _AT_CLOCK:
-            seconds = (controls.time[c] - now - clock.clock_start) % _DAY
+            seconds = (controls.time[c] - now - clock_start) % _DAY
         if 0 < seconds < length:
-            d, is_pipe = controls.link[c] - links.n_plain, links.kind[controls.link[c]] < PUMP
+            d, is_pipe = controls.link[c] - n_plain, kinds[controls.link[c]] < PUMP
             moves = not is_pipe and setting[d, lane] != controls.setting[c]
             if moves or status[d, lane] != controls.status[c]:
                 length = seconds

@@ -180,8 +180,9 @@ def hold(
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def finish(
-    links: Any, devices: Any, sites: Any, leaks: Any, state: Any, head_step: Any, flow_step: Any, live: Any
-) -> None:
+    links: Any, devices: Any, sites: Any, leak: Any, second: Any, demand: Any, draw: Any, flow: Any, conductance: Any,
+    excess: Any, right: Any, status: Any, setting: Any, flow_step: Any, live: Any,
+) -> None:  # fmt: skip
     """After a step: hold pumps of constant power above zero, give active PRVs and PSVs what passes them."""
     for d in range(len(devices.status)):
         k = links.n_plain + d
@@ -192,24 +193,24 @@ def finish(
         for lane in range(WIDTH):
             if live[0, lane] == 0.0:
                 continue
-            if is_power and state.flow[k, lane] < 0.0:
-                drop = state.right[links.start[k], lane] - state.right[links.end[k], lane]
-                before = state.flow[k, lane] + state.excess[k, lane] - state.conductance[k, lane] * drop
-                state.flow[k, lane] = before / 2.0
+            if is_power and flow[k, lane] < 0.0:
+                drop = right[links.start[k], lane] - right[links.end[k], lane]
+                before = flow[k, lane] + excess[k, lane] - conductance[k, lane] * drop
+                flow[k, lane] = before / 2.0
                 flow_step[0, lane] = max(flow_step[0, lane], abs(before / 2.0))
-            elif holds(kind, state.status[d, lane], state.setting[d, lane]):
+            elif holds(kind, status[d, lane], setting[d, lane]):
                 held = links.end[k] if kind == PRV else links.start[k]
-                out = sites.factor[0, lane] * state.demand[held, lane]
+                out = sites.factor[0, lane] * demand[held, lane]
                 for b in range(devices.beside_first[d], devices.beside_first[d + 1]):
-                    out += devices.beside_sign[b] * state.flow[devices.beside[b], lane]
+                    out += devices.beside_sign[b] * flow[devices.beside[b], lane]
                 for b in range(devices.outlet_first[d], devices.outlet_first[d + 1]):
-                    out += state.draw[devices.outlet[b], lane]
+                    out += draw[devices.outlet[b], lane]
                 for s in range(sites.count[lane]):
                     where = sites.where[s, lane]
                     if sites.kind[s, lane] == 0 and where == held:
-                        out += leaks.flow[s, lane]
+                        out += leak[s, lane]
                     elif sites.kind[s, lane] == 1 and links.end[where] == held:
-                        out += state.flow[where, lane] - leaks.second[s, lane]
+                        out += flow[where, lane] - second[s, lane]
                 passing = out if kind == PRV else -out
-                flow_step[0, lane] = max(flow_step[0, lane], abs(passing - state.flow[k, lane]))
-                state.flow[k, lane] = passing
+                flow_step[0, lane] = max(flow_step[0, lane], abs(passing - flow[k, lane]))
+                flow[k, lane] = passing

@@ -19,8 +19,9 @@ _fill_tanks, _advance, _balance = clock.fill_tanks, clock.advance, newton.balanc
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def run_group(
-    plant: Any, scenario: Any, leaks: Any, state: Any, guide: Any, scratch: Any, sensors: Any, tolerance: Any, out: Any
-) -> int:
+    structure: Any, links: Any, devices: Any, draws: Any, tanks: Any, controls: Any, curves: Any, times: Any,
+    scenario: Any, leaks: Any, state: Any, guide: Any, scratch: Any, sensors: Any, tolerance: Any, out: Any,
+) -> int:  # fmt: skip
     """Run eight scenarios.
 
     Parameters
@@ -39,7 +40,7 @@ def run_group(
     Number of iterations, each of which all lanes share.
     """
     iterations = 0
-    times, links, due = plant.clock, plant.links, scratch.due
+    due, head, flow, status, setting = scratch.due, state.head, state.flow, state.status, state.setting
     while True:
         now = _NEVER
         for lane in range(WIDTH):
@@ -51,36 +52,49 @@ def run_group(
             due[lane] = 1 if out.alive[lane] != 0 and state.time[lane] == now else 0
             scratch.live[0, lane] = 1.0 if due[lane] != 0 else 0.0
         period = (now + times.pattern_start) // times.pattern_step - times.pattern_start // times.pattern_step
-        _set_demands(plant.structure.size, times.demand, plant.draws, scenario.factor, state, period)
-        _follow_patterns(times, links, plant.devices, state, due, period)
-        _obey_controls(plant, state.head, state.flow, state.status, state.setting, scratch.inflow, due, now)
-        _open(scenario, leaks, state.head, due, now)
-        _predict(guide, plant.structure.size, state.head, state.flow, due, scratch.guide, now)
-        iterations += _balance(plant, scenario, leaks, state, scratch, sensors.may_turn, tolerance)
+        _set_demands(
+            structure.size, times.demand, draws, scenario.factor, state.demand, state.draw, state.draw_coefficient, period
+        )
+        _follow_patterns(times, links.n_plain, devices.pump, head, flow, status, setting, due, period)
+        _obey_controls(
+            controls, tanks, curves, links.kind, links.n_plain, devices.pump, times.clock_start, head, flow, status,
+            setting, scratch.inflow, due, now,
+        )  # fmt: skip
+        _open(scenario, leaks, head, due, now)
+        _predict(guide.times, guide.flow, guide.head, structure.size, head, flow, due, scratch.guide, now)
+        iterations += _balance(
+            structure, links, devices, curves, tanks, controls, draws, scenario, leaks, state, scratch,
+            sensors.may_turn, tolerance,
+        )  # fmt: skip
         for lane in range(WIDTH):
             if due[lane] != 0 and (scratch.live[0, lane] != 0.0 or not scratch.head_step[0, lane] < _LARGEST_HEAD):
                 out.alive[lane], due[lane] = 0, 0
         if now % times.report_step == 0:
-            _report(links, state, scenario, leaks, sensors, due, out, now // times.report_step)
-        _fill_tanks(links, plant.devices, state.flow, state.status, scratch.inflow, due)
+            _report(
+                links.n_plain, head, flow, status, scenario, leaks.flow, leaks.size, sensors, due, out,
+                now // times.report_step,
+            )  # fmt: skip
+        _fill_tanks(links.n_plain, devices.tank, flow, status, scratch.inflow, due)
         _advance(
-            plant, state.head, state.status, state.setting, state.volume, scratch.inflow, scenario.events, due, now,
-            state.time,
+            times, controls, tanks, curves, links.kind, links.n_plain, head, status, setting, state.volume,
+            scratch.inflow, scenario.events, due, now, state.time,
         )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _set_demands(size: int, demands: Any, draws: Any, factor: Any, state: Any, period: int) -> None:
+def _set_demands(
+    size: int, demands: Any, draws: Any, factor: Any, demand_out: Any, draw: Any, coefficient: Any, period: int
+) -> None:
     by_pressure = draws.required > 0.0
     for i in range(size):
         demand = demands[period, i]
-        put(state.demand, i, splat(min(demand, 0.0) if by_pressure else demand))
+        put(demand_out, i, splat(min(demand, 0.0) if by_pressure else demand))
     if by_pressure:
         for o in range(len(draws.row)):
             if draws.kind[o] == DEMAND:
                 full = splat(max(demands[period, draws.row[o]], 0.0)) * row(factor, 0)
-                put(state.draw_coefficient, o, full)
-                put(state.draw, o, full)
+                put(coefficient, o, full)
+                put(draw, o, full)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
@@ -118,9 +132,11 @@ def _find(times: Any, now: int) -> int:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _predict(guide: Any, size: int, head: Any, flow: Any, due: Any, last: Any, now: int) -> None:
+def _predict(
+    times: Any, guide_flow: Any, guide_head: Any, size: int, head: Any, flow: Any, due: Any, last: Any, now: int
+) -> None:
     """Move the state as the undisturbed run moved between the same two moments."""
-    at, shared = _find(guide.times, now), -2
+    at, shared = _find(times, now), -2
     for lane in range(WIDTH):
         if due[lane] == 0:
             shared = -3
@@ -129,40 +145,41 @@ def _predict(guide: Any, size: int, head: Any, flow: Any, due: Any, last: Any, n
         elif shared != last[lane]:
             shared = -3
     if at >= 0 and shared >= 0:
-        for k in range(guide.flow.shape[1]):
-            put(flow, k, row(flow, k) + splat(guide.flow[at, k] - guide.flow[shared, k]))
+        for k in range(guide_flow.shape[1]):
+            put(flow, k, row(flow, k) + splat(guide_flow[at, k] - guide_flow[shared, k]))
         for i in range(size):
-            put(head, i, row(head, i) + splat(guide.head[at, i] - guide.head[shared, i]))
+            put(head, i, row(head, i) + splat(guide_head[at, i] - guide_head[shared, i]))
     for lane in range(WIDTH):
         if due[lane] == 0:
             continue
         if at >= 0 and shared < 0 and last[lane] >= 0:
-            for k in range(guide.flow.shape[1]):
-                flow[k, lane] += guide.flow[at, k] - guide.flow[last[lane], k]
+            for k in range(guide_flow.shape[1]):
+                flow[k, lane] += guide_flow[at, k] - guide_flow[last[lane], k]
             for i in range(size):
-                head[i, lane] += guide.head[at, i] - guide.head[last[lane], i]
+                head[i, lane] += guide_head[at, i] - guide_head[last[lane], i]
         last[lane] = at
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def _report(
-    links: Any, state: Any, scenario: Any, leaks: Any, sensors: Any, due: Any, out: Any, step: int
-) -> None:
+    n_plain: int, head: Any, flow: Any, status: Any, scenario: Any, leak: Any, size: Any, sensors: Any, due: Any,
+    out: Any, step: int,
+) -> None:  # fmt: skip
     """Write what the sensors of the due lanes show."""
     for lane in range(WIDTH):
         if due[lane] == 0:
             continue
         for j in range(len(sensors.node)):
-            out.pressure[lane, step, j] = state.head[sensors.node[j], lane] - sensors.elevation[j]
+            out.pressure[lane, step, j] = head[sensors.node[j], lane] - sensors.elevation[j]
         for j in range(len(sensors.link)):
             k = sensors.link[j]
-            is_shut = k >= links.n_plain and state.status[k - links.n_plain, lane] <= 2
-            out.flow[lane, step, j] = 0.0 if is_shut else state.flow[k, lane]
+            is_shut = k >= n_plain and status[k - n_plain, lane] <= 2
+            out.flow[lane, step, j] = 0.0 if is_shut else flow[k, lane]
         total = 0.0
         for s in range(scenario.count[lane]):
             if scenario.kind[s, lane] != CLOSED_PIPE:
-                total += leaks.flow[s, lane]
-            elif leaks.size[s, lane] > 0.0:
+                total += leak[s, lane]
+            elif size[s, lane] > 0.0:
                 for j in range(len(sensors.link)):
                     if sensors.link[j] == scenario.where[s, lane]:
                         out.flow[lane, step, j] = 0.0

@@ -25,42 +25,41 @@ _valves, _others, _switches = status.valves, status.others, status.pressure_swit
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def linearise(plant: Any, scenario: Any, leaks: Any, state: Any, may_turn: bool) -> None:
-    """Fill conductance and excess of every link, the matrix, and its right-hand side."""
-    links, structure = plant.links, plant.structure
-    head, flow, conductance, excess = state.head, state.flow, state.conductance, state.excess
-    if links.law == 1:
-        darcy_pipes(links, head, flow, conductance, excess)
-    else:
-        power_law_pipes(links, head, flow, conductance, excess)
-    _devices(links, plant.devices, plant.curves, head, flow, state.status, state.setting, conductance, excess)
-    _replace(links, scenario, leaks, head, flow, conductance, excess, may_turn)
-    zero, factor = splat(0.0), row(scenario.factor, 0)
-    diagonal, below, right = state.diagonal, state.below, state.right
-    for i in range(structure.n_nodes):
+def assemble(
+    start: Any, end: Any, slot: Any, factor: Any, demand: Any, flow: Any, conductance: Any, excess: Any, diagonal: Any,
+    below: Any, right: Any,
+) -> None:  # fmt: skip
+    """Fill the matrix and its right-hand side from links and fixed demands."""
+    zero, times = splat(0.0), row(factor, 0)
+    for i in range(len(diagonal)):
         put(diagonal, i, zero)
-        put(right, i, zero - factor * row(state.demand, i))
-    for e in range(len(structure.rows) + 1):
+        put(right, i, zero - times * row(demand, i))
+    for e in range(len(below)):
         put(below, e, zero)
-    for k in range(len(links.start)):
-        start, end, slot = links.start[k], links.end[k], links.slot[k]
+    for k in range(len(start)):
+        a, b, e = start[k], end[k], slot[k]
         p = row(conductance, k)
         passing = row(flow, k) - row(excess, k)
-        put(below, slot, row(below, slot) - p)
-        put(diagonal, start, row(diagonal, start) + p)
-        put(diagonal, end, row(diagonal, end) + p)
-        put(right, start, row(right, start) - passing)
-        put(right, end, row(right, end) + passing)
-    if len(plant.draws.row) > 0:
-        _draws(plant.draws, state)
-    _add(links, scenario, leaks, head, flow, conductance, excess, diagonal, right, may_turn)
-    _hold(links, plant.devices, head, flow, state.status, state.setting, diagonal, right)
-    for i in range(structure.size, structure.n_nodes):  # what reached known heads changes nothing
+        put(below, e, row(below, e) - p)
+        put(diagonal, a, row(diagonal, a) + p)
+        put(diagonal, b, row(diagonal, b) + p)
+        put(right, a, row(right, a) - passing)
+        put(right, b, row(right, b) + passing)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def forget_known(size: int, right: Any) -> None:
+    """Clear what reached nodes of known head: it changes nothing."""
+    zero = splat(0.0)
+    for i in range(size, len(right)):
         put(right, i, zero)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def step(plant: Any, state: Any, live: Any, head_step: Any, flow_step: Any) -> None:
+def step(
+    size: int, start: Any, end: Any, right: Any, conductance: Any, excess: Any, head: Any, flow: Any, live: Any,
+    head_step: Any, flow_step: Any,
+) -> None:  # fmt: skip
     """Change heads and flows of the live lanes by the solution of the linear equations.
 
     Parameters
@@ -68,31 +67,31 @@ def step(plant: Any, state: Any, live: Any, head_step: Any, flow_step: Any) -> N
     live
         float64 [1, WIDTH], 1 where a lane takes part.
     head_step, flow_step
-        float64 [1, WIDTH], out: largest change of a head and of a flow.
+        float64 [1, WIDTH], out: largest change of a head and of a flow; NaN stays.
     """
-    structure, links = plant.structure, plant.links
     zero, half, mask = splat(0.0), splat(0.5), row(live, 0)
     largest = zero
-    for i in range(structure.size):
-        change = row(state.right, i)
-        put(state.head, i, where_less(half, mask, row(state.head, i) + change, row(state.head, i)))
-        change = magnitude(change)
-        largest = where_less(change, largest, largest, change)  # keeps NaN
-    put(head_step, 0, largest)
-    largest = zero
-    for k in range(len(links.start)):
-        drop = row(state.right, links.start[k]) - row(state.right, links.end[k])
-        change = row(state.excess, k) - row(state.conductance, k) * drop
-        put(state.flow, k, where_less(half, mask, row(state.flow, k) - change, row(state.flow, k)))
+    for i in range(size):
+        before, change = row(head, i), row(right, i)
+        put(head, i, where_less(half, mask, before + change, before))
         change = magnitude(change)
         largest = where_less(change, largest, largest, change)
-    if len(plant.draws.row) > 0:
-        largest = _update_draws(plant.draws, state, mask, largest)
+    put(head_step, 0, largest)
+    largest = zero
+    for k in range(len(start)):
+        change = row(excess, k) - row(conductance, k) * (row(right, start[k]) - row(right, end[k]))
+        before = row(flow, k)
+        put(flow, k, where_less(half, mask, before - change, before))
+        change = magnitude(change)
+        largest = where_less(change, largest, largest, change)
     put(flow_step, 0, largest)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def balance(plant: Any, scenario: Any, leaks: Any, state: Any, scratch: Any, may_turn: bool, tolerance: Any) -> int:
+def balance(
+    structure: Any, links: Any, equipment: Any, curves: Any, tanks: Any, controls: Any, draws: Any, scenario: Any,
+    leaks: Any, state: Any, scratch: Any, may_turn: bool, tolerance: Any,
+) -> int:  # fmt: skip
     """Iterate until every live lane is balanced and its statuses stand.
 
     Parameters
@@ -106,37 +105,64 @@ def balance(plant: Any, scenario: Any, leaks: Any, state: Any, scratch: Any, may
     -------
     Number of iterations.
     """
-    structure, links, equipment = plant.structure, plant.links, plant.devices
+    head, flow, conductance, excess = state.head, state.flow, state.conductance, state.excess
+    status, setting, diagonal, below, right = state.status, state.setting, state.diagonal, state.below, state.right
     live, head_step, flow_step = scratch.live, scratch.head_step, scratch.flow_step
     chosen, changed = scratch.chosen, scratch.changed
+    size, start, end = structure.size, links.start, links.end
     for iteration in range(1, MOST_ITERATIONS + 1):
-        linearise(plant, scenario, leaks, state, may_turn)
-        factorise_and_solve(
-            structure.size, structure.first, structure.rows, structure.target,
-            state.diagonal, state.below, state.right,
+        if links.law == 1:
+            darcy_pipes(links, head, flow, conductance, excess)
+        else:
+            power_law_pipes(links, head, flow, conductance, excess)
+        _devices(links, equipment, curves, head, flow, status, setting, conductance, excess)
+        _replace(links, scenario, leaks, head, flow, conductance, excess, may_turn)
+        assemble(start, end, links.slot, scenario.factor, state.demand, flow, conductance, excess, diagonal, below, right)
+        if len(draws.row) > 0:
+            _draws(
+                draws, head, state.draw, state.draw_coefficient, state.draw_conductance, state.draw_excess, diagonal,
+                right,
+            )  # fmt: skip
+        _add(links, scenario, leaks, head, flow, conductance, excess, diagonal, right, may_turn)
+        _hold(links, equipment, head, flow, status, setting, diagonal, right)
+        forget_known(size, right)
+        factorise_and_solve(size, structure.first, structure.rows, structure.target, diagonal, below, right)
+        step(size, start, end, right, conductance, excess, head, flow, live, head_step, flow_step)
+        if len(draws.row) > 0:
+            _update_draws(
+                draws, state.draw, state.draw_coefficient, state.draw_conductance, state.draw_excess, right, live,
+                flow_step,
+            )  # fmt: skip
+        _update_sites(start, end, scenario, leaks, flow, right, live, head_step, flow_step)
+        _finish(
+            links, equipment, scenario, leaks.flow, leaks.second, state.demand, state.draw, flow, conductance, excess,
+            right, status, setting, flow_step, live,
         )  # fmt: skip
-        step(plant, state, live, head_step, flow_step)
-        _update_sites(links, scenario, leaks, state.flow, state.right, live, head_step, flow_step)
-        _finish(links, equipment, scenario, leaks, state, head_step, flow_step, live)
-        _valves(links, equipment, state.head, state.flow, state.status, state.setting, live, changed)
-        is_time = iteration <= _STATUS_UNTIL and iteration % _STATUS_EVERY == 0
-        any_chosen, any_waits = False, False
-        for lane in range(WIDTH):
-            is_live = live[0, lane] != 0.0
-            is_small = is_live and head_step[0, lane] <= tolerance[0] and flow_step[0, lane] <= tolerance[1]
-            chosen[lane] = 2 if is_small else (1 if is_live and is_time else 0)
-            any_chosen = any_chosen or chosen[lane] != 0
-        if any_chosen:
-            _others(
-                links, equipment, plant.tanks, state.head, state.flow, state.status, state.setting, chosen, changed
-            )
-            for lane in range(WIDTH):
-                chosen[lane] = 1 if chosen[lane] == 2 else 0
-            _switches(links, plant.controls, state.head, state.status, state.setting, chosen, changed)
-        for lane in range(WIDTH):
-            if chosen[lane] == 1 and changed[lane] == 0:
-                live[0, lane] = 0.0
-            any_waits = any_waits or live[0, lane] != 0.0
-        if not any_waits:
+        _valves(links, equipment, head, flow, status, setting, live, changed)
+        choose(iteration, live, head_step, flow_step, tolerance, chosen)
+        _others(links, equipment, tanks, head, flow, status, setting, chosen, changed)
+        _switches(controls, links.kind, links.n_plain, head, status, setting, chosen, changed)
+        if settle(live, chosen, changed):
             break
     return iteration
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def choose(iteration: int, live: Any, head_step: Any, flow_step: Any, tolerance: Any, chosen: Any) -> None:
+    """Mark the lanes whose pumps and check valves are to be looked at: 2 where all is balanced, 1 where it is time."""
+    is_time = iteration <= _STATUS_UNTIL and iteration % _STATUS_EVERY == 0
+    for lane in range(WIDTH):
+        is_live = live[0, lane] != 0.0
+        is_small = is_live and head_step[0, lane] <= tolerance[0] and flow_step[0, lane] <= tolerance[1]
+        chosen[lane] = 2 if is_small else (1 if is_live and is_time else 0)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def settle(live: Any, chosen: Any, changed: Any) -> bool:
+    """Retire the lanes that are balanced and whose statuses stand; whether none is left."""
+    none_waits = True
+    for lane in range(WIDTH):
+        if chosen[lane] == 2 and changed[lane] == 0:
+            live[0, lane] = 0.0
+        none_waits = none_waits and live[0, lane] == 0.0
+    return none_waits

@@ -18,13 +18,15 @@ _NO_DEMAND = 1e-12
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def coefficients(draws: Any, state: Any) -> None:
+def coefficients(
+    draws: Any, head: Any, draw: Any, coefficient: Any, conductance: Any, excess: Any, diagonal: Any, right: Any
+) -> None:
     """Fill the outlets' conductance and excess, and add both to the matrix and its right-hand side."""
     zero, one, half, least = splat(0.0), splat(1.0), splat(0.5), splat(_LEAST_FLOW)
     steep, rounding, half_steep = splat(_STEEP), splat(_ROUNDING), splat(0.5 * _STEEP)
     for o in range(len(draws.row)):
         i, kind, n = draws.row[o], draws.kind[o], draws.exponent[o]
-        q, c = row(state.draw, o), row(state.draw_coefficient, o)
+        q, c = row(draw, o), row(coefficient, o)
         x = magnitude(q)
         x = where_less(x, least, least, x)
         full = c
@@ -50,35 +52,39 @@ def coefficients(draws: Any, state: Any) -> None:
             loss = loss + half * (a + b)
             gradient = gradient + half_steep * (one + a / b)
         p = one / gradient
-        g = p * (loss - row(state.head, i) + splat(draws.base[o]))
+        g = p * (loss - row(head, i) + splat(draws.base[o]))
         if kind == DEMAND:
             p = where_less(full, splat(_NO_DEMAND), zero, p)
             g = where_less(full, splat(_NO_DEMAND), q - full, g)
         elif kind != EMITTER:
             p = where_less(zero, c, p, zero)
             g = where_less(zero, c, g, zero)
-        put(state.draw_conductance, o, p)
-        put(state.draw_excess, o, g)
-        put(state.diagonal, i, row(state.diagonal, i) + p)
-        put(state.right, i, row(state.right, i) - q + g)
+        put(conductance, o, p)
+        put(excess, o, g)
+        put(diagonal, i, row(diagonal, i) + p)
+        put(right, i, row(right, i) - q + g)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def update(draws: Any, state: Any, live: Any, largest: Any) -> Any:
-    """Change the outlets' flows after a step of the heads; give the largest change so far."""
-    zero, half = splat(0.0), splat(0.5)
+def update(
+    draws: Any, draw: Any, coefficient: Any, conductance: Any, excess: Any, right: Any, live: Any, flow_step: Any
+) -> None:
+    """Change the outlets' flows after a step of the heads, and the largest change with them."""
+    zero, half, mask = splat(0.0), splat(0.5), row(live, 0)
+    largest = row(flow_step, 0)
     for o in range(len(draws.row)):
-        change = row(state.draw_excess, o) - row(state.draw_conductance, o) * row(state.right, draws.row[o])
+        change = row(excess, o) - row(conductance, o) * row(right, draws.row[o])
         if draws.kind[o] == DEMAND:  # EPANET's limit on the change
-            most = splat(0.4) * row(state.draw_coefficient, o)
+            full = row(coefficient, o)
+            most = splat(0.4) * full
             least = zero - most
             allowed = where_less(most, change, most, where_less(change, least, least, change))
-            change = where_less(row(state.draw_coefficient, o), splat(_NO_DEMAND), change, allowed)
-        change = where_less(half, live, change, zero)
-        put(state.draw, o, row(state.draw, o) - change)
-        size = magnitude(change)
-        largest = where_less(largest, size, size, largest)
-    return largest
+            change = where_less(full, splat(_NO_DEMAND), change, allowed)
+        before = row(draw, o)
+        put(draw, o, where_less(half, mask, before - change, before))
+        change = magnitude(change)
+        largest = where_less(change, largest, largest, change)
+    put(flow_step, 0, largest)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]

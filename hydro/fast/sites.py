@@ -93,7 +93,7 @@ def add(
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def update(
-    links: Any, sites: Any, leaks: Any, flow: Any, right: Any, live: Any, head_step: Any, flow_step: Any
+    start: Any, end: Any, sites: Any, leaks: Any, flow: Any, right: Any, live: Any, head_step: Any, flow_step: Any
 ) -> None:
     """After a step: change the leaks of the live lanes, and the largest changes with them."""
     h = leaks.halves
@@ -109,7 +109,7 @@ def update(
             if kind == MID_PIPE:
                 a, b = h[s, _A, lane], h[s, _B, lane]
                 total = a + b + h[s, _O, lane] + h[s, _O1, lane] + h[s, _O2, lane]
-                first, last = right[links.start[k], lane], right[links.end[k], lane]
+                first, last = right[start[k], lane], right[end[k], lane]
                 step = h[s, _STEP, lane] + (a * first + b * last) / total
                 change_a = h[s, _GA, lane] - a * (first - step)
                 change_b = h[s, _GB, lane] - b * (step - last)

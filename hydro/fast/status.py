@@ -134,16 +134,16 @@ def _flow_control(status: int, setting: float, minor: float, drop: float, q: flo
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def pressure_switches(
-    links: Any, controls: Any, head: Any, status: Any, setting: Any, chosen: Any, changed: Any
+    controls: Any, kinds: Any, n_plain: int, head: Any, status: Any, setting: Any, chosen: Any, changed: Any
 ) -> None:
-    """Apply simple controls that watch a junction's pressure; `changed` becomes 1 where one acted."""
+    """Where all is balanced, apply simple controls that watch a junction's pressure; `changed` becomes 1 where one acted."""
     for c in range(len(controls.kind)):
         node = controls.node[c]
         if node < 0 or controls.tank[c] >= 0:
             continue
-        d, kind, grade = controls.link[c] - links.n_plain, links.kind[controls.link[c]], controls.grade[c]
+        d, kind, grade = controls.link[c] - n_plain, kinds[controls.link[c]], controls.grade[c]
         for lane in range(WIDTH):
-            if chosen[lane] == 0:
+            if chosen[lane] != 2:
                 continue
             below = controls.kind[c] == 0 and head[node, lane] <= grade + HEAD_TOLERANCE
             above = controls.kind[c] == 1 and head[node, lane] >= grade - HEAD_TOLERANCE
