@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 HEAD_TOLERANCE = 1e-4  # m, last step of a head
-FLOW_TOLERANCE = 1e-6  # m3/s, last step of a flow
+FLOW_TOLERANCE = 1e-5  # m3/s, last step of a flow
 _FOOT = 0.3048
 _GUIDE_ACCURACY = 1e-4
 
