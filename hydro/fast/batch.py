@@ -94,9 +94,12 @@ class Solver:
         return pressure, flow, leak, proved
 
     def _scratch(self) -> Scratch:
+        def whole(value: int) -> Ints:
+            return np.full(WIDTH, value, dtype=np.int64)
+
         return Scratch(
-            aligned(1), aligned(1), aligned(1), np.zeros(WIDTH, dtype=np.int64), np.zeros(WIDTH, dtype=np.int64),
-            np.zeros(WIDTH, dtype=np.int64), np.full(WIDTH, -1, dtype=np.int64), aligned(len(self.plant.tanks.node)),
+            aligned(1), aligned(1), aligned(1), whole(0), whole(0), whole(0), whole(0), whole(0), whole(-1), whole(-1),
+            aligned(len(self.plant.tanks.node)),
         )  # fmt: skip
 
     def _sites(self, scenarios: list[Scenario], alive: Ints) -> Sites:

@@ -52,13 +52,21 @@ def tank_head(tanks: Any, curves: Any, tank: int, volume: float) -> float:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def period_of(clock: Any, now: int) -> int:
+    """Row of a moment in the tables of patterns."""
+    step, start = clock.pattern_step, clock.pattern_start
+    return (now + start) // step - start // step
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def follow_patterns(
-    clock: Any, n_plain: int, pump: Any, head: Any, flow: Any, status: Any, setting: Any, due: Any, period: int
+    clock: Any, n_plain: int, pump: Any, head: Any, flow: Any, status: Any, setting: Any, due: Any, now: Any
 ) -> None:
     """Heads of reservoirs and speeds of pumps that follow a pattern, in the lanes that are due."""
     for lane in range(WIDTH):
         if due[lane] == 0:
             continue
+        period = period_of(clock, now[lane])
         for s in range(len(clock.source)):
             head[clock.source[s], lane] = clock.source_head[period, s]
         for d in range(len(status)):
@@ -78,14 +86,12 @@ def follow_patterns(
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def obey_controls(
     controls: Any, tanks: Any, curves: Any, kinds: Any, n_plain: int, pump: Any, clock_start: int, head: Any, flow: Any,
-    status: Any, setting: Any, inflow: Any, due: Any, now: int,
+    status: Any, setting: Any, inflow: Any, due: Any, now: Any,
 ) -> None:  # fmt: skip
     """Simple controls on tanks and times, in the lanes that are due; `inflow` is of the moment before."""
     for c in range(len(controls.kind)):
         kind, tank = controls.kind[c], controls.tank[c]
-        is_time = kind == _AT_TIME and controls.time[c] == now
-        is_time = is_time or (kind == _AT_CLOCK and (now + clock_start) % _DAY == controls.time[c])
-        if tank < 0 and not is_time:
+        if tank < 0 and kind != _AT_TIME and kind != _AT_CLOCK:
             continue
         k = controls.link[c]
         d, is_pump = k - n_plain, kinds[k] == PUMP
@@ -96,8 +102,13 @@ def obey_controls(
             if tank >= 0:
                 near = abs(inflow[tank, lane])
                 held = tank_volume(tanks, curves, tank, head[controls.node[c], lane])
-                if not ((kind == _BELOW and held <= mark + near) or (kind == _ABOVE and held >= mark - near)):
-                    continue
+                acts = (kind == _BELOW and held <= mark + near) or (kind == _ABOVE and held >= mark - near)
+            elif kind == _AT_TIME:
+                acts = controls.time[c] == now[lane]
+            else:
+                acts = (now[lane] + clock_start) % _DAY == controls.time[c]
+            if not acts:
+                continue
             was_open, after = status[d, lane] > CLOSED, controls.status[c]
             if is_pump and not was_open and after == OPEN and int(pump[d, 0]) == CONSTANT_POWER:
                 flow[k, lane] = pump[d, 5]
@@ -127,7 +138,7 @@ def fill_tanks(n_plain: int, tank_of: Any, flow: Any, status: Any, inflow: Any, 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def advance(
     clock: Any, controls: Any, tanks: Any, curves: Any, kinds: Any, n_plain: int, head: Any, status: Any, setting: Any,
-    volume: Any, inflow: Any, events: Any, due: Any, now: int, time: Any,
+    volume: Any, inflow: Any, events: Any, due: Any, time: Any,
 ) -> None:  # fmt: skip
     """Find each due lane's next moment, and its tanks' levels then.
 
@@ -136,13 +147,13 @@ def advance(
     events
         int64 [n, WIDTH]: times of the scenarios' own changes, ascending, s.
     """
-    # as EPANET has it: the pattern's own start is left out
-    to_period = ((now + clock.pattern_start) // clock.pattern_step + 1) * clock.pattern_step - now
-    usual = min(clock.hydraulic_step, to_period, clock.report_step - now % clock.report_step)
     for lane in range(WIDTH):
         if due[lane] == 0:
             continue
-        length = usual
+        now = time[lane]
+        # as EPANET has it: the pattern's own start is left out
+        to_period = ((now + clock.pattern_start) // clock.pattern_step + 1) * clock.pattern_step - now
+        length = min(clock.hydraulic_step, to_period, clock.report_step - now % clock.report_step)
         for e in range(len(events)):
             if events[e, lane] > now:
                 length = min(length, events[e, lane] - now)

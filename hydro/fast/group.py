@@ -7,14 +7,15 @@ from typing import Any
 from numba import njit
 
 from hydro.fast import clock, newton
+from hydro.fast.clock import NEVER, period_of
 from hydro.fast.lanes import WIDTH, put, row, splat
+from hydro.fast.newton import MOST_ITERATIONS
 from hydro.fast.outlets import DEMAND
 from hydro.fast.sites import AT_NODE, CLOSED_PIPE
 
-_LARGEST_HEAD = 1e7  # ft; beyond it a solution has come apart
-_NEVER = clock.NEVER
-_follow_patterns, _obey_controls = clock.follow_patterns, clock.obey_controls
-_fill_tanks, _advance, _balance = clock.fill_tanks, clock.advance, newton.balance
+_LARGEST_STEP = 1e12  # ft; NaN is beyond it too
+_follow_patterns, _obey_controls, _iterate = clock.follow_patterns, clock.obey_controls, newton.iterate
+_fill_tanks, _advance = clock.fill_tanks, clock.advance
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
@@ -31,7 +32,7 @@ def run_group(
     sensors
         `Sensors`: what to report.
     tolerance
-        Of `newton.balance`.
+        Of `newton.iterate`.
     out
         `Output`; `alive` says which lanes to run and, afterwards, which came through.
 
@@ -39,66 +40,103 @@ def run_group(
     -------
     Number of iterations, each of which all lanes share.
     """
-    iterations = 0
-    due, head, flow, status, setting = scratch.due, state.head, state.flow, state.status, state.setting
+    passes, barrier = 0, 0
+    grid = min(times.hydraulic_step, times.pattern_step, times.report_step)
+    due, now, live = scratch.due, state.time, scratch.live
+    head, flow, status, setting = state.head, state.flow, state.status, state.setting
     while True:
-        now = _NEVER
-        for lane in range(WIDTH):
-            if out.alive[lane] != 0 and state.time[lane] <= times.duration:
-                now = min(now, state.time[lane])
-        if now == _NEVER:
-            return iterations
-        for lane in range(WIDTH):
-            due[lane] = 1 if out.alive[lane] != 0 and state.time[lane] == now else 0
-            scratch.live[0, lane] = 1.0 if due[lane] != 0 else 0.0
-        period = (now + times.pattern_start) // times.pattern_step - times.pattern_start // times.pattern_step
+        barrier, goes_on = _choose(now, times.duration, grid, barrier, out.alive, scratch)
+        if not goes_on:
+            return passes
         _set_demands(
-            structure.size, times.demand, draws, scenario.factor, state.demand, state.draw, state.draw_coefficient, period
-        )
-        _follow_patterns(times, links.n_plain, devices.pump, head, flow, status, setting, due, period)
+            structure.size, times, draws, scenario.factor, state.demand, state.draw, state.draw_coefficient, due, now,
+            scratch.period,
+        )  # fmt: skip
+        _follow_patterns(times, links.n_plain, devices.pump, head, flow, status, setting, due, now)
         _obey_controls(
             controls, tanks, curves, links.kind, links.n_plain, devices.pump, times.clock_start, head, flow, status,
             setting, scratch.inflow, due, now,
         )  # fmt: skip
         _open(scenario, leaks, head, due, now)
         _predict(guide.times, guide.flow, guide.head, structure.size, head, flow, due, scratch.guide, now)
-        iterations += _balance(
+        _iterate(
             structure, links, devices, curves, tanks, controls, draws, scenario, leaks, state, scratch,
             sensors.may_turn, tolerance,
         )  # fmt: skip
+        passes += 1
         for lane in range(WIDTH):
-            if due[lane] != 0 and (scratch.live[0, lane] != 0.0 or not scratch.head_step[0, lane] < _LARGEST_HEAD):
-                out.alive[lane], due[lane] = 0, 0
-        if now % times.report_step == 0:
-            _report(
-                links.n_plain, head, flow, status, scenario, leaks.flow, leaks.size, sensors, due, out,
-                now // times.report_step,
-            )  # fmt: skip
+            due[lane] = 1 if scratch.busy[lane] != 0 and live[0, lane] == 0.0 else 0
+            is_lost = scratch.iteration[lane] >= MOST_ITERATIONS or not scratch.head_step[0, lane] < _LARGEST_STEP
+            if due[lane] != 0:
+                scratch.busy[lane] = 0
+            elif live[0, lane] != 0.0 and is_lost:
+                out.alive[lane], scratch.busy[lane], live[0, lane] = 0, 0, 0.0
+        _report(
+            times, links.n_plain, head, flow, status, scenario, leaks.flow, leaks.size, sensors, due, out, now
+        )
         _fill_tanks(links.n_plain, devices.tank, flow, status, scratch.inflow, due)
         _advance(
             times, controls, tanks, curves, links.kind, links.n_plain, head, status, setting, state.volume,
-            scratch.inflow, scenario.events, due, now, state.time,
+            scratch.inflow, scenario.events, due, now,
         )  # fmt: skip
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _choose(now: Any, duration: int, grid: int, barrier: int, alive: Any, scratch: Any) -> tuple[int, bool]:
+    """Mark the lanes that begin a moment; give the time at which they wait for the others, and whether any is left.
+
+    Between two times of the grid every lane goes at its own pace; there they meet, so that demands and guide are
+    applied to all at once.
+    """
+    least = NEVER
+    for lane in range(WIDTH):
+        if alive[lane] != 0 and now[lane] <= duration:
+            least = min(least, now[lane])
+    if least >= barrier:
+        barrier = (least // grid + 1) * grid
+    for lane in range(WIDTH):
+        begins = alive[lane] != 0 and scratch.busy[lane] == 0 and now[lane] <= duration and now[lane] < barrier
+        scratch.due[lane] = 1 if begins else 0
+        if begins:
+            scratch.busy[lane], scratch.iteration[lane] = 1, 0
+            scratch.live[0, lane] = 1.0
+    return barrier, least < NEVER
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def _set_demands(
-    size: int, demands: Any, draws: Any, factor: Any, demand_out: Any, draw: Any, coefficient: Any, period: int
-) -> None:
+    size: int, clock: Any, draws: Any, factor: Any, demand: Any, draw: Any, coefficient: Any, due: Any, now: Any,
+    period: Any,
+) -> None:  # fmt: skip
+    """Write the demands of the lanes that begin a moment, where they are not there already."""
     by_pressure = draws.required > 0.0
-    for i in range(size):
-        demand = demands[period, i]
-        put(demand_out, i, splat(min(demand, 0.0) if by_pressure else demand))
+    wanted, all_same = period_of(clock, now[0]), True
+    for lane in range(WIDTH):
+        all_same = all_same and due[lane] != 0 and period_of(clock, now[lane]) == wanted
+    for lane in range(WIDTH):
+        p = period_of(clock, now[lane])
+        if due[lane] == 0 or period[lane] == p:
+            continue
+        if all_same:
+            for i in range(size):
+                put(demand, i, splat(min(clock.demand[p, i], 0.0) if by_pressure else clock.demand[p, i]))
+            for other in range(WIDTH):
+                period[other] = p
+        else:
+            for i in range(size):
+                demand[i, lane] = min(clock.demand[p, i], 0.0) if by_pressure else clock.demand[p, i]
+            period[lane] = p
     if by_pressure:
         for o in range(len(draws.row)):
-            if draws.kind[o] == DEMAND:
-                full = splat(max(demands[period, draws.row[o]], 0.0)) * row(factor, 0)
-                put(coefficient, o, full)
-                put(draw, o, full)
+            for lane in range(WIDTH):
+                if due[lane] != 0 and draws.kind[o] == DEMAND:
+                    full = max(clock.demand[period[lane], draws.row[o]], 0.0) * factor[0, lane]
+                    coefficient[o, lane] = full
+                    draw[o, lane] = full
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _open(scenario: Any, leaks: Any, head: Any, due: Any, now: int) -> None:
+def _open(scenario: Any, leaks: Any, head: Any, due: Any, now: Any) -> None:
     """Open and shut leaks and pipes: a leak's head-loss coefficient is 1 / c^2."""
     for lane in range(WIDTH):
         if due[lane] == 0:
@@ -106,7 +144,7 @@ def _open(scenario: Any, leaks: Any, head: Any, due: Any, now: int) -> None:
         for s in range(scenario.count[lane]):
             total = 0.0
             for o in range(scenario.opening_first[lane], scenario.opening_first[lane + 1]):
-                if int(scenario.opening[o, 0]) == s and scenario.opening[o, 1] <= now < scenario.opening[o, 2]:
+                if int(scenario.opening[o, 0]) == s and scenario.opening[o, 1] <= now[lane] < scenario.opening[o, 2]:
                     total += scenario.opening[o, 3]
             if scenario.kind[s, lane] == CLOSED_PIPE:
                 leaks.size[s, lane] = total
@@ -133,42 +171,44 @@ def _find(times: Any, now: int) -> int:
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def _predict(
-    times: Any, guide_flow: Any, guide_head: Any, size: int, head: Any, flow: Any, due: Any, last: Any, now: int
+    times: Any, guide_flow: Any, guide_head: Any, size: int, head: Any, flow: Any, due: Any, last: Any, now: Any
 ) -> None:
-    """Move the state as the undisturbed run moved between the same two moments."""
-    at, shared = _find(times, now), -2
+    """Move the lanes that begin a moment as the undisturbed run moved between the same two moments."""
+    is_common = last[0] >= 0
     for lane in range(WIDTH):
-        if due[lane] == 0:
-            shared = -3
-        elif shared == -2:
-            shared = last[lane]
-        elif shared != last[lane]:
-            shared = -3
-    if at >= 0 and shared >= 0:
-        for k in range(guide_flow.shape[1]):
-            put(flow, k, row(flow, k) + splat(guide_flow[at, k] - guide_flow[shared, k]))
-        for i in range(size):
-            put(head, i, row(head, i) + splat(guide_head[at, i] - guide_head[shared, i]))
+        is_common = is_common and due[lane] != 0 and last[lane] == last[0] and now[lane] == now[0]
+    if is_common:
+        at, past = _find(times, now[0]), last[0]
+        if at >= 0:
+            for k in range(guide_flow.shape[1]):
+                put(flow, k, row(flow, k) + splat(guide_flow[at, k] - guide_flow[past, k]))
+            for i in range(size):
+                put(head, i, row(head, i) + splat(guide_head[at, i] - guide_head[past, i]))
+        for lane in range(WIDTH):
+            last[lane] = at
+        return
     for lane in range(WIDTH):
         if due[lane] == 0:
             continue
-        if at >= 0 and shared < 0 and last[lane] >= 0:
+        at, past = _find(times, now[lane]), last[lane]
+        if at >= 0 and past >= 0 and at != past:
             for k in range(guide_flow.shape[1]):
-                flow[k, lane] += guide_flow[at, k] - guide_flow[last[lane], k]
+                flow[k, lane] += guide_flow[at, k] - guide_flow[past, k]
             for i in range(size):
-                head[i, lane] += guide_head[at, i] - guide_head[last[lane], i]
+                head[i, lane] += guide_head[at, i] - guide_head[past, i]
         last[lane] = at
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def _report(
-    n_plain: int, head: Any, flow: Any, status: Any, scenario: Any, leak: Any, size: Any, sensors: Any, due: Any,
-    out: Any, step: int,
+    clock: Any, n_plain: int, head: Any, flow: Any, status: Any, scenario: Any, leak: Any, size: Any, sensors: Any,
+    due: Any, out: Any, now: Any,
 ) -> None:  # fmt: skip
     """Write what the sensors of the due lanes show."""
     for lane in range(WIDTH):
-        if due[lane] == 0:
+        if due[lane] == 0 or now[lane] % clock.report_step != 0:
             continue
+        step = now[lane] // clock.report_step
         for j in range(len(sensors.node)):
             out.pressure[lane, step, j] = head[sensors.node[j], lane] - sensors.elevation[j]
         for j in range(len(sensors.link)):

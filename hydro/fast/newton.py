@@ -18,6 +18,7 @@ from hydro.fast.links import darcy_pipes, power_law_pipes
 
 MOST_ITERATIONS = 60
 _STATUS_EVERY, _STATUS_UNTIL = 2, 10
+_BALANCED = 2
 _devices, _hold, _finish = devices.coefficients, devices.hold, devices.finish
 _draws, _update_draws = outlets.coefficients, outlets.update
 _replace, _add, _update_sites = sites.replace, sites.add, sites.update
@@ -88,81 +89,64 @@ def step(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def balance(
+def iterate(
     structure: Any, links: Any, equipment: Any, curves: Any, tanks: Any, controls: Any, draws: Any, scenario: Any,
     leaks: Any, state: Any, scratch: Any, may_turn: bool, tolerance: Any,
-) -> int:  # fmt: skip
-    """Iterate until every live lane is balanced and its statuses stand.
+) -> None:  # fmt: skip
+    """Iterate once; lanes that are balanced and whose statuses stand are no longer `scratch.live`.
 
     Parameters
     ----------
-    scratch
-        `live` is 1 for the lanes to balance; afterwards 0 where that was done, 1 where it was not.
     tolerance
         Largest last step of a head, ft, and of a flow, ft3/s, that counts as balanced.
-
-    Returns
-    -------
-    Number of iterations.
     """
     head, flow, conductance, excess = state.head, state.flow, state.conductance, state.excess
     status, setting, diagonal, below, right = state.status, state.setting, state.diagonal, state.below, state.right
     live, head_step, flow_step = scratch.live, scratch.head_step, scratch.flow_step
     chosen, changed = scratch.chosen, scratch.changed
     size, start, end = structure.size, links.start, links.end
-    for iteration in range(1, MOST_ITERATIONS + 1):
-        if links.law == 1:
-            darcy_pipes(links, head, flow, conductance, excess)
-        else:
-            power_law_pipes(links, head, flow, conductance, excess)
-        _devices(links, equipment, curves, head, flow, status, setting, conductance, excess)
-        _replace(links, scenario, leaks, head, flow, conductance, excess, may_turn)
-        assemble(start, end, links.slot, scenario.factor, state.demand, flow, conductance, excess, diagonal, below, right)
-        if len(draws.row) > 0:
-            _draws(
-                draws, head, state.draw, state.draw_coefficient, state.draw_conductance, state.draw_excess, diagonal,
-                right,
-            )  # fmt: skip
-        _add(links, scenario, leaks, head, flow, conductance, excess, diagonal, right, may_turn)
-        _hold(links, equipment, head, flow, status, setting, diagonal, right)
-        forget_known(size, right)
-        factorise_and_solve(size, structure.first, structure.rows, structure.target, diagonal, below, right)
-        step(size, start, end, right, conductance, excess, head, flow, live, head_step, flow_step)
-        if len(draws.row) > 0:
-            _update_draws(
-                draws, state.draw, state.draw_coefficient, state.draw_conductance, state.draw_excess, right, live,
-                flow_step,
-            )  # fmt: skip
-        _update_sites(start, end, scenario, leaks, flow, right, live, head_step, flow_step)
-        _finish(
-            links, equipment, scenario, leaks.flow, leaks.second, state.demand, state.draw, flow, conductance, excess,
-            right, status, setting, flow_step, live,
-        )  # fmt: skip
-        _valves(links, equipment, head, flow, status, setting, live, changed)
-        choose(iteration, live, head_step, flow_step, tolerance, chosen)
-        _others(links, equipment, tanks, head, flow, status, setting, chosen, changed)
-        _switches(controls, links.kind, links.n_plain, head, status, setting, chosen, changed)
-        if settle(live, chosen, changed):
-            break
-    return iteration
-
-
-@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def choose(iteration: int, live: Any, head_step: Any, flow_step: Any, tolerance: Any, chosen: Any) -> None:
-    """Mark the lanes whose pumps and check valves are to be looked at: 2 where all is balanced, 1 where it is time."""
-    is_time = iteration <= _STATUS_UNTIL and iteration % _STATUS_EVERY == 0
+    if links.law == 1:
+        darcy_pipes(links, head, flow, conductance, excess)
+    else:
+        power_law_pipes(links, head, flow, conductance, excess)
+    _devices(links, equipment, curves, head, flow, status, setting, conductance, excess)
+    _replace(links, scenario, leaks, head, flow, conductance, excess, may_turn)
+    assemble(start, end, links.slot, scenario.factor, state.demand, flow, conductance, excess, diagonal, below, right)
+    if len(draws.row) > 0:
+        _draws(
+            draws, head, state.draw, state.draw_coefficient, state.draw_conductance, state.draw_excess, diagonal, right
+        )
+    _add(links, scenario, leaks, head, flow, conductance, excess, diagonal, right, may_turn)
+    _hold(links, equipment, head, flow, status, setting, diagonal, right)
+    forget_known(size, right)
+    factorise_and_solve(size, structure.first, structure.rows, structure.target, diagonal, below, right)
+    step(size, start, end, right, conductance, excess, head, flow, live, head_step, flow_step)
+    if len(draws.row) > 0:
+        _update_draws(
+            draws, state.draw, state.draw_coefficient, state.draw_conductance, state.draw_excess, right, live, flow_step
+        )
+    _update_sites(start, end, scenario, leaks, flow, right, live, head_step, flow_step)
+    _finish(
+        links, equipment, scenario, leaks.flow, leaks.second, state.demand, state.draw, flow, conductance, excess,
+        right, status, setting, flow_step, live,
+    )  # fmt: skip
+    _valves(links, equipment, head, flow, status, setting, live, changed)
+    choose(scratch.iteration, live, head_step, flow_step, tolerance, chosen)
+    _others(links, equipment, tanks, head, flow, status, setting, chosen, changed)
+    _switches(controls, links.kind, links.n_plain, head, status, setting, chosen, changed)
     for lane in range(WIDTH):
-        is_live = live[0, lane] != 0.0
-        is_small = is_live and head_step[0, lane] <= tolerance[0] and flow_step[0, lane] <= tolerance[1]
-        chosen[lane] = 2 if is_small else (1 if is_live and is_time else 0)
-
-
-@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def settle(live: Any, chosen: Any, changed: Any) -> bool:
-    """Retire the lanes that are balanced and whose statuses stand; whether none is left."""
-    none_waits = True
-    for lane in range(WIDTH):
-        if chosen[lane] == 2 and changed[lane] == 0:
+        if chosen[lane] == _BALANCED and changed[lane] == 0:
             live[0, lane] = 0.0
-        none_waits = none_waits and live[0, lane] == 0.0
-    return none_waits
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def choose(iteration: Any, live: Any, head_step: Any, flow_step: Any, tolerance: Any, chosen: Any) -> None:
+    """Mark the lanes whose pumps and check valves are to be looked at: 2 where all is balanced, 1 where it is time."""
+    for lane in range(WIDTH):
+        chosen[lane] = 0
+        if live[0, lane] != 0.0:
+            iteration[lane] += 1
+            if head_step[0, lane] <= tolerance[0] and flow_step[0, lane] <= tolerance[1]:
+                chosen[lane] = _BALANCED
+            elif iteration[lane] <= _STATUS_UNTIL and iteration[lane] % _STATUS_EVERY == 0:
+                chosen[lane] = 1

@@ -278,10 +278,13 @@ class Scratch(NamedTuple):
     Attributes
     ----------
     live, head_step, flow_step
-        float64 [1, WIDTH], of `newton.balance`.
-    due, chosen, changed, guide
-        int64 [WIDTH]: lanes that are at this moment, lanes whose statuses are looked at, lanes where one changed, and
-        the moment of the guide that each comes from or -1.
+        float64 [1, WIDTH], of `newton.iterate`; `live` is 1 where a lane takes part.
+    due, busy, chosen, changed
+        int64 [WIDTH]: lanes that begin or end a moment, lanes between the two, lanes whose statuses are looked at,
+        lanes where one changed.
+    iteration, period, guide
+        int64 [WIDTH]: iterations at this moment; row of the demands that a lane holds; the moment of the guide that it
+        comes from. -1 where there is none.
     inflow
         float64 [n_tanks, WIDTH], ft3/s.
     """
@@ -290,8 +293,11 @@ class Scratch(NamedTuple):
     head_step: Floats
     flow_step: Floats
     due: Ints
+    busy: Ints
     chosen: Ints
     changed: Ints
+    iteration: Ints
+    period: Ints
     guide: Ints
     inflow: Floats
 
