@@ -99,7 +99,8 @@ class Solver:
 
         return Scratch(
             aligned(1), aligned(1), aligned(1), whole(0), whole(0), whole(0), whole(0), whole(0), whole(-1), whole(-1),
-            aligned(len(self.plant.tanks.node)),
+            aligned(len(self.plant.tanks.node)), np.zeros(self.plant.structure.n_nodes, dtype=np.int64),
+            whole(0),
         )  # fmt: skip
 
     def _sites(self, scenarios: list[Scenario], alive: Ints) -> Sites:

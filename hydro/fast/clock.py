@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from numba import njit
@@ -15,6 +16,8 @@ _DAY = 86400
 _NO_FLOW = 1e-6
 _BELOW, _ABOVE, _AT_TIME, _AT_CLOCK = range(4)
 _CYLINDER = -1
+# what the solution is good for: share of a second in the time of an event, and the head that a second may move a tank
+_SLACK, _LEAST_MATTER = 0.02, 0.001  # s, ft
 _THIN = 1e-6
 
 
@@ -52,6 +55,21 @@ def tank_head(tanks: Any, curves: Any, tank: int, volume: float) -> float:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _moves(tanks: Any, curves: Any, tank: int, volume: float, inflow: float) -> bool:
+    """Whether a second's flow moves a tank by more than may be overlooked."""
+    after, before = tank_head(tanks, curves, tank, volume + inflow), tank_head(tanks, curves, tank, volume)
+    return abs(after - before) > _LEAST_MATTER
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _is_unsure(tanks: Any, curves: Any, tank: int, volume: float, inflow: float, exact: float, length: int) -> bool:
+    """Whether an event's whole second hangs on less than the solution is good for, and matters."""
+    if abs(exact - math.floor(exact) - 0.5) > _SLACK or not 0.0 < exact < length + 1.0:
+        return False
+    return math.floor(exact) == length or math.ceil(exact) == length or _moves(tanks, curves, tank, volume, inflow)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def period_of(clock: Any, now: int) -> int:
     """Row of a moment in the tables of patterns."""
     step, start = clock.pattern_step, clock.pattern_start
@@ -86,9 +104,12 @@ def follow_patterns(
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def obey_controls(
     controls: Any, tanks: Any, curves: Any, kinds: Any, n_plain: int, pump: Any, clock_start: int, head: Any, flow: Any,
-    status: Any, setting: Any, inflow: Any, due: Any, now: Any,
+    status: Any, setting: Any, inflow: Any, due: Any, now: Any, report_step: int, alive: Any,
 ) -> None:  # fmt: skip
-    """Simple controls on tanks and times, in the lanes that are due; `inflow` is of the moment before."""
+    """Simple controls on tanks and times, in the lanes that are due; `inflow` is of the moment before.
+
+    A lane where a control acts or not by less than the solution is good for is no longer `alive`.
+    """
     for c in range(len(controls.kind)):
         kind, tank = controls.kind[c], controls.tank[c]
         if tank < 0 and kind != _AT_TIME and kind != _AT_CLOCK:
@@ -102,7 +123,12 @@ def obey_controls(
             if tank >= 0:
                 near = abs(inflow[tank, lane])
                 held = tank_volume(tanks, curves, tank, head[controls.node[c], lane])
-                acts = (kind == _BELOW and held <= mark + near) or (kind == _ABOVE and held >= mark - near)
+                excess = mark + near - held if kind == _BELOW else held - mark + near
+                acts = excess >= 0.0
+                if near > _NO_FLOW and abs(excess) < _SLACK * near and (
+                    now[lane] % report_step == 0 or _moves(tanks, curves, tank, held, near)
+                ):
+                    alive[lane] = 0
             elif kind == _AT_TIME:
                 acts = controls.time[c] == now[lane]
             else:
@@ -138,7 +164,7 @@ def fill_tanks(n_plain: int, tank_of: Any, flow: Any, status: Any, inflow: Any, 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def advance(
     clock: Any, controls: Any, tanks: Any, curves: Any, kinds: Any, n_plain: int, head: Any, status: Any, setting: Any,
-    volume: Any, inflow: Any, events: Any, due: Any, time: Any,
+    volume: Any, inflow: Any, events: Any, due: Any, time: Any, alive: Any,
 ) -> None:  # fmt: skip
     """Find each due lane's next moment, and its tanks' levels then.
 
@@ -165,11 +191,14 @@ def advance(
                 room = tanks.least[tank] - volume[tank, lane]
             else:
                 continue
-            if abs(room / q) <= length + 1 and 0 < int(round(room / q)) < length:
-                length = int(round(room / q))
+            if abs(room / q) <= length + 1:
+                if _is_unsure(tanks, curves, tank, volume[tank, lane], q, room / q, length):
+                    alive[lane] = 0
+                if 0 < int(round(room / q)) < length:
+                    length = int(round(room / q))
         length = _until_control(
             clock.clock_start, controls, tanks, curves, kinds, n_plain, head, status, setting, volume, inflow, lane, now,
-            length,
+            length, alive,
         )  # fmt: skip
         for tank in range(len(tanks.node)):
             q = inflow[tank, lane]
@@ -187,7 +216,7 @@ def advance(
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def _until_control(
     clock_start: int, controls: Any, tanks: Any, curves: Any, kinds: Any, n_plain: int, head: Any, status: Any,
-    setting: Any, volume: Any, inflow: Any, lane: int, now: int, length: int,
+    setting: Any, volume: Any, inflow: Any, lane: int, now: int, length: int, alive: Any,
 ) -> int:  # fmt: skip
     for c in range(len(controls.kind)):
         kind, tank, seconds = controls.kind[c], controls.tank[c], 0
@@ -197,7 +226,12 @@ def _until_control(
                 kind == _BELOW and level > grade and q < -_NO_FLOW
             ):
                 mark = tank_volume(tanks, curves, tank, grade)
-                seconds = int(round(min((mark - volume[tank, lane]) / q, 1e9)))
+                exact = min((mark - volume[tank, lane]) / q, 1e9)
+                seconds = int(round(exact))
+                d = controls.link[c] - n_plain
+                acts = setting[d, lane] != controls.setting[c] or status[d, lane] != controls.status[c]
+                if acts and _is_unsure(tanks, curves, tank, volume[tank, lane], q, exact, length):
+                    alive[lane] = 0
         elif kind == _AT_TIME:
             seconds = controls.time[c] - now
         elif kind == _AT_CLOCK:

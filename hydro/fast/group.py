@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 from hydro.fast import clock, newton
 from hydro.fast.clock import NEVER, period_of
+from hydro.fast.devices import PRV, holds
 from hydro.fast.lanes import WIDTH, put, row, splat
 from hydro.fast.newton import MOST_ITERATIONS
 from hydro.fast.outlets import DEMAND
-from hydro.fast.sites import AT_NODE, CLOSED_PIPE
+from hydro.fast.sites import AT_NODE, CLOSED_PIPE, MID_PIPE
 
+_CLOSED, _CUT_OFF = 1e-7, 1e6  # conductance of closed links; the inverse of a pivot that has nothing else
 _LARGEST_STEP = 1e12  # ft; NaN is beyond it too
 _follow_patterns, _obey_controls, _iterate = clock.follow_patterns, clock.obey_controls, newton.iterate
 _fill_tanks, _advance = clock.fill_tanks, clock.advance
@@ -55,7 +58,7 @@ def run_group(
         _follow_patterns(times, links.n_plain, devices.pump, head, flow, status, setting, due, now)
         _obey_controls(
             controls, tanks, curves, links.kind, links.n_plain, devices.pump, times.clock_start, head, flow, status,
-            setting, scratch.inflow, due, now,
+            setting, scratch.inflow, due, now, times.report_step, out.alive,
         )  # fmt: skip
         _open(scenario, leaks, head, due, now)
         _predict(guide.times, guide.flow, guide.head, structure.size, head, flow, due, scratch.guide, now)
@@ -65,6 +68,8 @@ def run_group(
         )  # fmt: skip
         passes += 1
         for lane in range(WIDTH):
+            if out.alive[lane] == 0 or scratch.unsure[lane] != 0:  # a switch hung on too little
+                out.alive[lane], scratch.busy[lane], live[0, lane] = 0, 0, 0.0
             due[lane] = 1 if scratch.busy[lane] != 0 and live[0, lane] == 0.0 else 0
             is_lost = scratch.iteration[lane] >= MOST_ITERATIONS or not scratch.head_step[0, lane] < _LARGEST_STEP
             if due[lane] != 0:
@@ -72,12 +77,13 @@ def run_group(
             elif live[0, lane] != 0.0 and is_lost:
                 out.alive[lane], scratch.busy[lane], live[0, lane] = 0, 0, 0.0
         _report(
-            times, links.n_plain, head, flow, status, scenario, leaks.flow, leaks.size, sensors, due, out, now
-        )
+            times, structure.size, links, devices, state.conductance, state.diagonal, head, flow, status, setting,
+            scenario, leaks.flow, leaks.size, sensors, scratch.reached, due, out, now,
+        )  # fmt: skip
         _fill_tanks(links.n_plain, devices.tank, flow, status, scratch.inflow, due)
         _advance(
             times, controls, tanks, curves, links.kind, links.n_plain, head, status, setting, state.volume,
-            scratch.inflow, scenario.events, due, now,
+            scratch.inflow, scenario.events, due, now, out.alive,
         )  # fmt: skip
 
 
@@ -201,26 +207,63 @@ def _predict(
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def _report(
-    clock: Any, n_plain: int, head: Any, flow: Any, status: Any, scenario: Any, leak: Any, size: Any, sensors: Any,
-    due: Any, out: Any, now: Any,
+    clock: Any, size: int, links: Any, devices: Any, conductance: Any, pivots: Any, head: Any, flow: Any, status: Any,
+    setting: Any, scenario: Any, leak: Any, resistance: Any, sensors: Any, reached: Any, due: Any, out: Any, now: Any,
 ) -> None:  # fmt: skip
-    """Write what the sensors of the due lanes show."""
+    """Write what the sensors of the due lanes show; NaN where closed links cut a node off and its head means nothing."""
     for lane in range(WIDTH):
         if due[lane] == 0 or now[lane] % clock.report_step != 0:
             continue
         step = now[lane] // clock.report_step
+        largest = 0.0
+        for i in range(size):
+            largest = max(largest, pivots[i, lane])
+        is_split = largest > _CUT_OFF
+        if is_split:
+            _reach(size, links, devices, conductance, status, setting, scenario, lane, reached)
         for j in range(len(sensors.node)):
-            out.pressure[lane, step, j] = head[sensors.node[j], lane] - sensors.elevation[j]
+            node = sensors.node[j]
+            is_off = is_split and reached[node] == 0
+            out.pressure[lane, step, j] = np.nan if is_off else head[node, lane] - sensors.elevation[j]
         for j in range(len(sensors.link)):
             k = sensors.link[j]
-            is_shut = k >= n_plain and status[k - n_plain, lane] <= 2
+            is_shut = k >= links.n_plain and status[k - links.n_plain, lane] <= 2
             out.flow[lane, step, j] = 0.0 if is_shut else flow[k, lane]
         total = 0.0
         for s in range(scenario.count[lane]):
             if scenario.kind[s, lane] != CLOSED_PIPE:
                 total += leak[s, lane]
-            elif size[s, lane] > 0.0:
+            elif resistance[s, lane] > 0.0:
                 for j in range(len(sensors.link)):
                     if sensors.link[j] == scenario.where[s, lane]:
                         out.flow[lane, step, j] = 0.0
         out.leak[lane, step] = total
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _reach(
+    size: int, links: Any, devices: Any, conductance: Any, status: Any, setting: Any, scenario: Any, lane: int,
+    reached: Any,
+) -> None:  # fmt: skip
+    """Mark the nodes that open links join to a known head, or to one that a valve holds."""
+    for i in range(len(reached)):
+        reached[i] = 1 if i >= size else 0
+    for d in range(len(devices.status)):
+        k = links.n_plain + d
+        if holds(links.kind[k], status[d, lane], setting[d, lane]):
+            reached[links.end[k] if links.kind[k] == PRV else links.start[k]] = 1
+    goes_on = True
+    while goes_on:
+        goes_on = False
+        for k in range(len(links.start)):
+            a, b = links.start[k], links.end[k]
+            if reached[a] != reached[b]:
+                is_open = conductance[k, lane] > _CLOSED
+                if k >= links.n_plain:
+                    is_open = is_open and status[k - links.n_plain, lane] > 2
+                for s in range(scenario.count[lane]):
+                    if scenario.kind[s, lane] == MID_PIPE and scenario.where[s, lane] == k:
+                        is_open = True
+                if is_open:
+                    reached[a], reached[b] = 1, 1
+                    goes_on = True

@@ -133,7 +133,7 @@ def iterate(
     _valves(links, equipment, head, flow, status, setting, live, changed)
     choose(scratch.iteration, live, head_step, flow_step, tolerance, chosen)
     _others(links, equipment, tanks, head, flow, status, setting, chosen, changed)
-    _switches(controls, links.kind, links.n_plain, head, status, setting, chosen, changed)
+    _switches(controls, links.kind, links.n_plain, head, status, setting, chosen, changed, scratch.unsure)
     for lane in range(WIDTH):
         if chosen[lane] == _BALANCED and changed[lane] == 0:
             live[0, lane] = 0.0

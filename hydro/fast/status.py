@@ -11,6 +11,7 @@ from hydro.fast.lanes import WIDTH
 
 X_HEAD, TEMPORARILY_CLOSED, CLOSED, OPEN, ACTIVE, X_FLOW, X_FCV, X_PRESSURE = range(8)
 HEAD_TOLERANCE, FLOW_TOLERANCE = 0.0005, 0.0001  # ft, ft3/s
+_SLACK = 0.0003  # ft
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
@@ -134,9 +135,13 @@ def _flow_control(status: int, setting: float, minor: float, drop: float, q: flo
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def pressure_switches(
-    controls: Any, kinds: Any, n_plain: int, head: Any, status: Any, setting: Any, chosen: Any, changed: Any
-) -> None:
-    """Where all is balanced, apply simple controls that watch a junction's pressure; `changed` becomes 1 where one acted."""
+    controls: Any, kinds: Any, n_plain: int, head: Any, status: Any, setting: Any, chosen: Any, changed: Any,
+    unsure: Any,
+) -> None:  # fmt: skip
+    """Where all is balanced, apply simple controls that watch a junction's pressure.
+
+    `changed` becomes 1 where one acted, `unsure` where that hangs on less than the solution is good for.
+    """
     for c in range(len(controls.kind)):
         node = controls.node[c]
         if node < 0 or controls.tank[c] >= 0:
@@ -145,6 +150,9 @@ def pressure_switches(
         for lane in range(WIDTH):
             if chosen[lane] != 2:
                 continue
+            mark = grade + HEAD_TOLERANCE if controls.kind[c] == 0 else grade - HEAD_TOLERANCE
+            if abs(head[node, lane] - mark) < _SLACK:
+                unsure[lane] = 1
             below = controls.kind[c] == 0 and head[node, lane] <= grade + HEAD_TOLERANCE
             above = controls.kind[c] == 1 and head[node, lane] >= grade - HEAD_TOLERANCE
             if not (below or above):

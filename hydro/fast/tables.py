@@ -287,6 +287,10 @@ class Scratch(NamedTuple):
         comes from. -1 where there is none.
     inflow
         float64 [n_tanks, WIDTH], ft3/s.
+    reached
+        int64 [n_nodes].
+    unsure
+        int64 [WIDTH], 1 where a switch hung on less than the solution is good for.
     """
 
     live: Floats
@@ -300,6 +304,8 @@ class Scratch(NamedTuple):
     period: Ints
     guide: Ints
     inflow: Floats
+    reached: Ints
+    unsure: Ints
 
 
 class Sensors(NamedTuple):
