@@ -56,13 +56,20 @@ class Solver:
         own = engine.accuracy
         engine.set_accuracy(min(own, _GUIDE_ACCURACY))
         times, flows, heads = [], [], []
+        status = np.empty(0)
         for now in engine.steps():
+            if not times:
+                status = engine.read("link", "exact_status")
             times.append(now)
             heads.append(engine.read("node", "head") / _FOOT)
             flows.append(engine.read("link", "flow") / self.flow_unit)
         engine.set_accuracy(own)
         flow, head = np.empty((len(times), len(layout.link))), np.empty((len(times), len(layout.node)))
         flow[:, layout.link] = flows
+        # a valve that may as well be open as shut is as EPANET leaves it
+        first = np.empty(len(layout.link), dtype=np.int64)
+        first[layout.link] = status.astype(np.int64)
+        self.first_status = first[self.plant.links.n_plain :]
         head[:, layout.node] = heads
         return Guide(np.array(times, dtype=np.int64), flow, head)
 
@@ -184,7 +191,7 @@ class Solver:
             aligned(s.n_nodes), aligned(n_links), aligned(n_links), aligned(n_links), aligned(s.n_nodes),
             aligned(len(s.rows) + 1), aligned(s.n_nodes), aligned(s.n_nodes), aligned(len(self.draws)),
             aligned(len(self.draws)), aligned(len(self.draws)), aligned(len(self.draws)),
-            np.repeat(plant.devices.status[:, None], WIDTH, axis=1), aligned(len(plant.devices.setting)),
+            np.repeat(self.first_status[:, None], WIDTH, axis=1), aligned(len(plant.devices.setting)),
             aligned(len(plant.tanks.node)), np.zeros(WIDTH, dtype=np.int64),
         )  # fmt: skip
         leaks = Leaks(

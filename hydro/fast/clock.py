@@ -7,7 +7,7 @@ from typing import Any
 
 from numba import njit
 
-from hydro.fast.devices import CONSTANT_POWER, PUMP
+from hydro.fast.devices import PUMP
 from hydro.fast.lanes import WIDTH
 from hydro.fast.status import CLOSED, OPEN
 
@@ -16,8 +16,8 @@ _DAY = 86400
 _NO_FLOW = 1e-6
 _BELOW, _ABOVE, _AT_TIME, _AT_CLOCK = range(4)
 _CYLINDER = -1
-# what the solution is good for: share of a second in the time of an event, and the head that a second may move a tank
-_SLACK, _LEAST_MATTER = 0.02, 0.001  # s, ft
+# what the solution is good for: the time of an event, s, and its share; the head that a second may move a tank, ft
+_SLACK, _RELATIVE_SLACK, _LEAST_MATTER = 0.002, 2e-6, 0.0016
 _THIN = 1e-6
 
 
@@ -64,7 +64,7 @@ def _moves(tanks: Any, curves: Any, tank: int, volume: float, inflow: float) -> 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def _is_unsure(tanks: Any, curves: Any, tank: int, volume: float, inflow: float, exact: float, length: int) -> bool:
     """Whether an event's whole second hangs on less than the solution is good for, and matters."""
-    if abs(exact - math.floor(exact) - 0.5) > _SLACK or not 0.0 < exact < length + 1.0:
+    if abs(exact - math.floor(exact) - 0.5) > _SLACK + _RELATIVE_SLACK * exact or not 0.0 < exact < length + 1.0:
         return False
     return math.floor(exact) == length or math.ceil(exact) == length or _moves(tanks, curves, tank, volume, inflow)
 
@@ -92,8 +92,7 @@ def follow_patterns(
             if speed == speed:
                 was = status[d, lane]
                 if speed > 0.0 and was <= CLOSED:
-                    if int(pump[d, 0]) == CONSTANT_POWER:
-                        flow[n_plain + d, lane] = pump[d, 5]
+                    flow[n_plain + d, lane] = pump[d, 5] * speed
                     was = OPEN
                 if speed == 0.0 and was > CLOSED:
                     was = CLOSED
@@ -136,8 +135,9 @@ def obey_controls(
             if not acts:
                 continue
             was_open, after = status[d, lane] > CLOSED, controls.status[c]
-            if is_pump and not was_open and after == OPEN and int(pump[d, 0]) == CONSTANT_POWER:
-                flow[k, lane] = pump[d, 5]
+            if is_pump and not was_open and after == OPEN:
+                # from the trickle that EPANET begins with, the first steps go astray; the solution is the same
+                flow[k, lane] = pump[d, 5] * max(controls.setting[c], 0.1)
             value = controls.setting[c] if kinds[k] >= PUMP else setting[d, lane]
             if (OPEN if was_open else CLOSED) != after or setting[d, lane] != value:
                 status[d, lane] = after
