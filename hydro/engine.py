@@ -234,7 +234,7 @@ class Engine:
     @property
     def leak_unit(self) -> float:
         """m3/s per m^0.5 in the INP's unit of an emitter whose exponent is 0.5."""
-        return self._factor["flow"] / self._emitter_unit(self._project.flow_units() >= _FIRST_METRIC) ** 0.5
+        return float(self._factor["flow"] / self._emitter_unit(self._project.flow_units() >= _FIRST_METRIC) ** 0.5)
 
     @property
     def headloss_law(self) -> int:
@@ -337,15 +337,7 @@ class Engine:
             If the model already has emitters of another exponent: EPANET has one exponent for the whole model.
         """
         link = self._pipe(pipe)
-        if abs(self._project.option("emitter_exponent") - 0.5) > 1e-9:
-            if np.any(self.read("node", "emitter") > 0.0):
-                raise HydraulicError(
-                    "the model has emitters whose exponent is not 0.5; EPANET has one exponent for all: "
-                    "remove them or give the leak as demand"
-                )
-            self._project.set_option("emitter_exponent", 0.5)
-            metric = self._project.flow_units() >= _FIRST_METRIC
-            self._factor["emitter"] = self._factor["flow"] / self._emitter_unit(metric) ** 0.5
+        self.make_orifices()
         # EPANET's names have 31 characters at most, and the second half of the pipe takes two more
         name = f"leak~{pipe}" if len(pipe) <= _LONGEST_NAME else f"leak~{pipe[:16]}~{link}"
         node = self._project.split_pipe(link, name)
@@ -353,6 +345,23 @@ class Engine:
             self.__dict__.pop(cached, None)
         self._read_structure()
         return node
+
+    def make_orifices(self) -> None:
+        """Let emitters follow the square root of pressure, as leaks do.
+
+        Raises
+        ------
+        HydraulicError
+            If the model already has emitters of another exponent: EPANET has one exponent for the whole model.
+        """
+        if abs(self._project.option("emitter_exponent") - 0.5) > 1e-9:
+            if np.any(self.read("node", "emitter") > 0.0):
+                raise HydraulicError(
+                    "the model has emitters whose exponent is not 0.5; EPANET has one exponent for all: "
+                    "remove them or give the leak as demand"
+                )
+            self._project.set_option("emitter_exponent", 0.5)
+            self._factor["emitter"] = self.leak_unit
 
     def open_leak(self, node: int, coefficient: float) -> None:
         """Let a leak run: flow = coefficient x sqrt(pressure), coefficient in m3/s/m^0.5."""

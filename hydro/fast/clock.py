@@ -22,7 +22,7 @@ _THIN = 1e-6
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def interpolate(x: Any, y: Any, begin: int, end: int, at: float) -> float:
+def interpolate(x: Any, y: Any, begin: int, end: int, at: float) -> Any:
     """Piecewise linear, constant outside."""
     if at <= x[begin]:
         return y[begin]
@@ -34,7 +34,7 @@ def interpolate(x: Any, y: Any, begin: int, end: int, at: float) -> float:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def tank_volume(tanks: Any, curves: Any, tank: int, head: float) -> float:
+def tank_volume(tanks: Any, curves: Any, tank: int, head: float) -> Any:
     """Volume of a tank at a head."""
     number = tanks.curve[tank]
     if number == _CYLINDER:
@@ -45,7 +45,7 @@ def tank_volume(tanks: Any, curves: Any, tank: int, head: float) -> float:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def tank_head(tanks: Any, curves: Any, tank: int, volume: float) -> float:
+def tank_head(tanks: Any, curves: Any, tank: int, volume: float) -> Any:
     """Head of a tank that holds a volume."""
     number = tanks.curve[tank]
     if number == _CYLINDER:
@@ -55,7 +55,7 @@ def tank_head(tanks: Any, curves: Any, tank: int, volume: float) -> float:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _moves(tanks: Any, curves: Any, tank: int, volume: float, inflow: float) -> bool:
+def _moves(tanks: Any, curves: Any, tank: int, volume: float, inflow: float) -> Any:
     """Whether a second's flow moves a tank by more than may be overlooked."""
     after, before = tank_head(tanks, curves, tank, volume + inflow), tank_head(tanks, curves, tank, volume)
     return abs(after - before) > _LEAST_MATTER
@@ -70,7 +70,7 @@ def _is_unsure(tanks: Any, curves: Any, tank: int, volume: float, inflow: float,
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def period_of(clock: Any, now: int) -> int:
+def period_of(clock: Any, now: int) -> Any:
     """Row of a moment in the tables of patterns."""
     step, start = clock.pattern_step, clock.pattern_start
     return (now + start) // step - start // step
@@ -124,8 +124,10 @@ def obey_controls(
                 held = tank_volume(tanks, curves, tank, head[controls.node[c], lane])
                 excess = mark + near - held if kind == _BELOW else held - mark + near
                 acts = excess >= 0.0
-                if near > _NO_FLOW and abs(excess) < _SLACK * near and (
-                    now[lane] % report_step == 0 or _moves(tanks, curves, tank, held, near)
+                if (
+                    near > _NO_FLOW
+                    and abs(excess) < _SLACK * near
+                    and (now[lane] % report_step == 0 or _moves(tanks, curves, tank, held, near))
                 ):
                     alive[lane] = 0
             elif kind == _AT_TIME:

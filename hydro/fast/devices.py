@@ -27,7 +27,15 @@ def holds(kind: int, status: int, setting: float) -> bool:
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def coefficients(
-    links: Any, devices: Any, curves: Any, head: Any, flow: Any, status: Any, setting: Any, conductance: Any, excess: Any
+    links: Any,
+    devices: Any,
+    curves: Any,
+    head: Any,
+    flow: Any,
+    status: Any,
+    setting: Any,
+    conductance: Any,
+    excess: Any,
 ) -> None:
     """Fill conductance and excess of all devices in all lanes; active PRVs and PSVs get none."""
     for d in range(len(devices.status)):
@@ -53,7 +61,7 @@ def coefficients(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _pump(devices: Any, curves: Any, d: int, status: int, speed: float, q: float) -> tuple[float, float]:
+def _pump(devices: Any, curves: Any, d: int, status: int, speed: float, q: float) -> Any:
     kind = int(devices.pump[d, 0])
     if status <= _CLOSED or speed == 0.0:
         return 1.0 / BIG, q
@@ -90,7 +98,7 @@ def _law(kind: int, shutoff: float, resistance: float, n: float, speed: float, q
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def segment(devices: Any, curves: Any, number: int, q: float) -> tuple[float, float]:
+def segment(devices: Any, curves: Any, number: int, q: float) -> Any:
     """Head at zero flow and slope of the curve's segment that holds a flow."""
     q *= devices.flow_unit
     begin, end = curves.first[number], curves.first[number + 1]
@@ -104,9 +112,7 @@ def segment(devices: Any, curves: Any, number: int, q: float) -> tuple[float, fl
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _valve(
-    devices: Any, curves: Any, d: int, kind: int, minor: float, status: int, setting: float, q: float
-) -> tuple[float, float]:
+def _valve(devices: Any, curves: Any, d: int, kind: int, minor: float, status: int, setting: float, q: float) -> Any:
     """Any valve but PRVs and PSVs at work."""
     if setting != MISSING:
         if kind == PBV and setting != 0.0 and minor * q * q <= setting:
@@ -158,9 +164,7 @@ def _positional(devices: Any, curves: Any, d: int, setting: float, minor: float)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def hold(
-    links: Any, devices: Any, head: Any, flow: Any, status: Any, setting: Any, diagonal: Any, right: Any
-) -> None:
+def hold(links: Any, devices: Any, head: Any, flow: Any, status: Any, setting: Any, diagonal: Any, right: Any) -> None:
     """Let active PRVs and PSVs hold their heads, by EPANET's own large number."""
     for d in range(len(devices.status)):
         k = links.n_plain + d
@@ -205,7 +209,7 @@ def finish(
                     out += devices.beside_sign[b] * flow[devices.beside[b], lane]
                 for b in range(devices.outlet_first[d], devices.outlet_first[d + 1]):
                     out += draw[devices.outlet[b], lane]
-                for s in range(sites.count[lane]):
+                for s in range(sites.n_sites[lane]):
                     where = sites.where[s, lane]
                     if sites.kind[s, lane] == 0 and where == held:
                         out += leak[s, lane]

@@ -147,7 +147,7 @@ def _open(scenario: Any, leaks: Any, head: Any, due: Any, now: Any) -> None:
     for lane in range(WIDTH):
         if due[lane] == 0:
             continue
-        for s in range(scenario.count[lane]):
+        for s in range(scenario.n_sites[lane]):
             total = 0.0
             for o in range(scenario.opening_first[lane], scenario.opening_first[lane + 1]):
                 if int(scenario.opening[o, 0]) == s and scenario.opening[o, 1] <= now[lane] < scenario.opening[o, 2]:
@@ -230,7 +230,7 @@ def _report(
             is_shut = k >= links.n_plain and status[k - links.n_plain, lane] <= 2
             out.flow[lane, step, j] = 0.0 if is_shut else flow[k, lane]
         total = 0.0
-        for s in range(scenario.count[lane]):
+        for s in range(scenario.n_sites[lane]):
             if scenario.kind[s, lane] != CLOSED_PIPE:
                 total += leak[s, lane]
             elif resistance[s, lane] > 0.0:
@@ -261,7 +261,7 @@ def _reach(
                 is_open = conductance[k, lane] > _CLOSED
                 if k >= links.n_plain:
                     is_open = is_open and status[k - links.n_plain, lane] > 2
-                for s in range(scenario.count[lane]):
+                for s in range(scenario.n_sites[lane]):
                     if scenario.kind[s, lane] == MID_PIPE and scenario.where[s, lane] == k:
                         is_open = True
                 if is_open:

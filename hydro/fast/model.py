@@ -38,6 +38,7 @@ class Units:
     pressure: float
     diameter: float
     power: float
+    psi: float
     metric: bool
 
 
@@ -169,6 +170,7 @@ def units_of(engine: Engine) -> Units:
         pressure=pressure,
         diameter=1000.0 * FOOT if metric else 12.0,
         power=_HORSEPOWER_KW if metric else 1.0,
+        psi=psi,
         metric=metric,
     )
 
@@ -253,7 +255,7 @@ def _emitters(engine: Engine, units: Units, n_junctions: int) -> Floats:
     """Head-loss coefficient of each junction's emitter, 0 without one."""
     given = _values(engine, "node", "emitter")[:n_junctions]
     power = 1.0 / engine.project.option("emitter_exponent")
-    per_foot = FOOT if units.metric else _PSI_PER_FOOT * engine.project.option("specific_gravity")
+    per_foot = FOOT if units.metric else units.psi
     with np.errstate(divide="ignore"):
         return np.where(given > 0.0, units.flow**power / per_foot / given**power, 0.0)
 

@@ -30,13 +30,12 @@ class Layout:
     ----------
     node, link
         int64, row of each node and number of each link of the model.
-    leak_area, leak_expansion
-        float64 [n_outlets]: what the coefficient of a leaking junction's outlet is made of.
+    pipe_leak
+        float64 [n_links, 2] of the model: `pipe_leakage`.
     """
 
     node: Ints
     link: Ints
-    node_leak: Floats
     pipe_leak: Floats
 
 
@@ -62,7 +61,8 @@ def lay_out(model: Model, duration: int) -> tuple[Plant, Layout, Floats]:
     controls = model.controls
     node = np.where(controls.node >= 0, row[controls.node], -1)
     controls = controls._replace(link=number[controls.link], node=node)
-    draws, coefficient, node_leak, pipe_leak = _draws(model, row)
+    pipe_leak = pipe_leakage(model)
+    draws, coefficient = _draws(model, row, pipe_leak)
     devices = _devices(model, order, links, tanks, draws)
     clock = Clock(
         duration, model.hydraulic_step, model.report_step, model.pattern_step, model.pattern_start, model.clock_start,
@@ -70,7 +70,7 @@ def lay_out(model: Model, duration: int) -> tuple[Plant, Layout, Floats]:
         np.ascontiguousarray(model.speed[:, order[links.n_plain :]]),
     )  # fmt: skip
     plant = Plant(structure, links, devices, draws, tanks, controls, model.curves, clock)
-    return plant, Layout(row, number, node_leak, pipe_leak), coefficient
+    return plant, Layout(row, number, pipe_leak), coefficient
 
 
 def _link_order(model: Model) -> Ints:
@@ -194,12 +194,11 @@ def pipe_leakage(model: Model) -> Floats:
 def leak_coefficient(discharge: Floats, kind: Ints) -> Floats:
     """Head-loss coefficient of leakage, 0 where nothing leaks."""
     power = np.where(kind == FIXED_AREA, -2.0, -2.0 / 3.0)
-    return np.where(discharge > 0.0, np.maximum(discharge, 1e-300) ** power, 0.0)
+    return np.where(discharge > 0.0, np.where(discharge > 0.0, discharge, 1.0) ** power, 0.0)
 
 
-def _draws(model: Model, row: Ints) -> tuple[Draws, Floats, Floats, Floats]:
+def _draws(model: Model, row: Ints, per_pipe: Floats) -> tuple[Draws, Floats]:
     n = model.n_junctions
-    per_pipe = pipe_leakage(model)
     at_node = np.zeros((len(model.elevation), 2))
     np.add.at(at_node, model.start, per_pipe)
     np.add.at(at_node, model.end, per_pipe)
@@ -237,4 +236,4 @@ def _draws(model: Model, row: Ints) -> tuple[Draws, Floats, Floats, Floats]:
         table=table,
         required=required,
     )
-    return draws, np.concatenate(coefficient), at_node, per_pipe
+    return draws, np.concatenate(coefficient)

@@ -39,11 +39,17 @@ class Leak:
             If it is not at one place, or of no size or duration.
         """
         if bool(self.pipe) == bool(self.node):
-            raise HydraulicError(f"a leak is in a pipe or at a node: this one has pipe '{self.pipe}', node '{self.node}'")
+            raise HydraulicError(
+                f"a leak is in a pipe or at a node: this one has pipe '{self.pipe}', node '{self.node}'"
+            )
         if not self.diameter > 0.0:
-            raise HydraulicError(f"leak at {self.place}: diameter {self.diameter} m; write the hole's diameter in metres")
+            raise HydraulicError(
+                f"leak at {self.place}: diameter {self.diameter} m; write the hole's diameter in metres"
+            )
         if self.start < 0 or (self.end is not None and self.end <= self.start):
-            raise HydraulicError(f"leak at {self.place}: it runs from {self.start} s to {self.end} s; give 0 <= start < end")
+            raise HydraulicError(
+                f"leak at {self.place}: it runs from {self.start} s to {self.end} s; give 0 <= start < end"
+            )
 
     @property
     def place(self) -> str:
@@ -86,5 +92,5 @@ class Scenario:
 
     def events(self) -> list[int]:
         """Times at which something changes, ascending, s."""
-        changes = [*self.leaks, *self.closures]
+        changes: list[Leak | Closure] = [*self.leaks, *self.closures]
         return sorted({c.start for c in changes} | {c.end for c in changes if c.end is not None})

@@ -27,7 +27,7 @@ def replace(
     """Before the matrix is filled: put what differs in place of the pipe as it is."""
     h = leaks.halves
     for lane in range(WIDTH):
-        for s in range(sites.count[lane]):
+        for s in range(sites.n_sites[lane]):
             kind, k = sites.kind[s, lane], sites.where[s, lane]
             if kind == AT_NODE or (kind == CLOSED_PIPE and leaks.size[s, lane] == 0.0):
                 continue
@@ -69,7 +69,7 @@ def add(
     """After the matrix is filled: add the leaks, and keep their pipes out of the common update."""
     h = leaks.halves
     for lane in range(WIDTH):
-        for s in range(sites.count[lane]):
+        for s in range(sites.n_sites[lane]):
             kind, k = sites.kind[s, lane], sites.where[s, lane]
             if kind == AT_NODE and leaks.size[s, lane] > 0.0:
                 q = leaks.flow[s, lane]
@@ -100,7 +100,7 @@ def update(
     for lane in range(WIDTH):
         if live[0, lane] == 0.0:
             continue
-        for s in range(sites.count[lane]):
+        for s in range(sites.n_sites[lane]):
             kind, k = sites.kind[s, lane], sites.where[s, lane]
             if kind == CLOSED_PIPE:
                 continue

@@ -15,9 +15,7 @@ _SLACK = 0.0003  # ft
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def valves(
-    links: Any, devices: Any, head: Any, flow: Any, status: Any, setting: Any, live: Any, changed: Any
-) -> None:
+def valves(links: Any, devices: Any, head: Any, flow: Any, status: Any, setting: Any, live: Any, changed: Any) -> None:
     """Update PRVs and PSVs of the live lanes; `changed`, int64 [WIDTH], becomes 1 where one changed, else 0."""
     for lane in range(WIDTH):
         changed[lane] = 0
@@ -77,7 +75,7 @@ def _sustaining(status: int, target: float, h1: float, h2: float, q: float, loss
 def others(
     links: Any, devices: Any, tanks: Any, head: Any, flow: Any, status: Any, setting: Any, chosen: Any, changed: Any
 ) -> None:
-    """Update pumps, check valves, FCVs and links to tanks of the chosen lanes; `changed` becomes 1 where one changed."""
+    """Update pumps, check valves, FCVs and links to tanks of chosen lanes; `changed` becomes 1 where one changed."""
     for d in range(len(devices.status)):
         k = links.n_plain + d
         kind, minor = links.kind[k], links.minor[k]

@@ -1,4 +1,4 @@
-"""Order in which unknown heads are eliminated, and where fill arises: worked out once for all scenarios of a network."""
+"""Order in which unknown heads are eliminated, and where fill arises: worked out once for all scenarios."""
 
 from __future__ import annotations
 

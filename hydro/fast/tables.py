@@ -159,7 +159,7 @@ class Sites(NamedTuple):
 
     Attributes
     ----------
-    count
+    n_sites
         int64 [WIDTH].
     kind
         int64 [n, WIDTH]: 0 a leak at a junction, 1 a leak in the middle of a pipe, 2 a closed pipe.
@@ -179,7 +179,7 @@ class Sites(NamedTuple):
         float64 [1, WIDTH] on all demands.
     """
 
-    count: Ints
+    n_sites: Ints
     kind: Ints
     where: Ints
     elevation: Floats

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from hydro.engine import Engine
 from hydro.errors import HydraulicError
 from hydro.fast.scenario import NEVER, Scenario
-from networks import Network, UnknownElement
-
-if TYPE_CHECKING:
-    from wntr.network import WaterNetworkModel
+from networks import UnknownElement
 
 Floats = NDArray[np.float64]
 _OPEN, _CLOSED = 1.0, 0.0
+_PRV, _PSV, _SHUT, _ACTIVE = 3, 4, 2, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +36,6 @@ class Trace:
     leak: Floats
 
 
-def simulate(
-    network: Network | WaterNetworkModel | Path | str,
-    scenario: Scenario,
-    nodes: tuple[str, ...],
-    links: tuple[str, ...],
-    duration: int,
-    accuracy: float,
-) -> Trace:
-    """Open a network and run one scenario."""
-    with Engine(network) as engine:
-        engine.duration = duration
-        engine.set_accuracy(min(engine.accuracy, accuracy))
-        return run_scenario(engine, scenario, nodes, links)
-
-
 def run_scenario(engine: Engine, scenario: Scenario, nodes: tuple[str, ...], links: tuple[str, ...]) -> Trace:
     """Run one scenario in an open engine; leaks in pipes stay in it, shut.
 
@@ -64,6 +47,8 @@ def run_scenario(engine: Engine, scenario: Scenario, nodes: tuple[str, ...], lin
         If EPANET stops before the end.
     """
     project, usual = engine.project, engine.hydraulic_step
+    if scenario.leaks:
+        engine.make_orifices()
     pipes = {leak.pipe: engine.add_leak(leak.pipe) for leak in scenario.leaks if leak.pipe}
     index = engine.topology.node_index
     for name in [*nodes, *(leak.node for leak in scenario.leaks if leak.node)]:
@@ -85,7 +70,7 @@ def run_scenario(engine: Engine, scenario: Scenario, nodes: tuple[str, ...], lin
         if now % step == 0 and now // step < count:
             done = now // step
             pressure, flow = engine.read("node", "pressure"), engine.read("link", "flow")
-            trace.pressure[done], trace.flow[done] = pressure[seen], flow[metered]
+            trace.pressure[done], trace.flow[done] = np.where(_reached(engine), pressure, np.nan)[seen], flow[metered]
             trace.leak[done] = sum(
                 leak.coefficient * np.sqrt(max(pressure[node], 0.0))
                 for leak, node in zip(scenario.leaks, at, strict=True)
@@ -119,3 +104,16 @@ def _apply(engine: Engine, scenario: Scenario, at: list[int], shut: list[int], n
             engine.set_value("link", link, "status", _CLOSED)
         elif closure.end == now:
             engine.set_value("link", link, "status", _OPEN)
+
+
+def _reached(engine: Engine) -> NDArray[np.bool_]:
+    """Whether open links join each node to a known head, or to one that a valve holds."""
+    topology, kind = engine.topology, engine.link_types
+    status = engine.read("link", "exact_status")
+    holds = np.isin(kind, (_PRV, _PSV)) & (status == _ACTIVE)
+    is_open = (status > _SHUT) & ~holds
+    held = np.where(kind == _PRV, topology.end, topology.start)[holds]
+    size = len(topology.nodes)
+    joins = coo_array((np.ones(is_open.sum()), (topology.start[is_open], topology.end[is_open])), shape=(size, size))
+    part = connected_components(joins, directed=False)[1]
+    return np.isin(part, np.concatenate((part[~topology.is_junction], part[held])))
