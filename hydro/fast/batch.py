@@ -15,7 +15,7 @@ from hydro.errors import EpanetError, HydraulicError
 from hydro.fast.doubts import doubts
 from hydro.fast.lineup import check
 from hydro.fast.scenario import Scenario
-from hydro.fast.twin import run_scenario
+from hydro.fast.twin import place_leaks, run_tightly
 from networks import Network, UnknownElement, load
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 FAST, EPANET, NOBODY = "fast", "epanet", "nobody"
-TIGHT = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,8 @@ def solve_leaks(
 
     Heads are within 1 mm of EPANET's at a tight accuracy: a scenario counts as solved by the fast solver only where at
     every moment the last step of all heads was under 0.1 mm and that of all flows under 0.01 L/s, every status stood,
-    and no switch hung on less than that; all others are run by EPANET, at an accuracy of 1e-6.
+    and no switch hung on less than that; all others are run by EPANET, at an accuracy of 1e-6 where it gets
+    through with that.
 
     Parameters
     ----------
@@ -153,17 +153,16 @@ def _run_epanet(
 ) -> None:
     """Run what is left; a leak in a pipe splits it, so that such a scenario needs an engine of its own."""
     left = [k for k, who in enumerate(exact_by) if who == EPANET]
-    engine.set_accuracy(min(engine.accuracy, TIGHT))
     for done, k in enumerate(left, start=1):
         scenario = scenarios[k]
         try:
             if any(leak.pipe for leak in scenario.leaks):
                 with Engine(network) as own:
                     own.duration = engine.duration
-                    own.set_accuracy(engine.accuracy)
-                    trace = run_scenario(own, scenario, batch.nodes, batch.links)
+                    at = place_leaks(own, scenario)
+                    trace = run_tightly(own, scenario, at, batch.nodes, batch.links)
             else:
-                trace = run_scenario(engine, scenario, batch.nodes, batch.links)
+                trace = run_tightly(engine, scenario, place_leaks(engine, scenario), batch.nodes, batch.links)
         except EpanetError:
             raise
         except HydraulicError:

@@ -10,11 +10,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from hydro.engine import Engine
-from hydro.errors import HydraulicError
+from hydro.errors import EpanetError, HydraulicError
 from hydro.fast.scenario import NEVER, Scenario
-from networks import UnknownElement
 
 Floats = NDArray[np.float64]
+TIGHT = (1e-6, 1e-5, 1e-4)
 _OPEN, _CLOSED = 1.0, 0.0
 _PRV, _PSV, _SHUT, _ACTIVE = 3, 4, 2, 4
 
@@ -36,8 +36,58 @@ class Trace:
     leak: Floats
 
 
-def run_scenario(engine: Engine, scenario: Scenario, nodes: tuple[str, ...], links: tuple[str, ...]) -> Trace:
-    """Run one scenario in an open engine; leaks in pipes stay in it, shut.
+def place_leaks(engine: Engine, scenario: Scenario) -> list[int]:
+    """Find each leak's junction; a pipe that leaks is split, once and for good, and its leak stays shut until a run.
+
+    Raises
+    ------
+    UnknownElement
+        If the network has no such pipe or node.
+    """
+    if scenario.leaks:
+        engine.make_orifices()
+    pipes: dict[str, int] = {}
+    for leak in scenario.leaks:
+        if leak.pipe and leak.pipe not in pipes:
+            pipes[leak.pipe] = engine.add_leak(leak.pipe)
+    return [pipes[leak.pipe] if leak.pipe else engine.topology.node(leak.node) for leak in scenario.leaks]
+
+
+def run_tightly(
+    engine: Engine, scenario: Scenario, at: list[int], nodes: tuple[str, ...], links: tuple[str, ...]
+) -> Trace:
+    """Run one scenario at the tightest accuracy at which EPANET gets through, from 1e-6 to the model's own.
+
+    Raises
+    ------
+    HydraulicError
+        If it does not get through at its own.
+    """
+    own = engine.accuracy
+    tighter = [accuracy for accuracy in TIGHT if accuracy < own]
+    try:
+        for accuracy in tighter:
+            engine.set_accuracy(accuracy)
+            try:
+                return run_scenario(engine, scenario, at, nodes, links)
+            except EpanetError:
+                raise
+            except HydraulicError:  # stopped: it asks more of its arithmetic than there is
+                continue
+    finally:
+        engine.set_accuracy(own)
+    return run_scenario(engine, scenario, at, nodes, links)
+
+
+def run_scenario(
+    engine: Engine, scenario: Scenario, at: list[int], nodes: tuple[str, ...], links: tuple[str, ...]
+) -> Trace:
+    """Run one scenario in an open engine.
+
+    Parameters
+    ----------
+    at
+        Of `place_leaks`.
 
     Raises
     ------
@@ -46,23 +96,15 @@ def run_scenario(engine: Engine, scenario: Scenario, nodes: tuple[str, ...], lin
     HydraulicError
         If EPANET stops before the end.
     """
-    project, usual = engine.project, engine.hydraulic_step
-    if scenario.leaks:
-        engine.make_orifices()
-    pipes = {leak.pipe: engine.add_leak(leak.pipe) for leak in scenario.leaks if leak.pipe}
-    index = engine.topology.node_index
-    for name in [*nodes, *(leak.node for leak in scenario.leaks if leak.node)]:
-        if name not in index:
-            raise UnknownElement("node", name, "the network")
-    at = [pipes[leak.pipe] if leak.pipe else index[leak.node] for leak in scenario.leaks]
-    shut = [engine.topology.link_index[closure.pipe] for closure in scenario.closures]
-    seen = np.array([index[name] for name in nodes], dtype=np.int64)
-    metered = np.array([engine.topology.link_index[name] for name in links], dtype=np.int64)
+    project, usual, topology = engine.project, engine.hydraulic_step, engine.topology
+    shut = [topology.link(closure.pipe) for closure in scenario.closures]
+    seen = np.array([topology.node(name) for name in nodes], dtype=np.int64)
+    metered = np.array([topology.link(name) for name in links], dtype=np.int64)
     step, own = engine.report_step, project.option("demand_multiplier")
     count = engine.duration // step + 1
     trace = Trace(np.empty((count, len(seen))), np.empty((count, len(metered))), np.zeros((count,)))
     project.set_option("demand_multiplier", own * scenario.demand_factor)
-    changes, now, done = [*scenario.events(), NEVER], 0, 0
+    changes, now, done = [*scenario.events(), NEVER], 0, -1
     engine.start()
     while True:
         _apply(engine, scenario, at, shut, now)
