@@ -78,7 +78,7 @@ def run_group(
                 out.alive[lane], scratch.busy[lane], live[0, lane] = 0, 0, 0.0
         _report(
             times, structure.size, links, devices, state.conductance, state.diagonal, head, flow, status, setting,
-            scenario, leaks.flow, leaks.size, sensors, scratch.reached, due, out, now,
+            scenario, leaks.flow, leaks.size, draws.row, state.draw_coefficient, sensors, scratch.reached, due, out, now,
         )  # fmt: skip
         _fill_tanks(links.n_plain, devices.tank, flow, status, scratch.inflow, due)
         _advance(
@@ -208,7 +208,8 @@ def _predict(
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def _report(
     clock: Any, size: int, links: Any, devices: Any, conductance: Any, pivots: Any, head: Any, flow: Any, status: Any,
-    setting: Any, scenario: Any, leak: Any, resistance: Any, sensors: Any, reached: Any, due: Any, out: Any, now: Any,
+    setting: Any, scenario: Any, leak: Any, resistance: Any, outlets: Any, outlet_size: Any, sensors: Any, reached: Any,
+    due: Any, out: Any, now: Any,
 ) -> None:  # fmt: skip
     """Write what the sensors of the due lanes show; NaN where closed links cut a node off and its head means nothing."""
     for lane in range(WIDTH):
@@ -220,7 +221,10 @@ def _report(
             largest = max(largest, pivots[i, lane])
         is_split = largest > _CUT_OFF
         if is_split:
-            _reach(size, links, devices, conductance, status, setting, scenario, lane, reached)
+            _reach(
+                size, links, devices, conductance, status, setting, scenario, resistance, outlets, outlet_size, lane,
+                reached,
+            )  # fmt: skip
         for j in range(len(sensors.node)):
             node = sensors.node[j]
             is_off = is_split and reached[node] == 0
@@ -242,12 +246,21 @@ def _report(
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def _reach(
-    size: int, links: Any, devices: Any, conductance: Any, status: Any, setting: Any, scenario: Any, lane: int,
-    reached: Any,
+    size: int, links: Any, devices: Any, conductance: Any, status: Any, setting: Any, scenario: Any, resistance: Any,
+    outlets: Any, outlet_size: Any, lane: int, reached: Any,
 ) -> None:  # fmt: skip
-    """Mark the nodes that open links join to a known head, or to one that a valve holds."""
+    """Mark the nodes that open links join to where a head is given: a source, a held node, an outlet under pressure."""
     for i in range(len(reached)):
         reached[i] = 1 if i >= size else 0
+    for o in range(len(outlets)):
+        if outlet_size[o, lane] > 0.0:
+            reached[outlets[o]] = 1
+    for s in range(scenario.n_sites[lane]):
+        where = scenario.where[s, lane]
+        if scenario.kind[s, lane] == AT_NODE and resistance[s, lane] > 0.0:
+            reached[where] = 1
+        elif scenario.kind[s, lane] == MID_PIPE and resistance[s, lane] > 0.0:
+            reached[links.start[where]], reached[links.end[where]] = 1, 1
     for d in range(len(devices.status)):
         k = links.n_plain + d
         if holds(links.kind[k], status[d, lane], setting[d, lane]):

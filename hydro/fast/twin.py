@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from hydro.contents import demand_model
 from hydro.engine import Engine
 from hydro.errors import EpanetError, HydraulicError
 from hydro.fast.scenario import NEVER, Scenario
@@ -100,6 +101,7 @@ def run_scenario(
     shut = [topology.link(closure.pipe) for closure in scenario.closures]
     seen = np.array([topology.node(name) for name in nodes], dtype=np.int64)
     metered = np.array([topology.link(name) for name in links], dtype=np.int64)
+    may_turn = project.option("emitter_backflow") != 0.0
     step, own = engine.report_step, project.option("demand_multiplier")
     count = engine.duration // step + 1
     trace = Trace(np.empty((count, len(seen))), np.empty((count, len(metered))), np.zeros((count,)))
@@ -112,9 +114,12 @@ def run_scenario(
         if now % step == 0 and now // step < count:
             done = now // step
             pressure, flow = engine.read("node", "pressure"), engine.read("link", "flow")
-            trace.pressure[done], trace.flow[done] = np.where(_reached(engine), pressure, np.nan)[seen], flow[metered]
+            trace.pressure[done], trace.flow[done] = (
+                np.where(_reached(engine, now), pressure, np.nan)[seen],
+                flow[metered],
+            )
             trace.leak[done] = sum(
-                leak.coefficient * np.sqrt(max(pressure[node], 0.0))
+                leak.coefficient * _root(pressure[node], may_turn)
                 for leak, node in zip(scenario.leaks, at, strict=True)
                 if leak.start <= now < (NEVER if leak.end is None else leak.end)
             )
@@ -148,14 +153,28 @@ def _apply(engine: Engine, scenario: Scenario, at: list[int], shut: list[int], n
             engine.set_value("link", link, "status", _OPEN)
 
 
-def _reached(engine: Engine) -> NDArray[np.bool_]:
-    """Whether open links join each node to a known head, or to one that a valve holds."""
+def _root(pressure: float, may_turn: bool) -> float:
+    """Square root of the pressure behind a leak; where it sucks, flow turns if the model lets it."""
+    if pressure < 0.0:
+        return -float(np.sqrt(-pressure)) if may_turn else 0.0
+    return float(np.sqrt(pressure))
+
+
+def _reached(engine: Engine, now: int) -> NDArray[np.bool_]:
+    """Whether open links join each node to where a head is given: a source, a held node, an outlet under pressure."""
     topology, kind = engine.topology, engine.link_types
     status = engine.read("link", "exact_status")
     holds = np.isin(kind, (_PRV, _PSV)) & (status == _ACTIVE)
     is_open = (status > _SHUT) & ~holds
-    held = np.where(kind == _PRV, topology.end, topology.start)[holds]
+    given = ~topology.is_junction
+    given[np.where(kind == _PRV, topology.end, topology.start)[holds]] = True
+    given |= (engine.read("node", "emitter") > 0.0) & topology.is_junction
+    if engine.leaks:
+        leaking = (engine.read("link", "leak_area") > 0.0) | (engine.read("link", "leak_expansion") > 0.0)
+        given[topology.start[leaking]] = given[topology.end[leaking]] = True
+    if demand_model(engine.project)[0]:
+        given[engine.junctions] |= engine.demand_at(now) > 0.0
     size = len(topology.nodes)
     joins = coo_array((np.ones(is_open.sum()), (topology.start[is_open], topology.end[is_open])), shape=(size, size))
     part = connected_components(joins, directed=False)[1]
-    return np.isin(part, np.concatenate((part[~topology.is_junction], part[held])))
+    return np.isin(part, part[given])
