@@ -6,9 +6,10 @@
 One orifice leak of 20 mm per scenario, at junctions spread over the network, 24 h, pressure of 33 junctions and flow of
 three links reported at every report step. EPANET keeps the network open, so that its time is its own loop and the
 reading of the sensors. Both are timed in turn, in CPU time, group by group; given are the median time of a scenario,
-the ratios against EPANET at the network's own accuracy and at 1e-6 (1e-5 where it stalls at that), how many scenarios the fast solver left to EPANET,
-and the largest difference of pressure at all junctions of the first group. Where that is above 1 mm it is compared with
-EPANET at 1e-8 too: a switch that falls one second later moves EPANET's own results by more. One JSON line at the end.
+the ratios against EPANET at the network's own accuracy and at 1e-6 (1e-5 where it stalls at that), how many scenarios
+the fast solver left to EPANET, and the largest difference of pressure at all junctions of the first group. Where that
+is above 1 mm it is compared with EPANET at 1e-8 too: a switch that falls one second later moves EPANET's own results by
+more. One JSON line at the end.
 
 With --all every junction and the middle of every pipe leaks in turn, and each scenario's pressure at every junction is
 compared with EPANET's at the tight accuracy; nothing is timed.
@@ -29,11 +30,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydro.engine import Engine
+from hydro.errors import HydraulicError
 from hydro.fast.doubts import doubts
 from hydro.fast.lanes import WIDTH
 from hydro.fast.scenario import Leak, Scenario
 from hydro.fast.solver import Solver
-from hydro.errors import HydraulicError
 from hydro.fast.twin import TIGHT, place_leaks, run_scenario
 from networks import find, load
 

@@ -75,7 +75,8 @@ TIME = {
     "start_time": 10,
 }
 OPTION = {"accuracy": 1, "emitter_exponent": 3, "demand_multiplier": 4, "default_pattern": 23, "headloss_form": 7,
-          "pressure_unit": 25, "specific_gravity": 12, "viscosity": 13, "trials": 0, "emitter_backflow": 24}  # fmt: skip
+          "pressure_unit": 25, "specific_gravity": 12, "viscosity": 13, "trials": 0,
+          "emitter_backflow": 24}  # fmt: skip
 COUNT = {"nodes": 0, "tanks": 1, "links": 2, "patterns": 3, "curves": 4, "controls": 5, "rules": 6}
 # EPANET splits lines with strtok, which keeps its place for the whole process: files read by two threads at once, even
 # by two libraries, cut each other's lines

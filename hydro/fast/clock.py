@@ -113,8 +113,6 @@ def obey_controls(
         kind, tank = controls.kind[c], controls.tank[c]
         if tank < 0 and kind != _AT_TIME and kind != _AT_CLOCK:
             continue
-        k = controls.link[c]
-        d, is_pump = k - n_plain, kinds[k] == PUMP
         mark = tank_volume(tanks, curves, tank, controls.grade[c]) if tank >= 0 else 0.0
         for lane in range(WIDTH):
             if due[lane] == 0:
@@ -124,26 +122,30 @@ def obey_controls(
                 held = tank_volume(tanks, curves, tank, head[controls.node[c], lane])
                 excess = mark + near - held if kind == _BELOW else held - mark + near
                 acts = excess >= 0.0
-                if (
-                    near > _NO_FLOW
-                    and abs(excess) < _SLACK * near
-                    and (now[lane] % report_step == 0 or _moves(tanks, curves, tank, held, near))
-                ):
+                is_close = near > _NO_FLOW and abs(excess) < _SLACK * near
+                if is_close and (now[lane] % report_step == 0 or _moves(tanks, curves, tank, held, near)):
                     alive[lane] = 0
-            elif kind == _AT_TIME:
-                acts = controls.time[c] == now[lane]
             else:
-                acts = (now[lane] + clock_start) % _DAY == controls.time[c]
-            if not acts:
-                continue
-            was_open, after = status[d, lane] > CLOSED, controls.status[c]
-            if is_pump and not was_open and after == OPEN:
-                # from the trickle that EPANET begins with, the first steps go astray; the solution is the same
-                flow[k, lane] = pump[d, 5] * max(controls.setting[c], 0.1)
-            value = controls.setting[c] if kinds[k] >= PUMP else setting[d, lane]
-            if (OPEN if was_open else CLOSED) != after or setting[d, lane] != value:
-                status[d, lane] = after
-                setting[d, lane] = value
+                time = now[lane] if kind == _AT_TIME else (now[lane] + clock_start) % _DAY
+                acts = controls.time[c] == time
+            if acts:
+                _act(controls, kinds, n_plain, pump, flow, status, setting, c, lane)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _act(
+    controls: Any, kinds: Any, n_plain: int, pump: Any, flow: Any, status: Any, setting: Any, c: int, lane: int
+) -> None:
+    k = controls.link[c]
+    d, after = k - n_plain, controls.status[c]
+    was_open = status[d, lane] > CLOSED
+    if kinds[k] == PUMP and not was_open and after == OPEN:
+        # from the trickle that EPANET begins with, the first steps go astray; the solution is the same
+        flow[k, lane] = pump[d, 5] * max(controls.setting[c], 0.1)
+    value = controls.setting[c] if kinds[k] >= PUMP else setting[d, lane]
+    if (OPEN if was_open else CLOSED) != after or setting[d, lane] != value:
+        status[d, lane] = after
+        setting[d, lane] = value
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
@@ -185,34 +187,48 @@ def advance(
         for e in range(len(events)):
             if events[e, lane] > now:
                 length = min(length, events[e, lane] - now)
-        for tank in range(len(tanks.node)):
-            q, level = inflow[tank, lane], head[tanks.node[tank], lane]
-            if q > _NO_FLOW and level < tanks.highest[tank]:
-                room = tanks.most[tank] - volume[tank, lane]
-            elif q < -_NO_FLOW and level > tanks.lowest[tank]:
-                room = tanks.least[tank] - volume[tank, lane]
-            else:
-                continue
-            if abs(room / q) <= length + 1:
-                if _is_unsure(tanks, curves, tank, volume[tank, lane], q, room / q, length):
-                    alive[lane] = 0
-                if 0 < int(round(room / q)) < length:
-                    length = int(round(room / q))
+        length = _until_tank(tanks, curves, head, volume, inflow, lane, length, alive)
         length = _until_control(
-            clock.clock_start, controls, tanks, curves, kinds, n_plain, head, status, setting, volume, inflow, lane, now,
-            length, alive,
+            clock.clock_start, controls, tanks, curves, kinds, n_plain, head, status, setting, volume, inflow, lane,
+            now, length, alive,
         )  # fmt: skip
-        for tank in range(len(tanks.node)):
-            q = inflow[tank, lane]
-            if abs(q) > _NO_FLOW:
-                held = volume[tank, lane] + q * length
-                if held + q >= tanks.most[tank]:
-                    held = tanks.most[tank]
-                elif held - q <= tanks.least[tank]:
-                    held = tanks.least[tank]
-                volume[tank, lane] = held
-                head[tanks.node[tank], lane] = tank_head(tanks, curves, tank, held)
+        _change_levels(tanks, curves, head, volume, inflow, lane, length)
         time[lane] = now + length
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _until_tank(
+    tanks: Any, curves: Any, head: Any, volume: Any, inflow: Any, lane: int, length: int, alive: Any
+) -> int:
+    """Shorten a step so that no tank is full or empty within it."""
+    for tank in range(len(tanks.node)):
+        q, level = inflow[tank, lane], head[tanks.node[tank], lane]
+        if q > _NO_FLOW and level < tanks.highest[tank]:
+            room = tanks.most[tank] - volume[tank, lane]
+        elif q < -_NO_FLOW and level > tanks.lowest[tank]:
+            room = tanks.least[tank] - volume[tank, lane]
+        else:
+            continue
+        if abs(room / q) <= length + 1:
+            if _is_unsure(tanks, curves, tank, volume[tank, lane], q, room / q, length):
+                alive[lane] = 0
+            if 0 < round(room / q) < length:
+                length = round(room / q)
+    return length
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _change_levels(tanks: Any, curves: Any, head: Any, volume: Any, inflow: Any, lane: int, length: int) -> None:
+    for tank in range(len(tanks.node)):
+        q = inflow[tank, lane]
+        if abs(q) > _NO_FLOW:
+            held = volume[tank, lane] + q * length
+            if held + q >= tanks.most[tank]:
+                held = tanks.most[tank]
+            elif held - q <= tanks.least[tank]:
+                held = tanks.least[tank]
+            volume[tank, lane] = held
+            head[tanks.node[tank], lane] = tank_head(tanks, curves, tank, held)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
@@ -229,7 +245,7 @@ def _until_control(
             ):
                 mark = tank_volume(tanks, curves, tank, grade)
                 exact = min((mark - volume[tank, lane]) / q, 1e9)
-                seconds = int(round(exact))
+                seconds = round(exact)
                 d = controls.link[c] - n_plain
                 acts = setting[d, lane] != controls.setting[c] or status[d, lane] != controls.status[c]
                 if acts and _is_unsure(tanks, curves, tank, volume[tank, lane], q, exact, length):

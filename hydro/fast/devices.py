@@ -22,7 +22,7 @@ _CLOSED, _ACTIVE = 2, 4
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def holds(kind: int, status: int, setting: float) -> bool:
     """Whether a PRV or PSV is at work."""
-    return (kind == PRV or kind == PSV) and setting != MISSING and status == _ACTIVE
+    return (kind in (PRV, PSV)) and setting != MISSING and status == _ACTIVE
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
@@ -40,7 +40,7 @@ def coefficients(
     """Fill conductance and excess of all devices in all lanes; active PRVs and PSVs get none."""
     for d in range(len(devices.status)):
         k = links.n_plain + d
-        kind, curve = links.kind[k], devices.curve[d]
+        kind = links.kind[k]
         for lane in range(WIDTH):
             q, s, at = flow[k, lane], status[d, lane], setting[d, lane]
             p, y = 0.0, 0.0
@@ -125,7 +125,7 @@ def _valve(devices: Any, curves: Any, d: int, kind: int, minor: float, status: i
             minor = _positional(devices, curves, d, setting, minor)
         elif kind == GPV and status != _CLOSED:
             x = max(abs(q), TINY)
-            at_zero, slope = segment(devices, curves, int(round(setting)), x)
+            at_zero, slope = segment(devices, curves, round(setting), x)
             slope = max(slope, TINY)
             return 1.0 / slope, (at_zero / slope + x) * (1.0 if q >= 0.0 else -1.0)
     if status <= _CLOSED:
@@ -205,16 +205,26 @@ def finish(
             elif holds(kind, status[d, lane], setting[d, lane]):
                 held = links.end[k] if kind == PRV else links.start[k]
                 out = sites.factor[0, lane] * demand[held, lane]
-                for b in range(devices.beside_first[d], devices.beside_first[d + 1]):
-                    out += devices.beside_sign[b] * flow[devices.beside[b], lane]
-                for b in range(devices.outlet_first[d], devices.outlet_first[d + 1]):
-                    out += draw[devices.outlet[b], lane]
-                for s in range(sites.n_sites[lane]):
-                    where = sites.where[s, lane]
-                    if sites.kind[s, lane] == 0 and where == held:
-                        out += leak[s, lane]
-                    elif sites.kind[s, lane] == 1 and links.end[where] == held:
-                        out += flow[where, lane] - second[s, lane]
+                out += _given(devices, sites, links.end, leak, second, draw, flow, d, held, lane)
                 passing = out if kind == PRV else -out
                 flow_step[0, lane] = max(flow_step[0, lane], abs(passing - flow[k, lane]))
                 flow[k, lane] = passing
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _given(
+    devices: Any, sites: Any, end: Any, leak: Any, second: Any, draw: Any, flow: Any, d: int, held: int, lane: int
+) -> Any:
+    """What the node that a valve holds gives to links, outlets and leaks."""
+    out = 0.0
+    for b in range(devices.beside_first[d], devices.beside_first[d + 1]):
+        out += devices.beside_sign[b] * flow[devices.beside[b], lane]
+    for b in range(devices.outlet_first[d], devices.outlet_first[d + 1]):
+        out += draw[devices.outlet[b], lane]
+    for s in range(sites.n_sites[lane]):
+        where = sites.where[s, lane]
+        if sites.kind[s, lane] == 0 and where == held:
+            out += leak[s, lane]
+        elif sites.kind[s, lane] == 1 and end[where] == held:
+            out += flow[where, lane] - second[s, lane]
+    return out

@@ -36,5 +36,6 @@ def doubts(engine: Engine, network: Network | WaterNetworkModel) -> str:
         held = {_PRV: end[link], _PSV: start[link]}.get(int(kind[link]), -1)
         others = regulating[regulating != link]
         if held >= 0 and bool(np.any((start[others] == held) | (end[others] == held))):
-            return f"another valve joins node {engine.topology.nodes[held]}, which valve {engine.topology.links[link]} holds"
+            node, valve = engine.topology.nodes[held], engine.topology.links[link]
+            return f"another valve joins node {node}, which valve {valve} holds"
     return ""

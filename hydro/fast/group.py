@@ -9,13 +9,13 @@ from numba import njit
 
 from hydro.fast import clock, newton
 from hydro.fast.clock import NEVER, period_of
-from hydro.fast.devices import PRV, holds
 from hydro.fast.lanes import WIDTH, put, row, splat
 from hydro.fast.newton import MOST_ITERATIONS
 from hydro.fast.outlets import DEMAND
-from hydro.fast.sites import AT_NODE, CLOSED_PIPE, MID_PIPE
+from hydro.fast.reach import find_reached
+from hydro.fast.sites import AT_NODE, CLOSED_PIPE
 
-_CLOSED, _CUT_OFF = 1e-7, 1e6  # conductance of closed links; the inverse of a pivot that has nothing else
+_CUT_OFF = 1e6  # the inverse of a pivot that closed links alone make
 _LARGEST_STEP = 1e12  # ft; NaN is beyond it too
 _follow_patterns, _obey_controls, _iterate = clock.follow_patterns, clock.obey_controls, newton.iterate
 _fill_tanks, _advance = clock.fill_tanks, clock.advance
@@ -24,7 +24,7 @@ _fill_tanks, _advance = clock.fill_tanks, clock.advance
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def run_group(
     structure: Any, links: Any, devices: Any, draws: Any, tanks: Any, controls: Any, curves: Any, times: Any,
-    scenario: Any, leaks: Any, state: Any, guide: Any, scratch: Any, sensors: Any, tolerance: Any, out: Any,
+    scenario: Any, leaks: Any, state: Any, guide: Any, scratch: Any, reach: Any, sensors: Any, tolerance: Any, out: Any,
 ) -> int:  # fmt: skip
     """Run eight scenarios.
 
@@ -32,6 +32,8 @@ def run_group(
     ----------
     scratch
         `Scratch`, for the time being.
+    reach
+        `Reach`, to tell which nodes are cut off.
     sensors
         `Sensors`: what to report.
     tolerance
@@ -78,7 +80,7 @@ def run_group(
                 out.alive[lane], scratch.busy[lane], live[0, lane] = 0, 0, 0.0
         _report(
             times, structure.size, links, devices, state.conductance, state.diagonal, head, flow, status, setting,
-            scenario, leaks.flow, leaks.size, draws.row, state.draw_coefficient, sensors, scratch.reached, due, out, now,
+            scenario, leaks.flow, leaks.size, draws.row, state.draw_coefficient, sensors, reach, due, out, now,
         )  # fmt: skip
         _fill_tanks(links.n_plain, devices.tank, flow, status, scratch.inflow, due)
         _advance(
@@ -133,12 +135,20 @@ def _set_demands(
                 demand[i, lane] = min(clock.demand[p, i], 0.0) if by_pressure else clock.demand[p, i]
             period[lane] = p
     if by_pressure:
-        for o in range(len(draws.row)):
-            for lane in range(WIDTH):
-                if due[lane] != 0 and draws.kind[o] == DEMAND:
-                    full = max(clock.demand[period[lane], draws.row[o]], 0.0) * factor[0, lane]
-                    coefficient[o, lane] = full
-                    draw[o, lane] = full
+        _set_full_demands(clock.demand, draws, factor, draw, coefficient, due, period)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _set_full_demands(
+    demands: Any, draws: Any, factor: Any, draw: Any, coefficient: Any, due: Any, period: Any
+) -> None:
+    """Begin each moment with the whole of every pressure-driven demand, as EPANET does."""
+    for o in range(len(draws.row)):
+        for lane in range(WIDTH):
+            if due[lane] != 0 and draws.kind[o] == DEMAND:
+                full = max(demands[period[lane], draws.row[o]], 0.0) * factor[0, lane]
+                coefficient[o, lane] = full
+                draw[o, lane] = full
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
@@ -184,14 +194,7 @@ def _predict(
     for lane in range(WIDTH):
         is_common = is_common and due[lane] != 0 and last[lane] == last[0] and now[lane] == now[0]
     if is_common:
-        at, past = _find(times, now[0]), last[0]
-        if at >= 0:
-            for k in range(guide_flow.shape[1]):
-                put(flow, k, row(flow, k) + splat(guide_flow[at, k] - guide_flow[past, k]))
-            for i in range(size):
-                put(head, i, row(head, i) + splat(guide_head[at, i] - guide_head[past, i]))
-        for lane in range(WIDTH):
-            last[lane] = at
+        _predict_together(guide_flow, guide_head, size, head, flow, last, _find(times, now[0]))
         return
     for lane in range(WIDTH):
         if due[lane] == 0:
@@ -206,12 +209,24 @@ def _predict(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _predict_together(guide_flow: Any, guide_head: Any, size: int, head: Any, flow: Any, last: Any, at: int) -> None:
+    past = last[0]
+    if at >= 0:
+        for k in range(guide_flow.shape[1]):
+            put(flow, k, row(flow, k) + splat(guide_flow[at, k] - guide_flow[past, k]))
+        for i in range(size):
+            put(head, i, row(head, i) + splat(guide_head[at, i] - guide_head[past, i]))
+    for lane in range(WIDTH):
+        last[lane] = at
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def _report(
     clock: Any, size: int, links: Any, devices: Any, conductance: Any, pivots: Any, head: Any, flow: Any, status: Any,
-    setting: Any, scenario: Any, leak: Any, resistance: Any, outlets: Any, outlet_size: Any, sensors: Any, reached: Any,
+    setting: Any, scenario: Any, leak: Any, resistance: Any, outlets: Any, outlet_size: Any, sensors: Any, reach: Any,
     due: Any, out: Any, now: Any,
 ) -> None:  # fmt: skip
-    """Write what the sensors of the due lanes show; NaN where closed links cut a node off and its head means nothing."""
+    """Write what the sensors of the due lanes show; NaN where closed links cut a node off: its head means nothing."""
     for lane in range(WIDTH):
         if due[lane] == 0 or now[lane] % clock.report_step != 0:
             continue
@@ -221,62 +236,30 @@ def _report(
             largest = max(largest, pivots[i, lane])
         is_split = largest > _CUT_OFF
         if is_split:
-            _reach(
+            find_reached(
                 size, links, devices, conductance, status, setting, scenario, resistance, outlets, outlet_size, lane,
-                reached,
+                reach,
             )  # fmt: skip
         for j in range(len(sensors.node)):
             node = sensors.node[j]
-            is_off = is_split and reached[node] == 0
+            is_off = is_split and reach.reached[node, lane] == 0
             out.pressure[lane, step, j] = np.nan if is_off else head[node, lane] - sensors.elevation[j]
         for j in range(len(sensors.link)):
             k = sensors.link[j]
             is_shut = k >= links.n_plain and status[k - links.n_plain, lane] <= 2
             out.flow[lane, step, j] = 0.0 if is_shut else flow[k, lane]
-        total = 0.0
-        for s in range(scenario.n_sites[lane]):
-            if scenario.kind[s, lane] != CLOSED_PIPE:
-                total += leak[s, lane]
-            elif resistance[s, lane] > 0.0:
-                for j in range(len(sensors.link)):
-                    if sensors.link[j] == scenario.where[s, lane]:
-                        out.flow[lane, step, j] = 0.0
-        out.leak[lane, step] = total
+        out.leak[lane, step] = _show_sites(scenario, leak, resistance, sensors.link, out.flow, lane, step)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _reach(
-    size: int, links: Any, devices: Any, conductance: Any, status: Any, setting: Any, scenario: Any, resistance: Any,
-    outlets: Any, outlet_size: Any, lane: int, reached: Any,
-) -> None:  # fmt: skip
-    """Mark the nodes that open links join to where a head is given: a source, a held node, an outlet under pressure."""
-    for i in range(len(reached)):
-        reached[i] = 1 if i >= size else 0
-    for o in range(len(outlets)):
-        if outlet_size[o, lane] > 0.0:
-            reached[outlets[o]] = 1
+def _show_sites(scenario: Any, leak: Any, resistance: Any, metered: Any, flow_out: Any, lane: int, step: int) -> Any:
+    """Total of a lane's leaks; nothing flows through pipes that are closed."""
+    total = 0.0
     for s in range(scenario.n_sites[lane]):
-        where = scenario.where[s, lane]
-        if scenario.kind[s, lane] == AT_NODE and resistance[s, lane] > 0.0:
-            reached[where] = 1
-        elif scenario.kind[s, lane] == MID_PIPE and resistance[s, lane] > 0.0:
-            reached[links.start[where]], reached[links.end[where]] = 1, 1
-    for d in range(len(devices.status)):
-        k = links.n_plain + d
-        if holds(links.kind[k], status[d, lane], setting[d, lane]):
-            reached[links.end[k] if links.kind[k] == PRV else links.start[k]] = 1
-    goes_on = True
-    while goes_on:
-        goes_on = False
-        for k in range(len(links.start)):
-            a, b = links.start[k], links.end[k]
-            if reached[a] != reached[b]:
-                is_open = conductance[k, lane] > _CLOSED
-                if k >= links.n_plain:
-                    is_open = is_open and status[k - links.n_plain, lane] > 2
-                for s in range(scenario.n_sites[lane]):
-                    if scenario.kind[s, lane] == MID_PIPE and scenario.where[s, lane] == k:
-                        is_open = True
-                if is_open:
-                    reached[a], reached[b] = 1, 1
-                    goes_on = True
+        if scenario.kind[s, lane] != CLOSED_PIPE:
+            total += leak[s, lane]
+        elif resistance[s, lane] > 0.0:
+            for j in range(len(metered)):
+                if metered[j] == scenario.where[s, lane]:
+                    flow_out[lane, step, j] = 0.0
+    return total

@@ -1,9 +1,9 @@
-"""Vectors of doubles in Numba: eight scenarios to an instruction, without hoping that a loop gets vectorised.
+"""Vectors of doubles in Numba: sixteen scenarios to an operation, without hoping that a loop gets vectorised.
 
-A kernel that works on rows `x[i, :]` of width eight is written as if for one scenario: `put(x, i, row(x, j) * row(x, k))`. Numba's own
-vectoriser needs to prove that rows of one array do not overlap, fails, and checks at run time in every little loop; here
-each operation is one LLVM instruction on `<8 x double>`, which LLVM cuts to what the processor has (AVX-512, AVX2, NEON, SSE).
-Products and sums may fuse (`contract`), nothing else is relaxed: NaN goes through.
+A kernel that works on rows `x[i, :]` is written as if for one scenario: `put(x, i, row(x, j) * row(x, k))`. Numba's own
+vectoriser would have to prove that rows of one array do not overlap, fails, and checks at run time in every little
+loop; here each operation is one LLVM instruction on `<16 x double>`, which LLVM cuts to what the processor has
+(AVX-512, AVX2, SSE, NEON). A product and a sum may fuse (`contract`), nothing else is relaxed: NaN goes through.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def nearest(typing: Any, x: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def times_power_of_two(typing: Any, x: Any, n: Any) -> Any:
-    """x 2^n for an integer n that keeps the result normal."""
+    """Multiply: x 2^n for an integer n that keeps the result normal."""
 
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         shift = builder.shl(builder.fptosi(args[1], _LONGS), _whole(_BITS))

@@ -1,4 +1,8 @@
-"""A network as the kernels take it: arrays in EPANET's own units (ft, ft3/s), because its tolerances and constants are."""
+"""A network as the kernels take it: arrays in EPANET's own units, ft and ft3/s.
+
+Its tolerances and constants are in these, and its conversion factors are rounded (28.317 L/s to the ft3/s): to agree
+within a millimetre one has to round as it does.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from numba import njit
 from numpy.polynomial import Chebyshev, Polynomial
 from numpy.typing import NDArray
 
-from hydro.fast.lanes import exponent, fraction, nearest, row, splat, times_power_of_two
+from hydro.fast.lanes import exponent, fraction, nearest, splat, times_power_of_two
 
 Floats = NDArray[np.float64]
 

@@ -1,8 +1,8 @@
 """What is different in one lane: leaks at junctions, leaks in the middle of a pipe, closed pipes.
 
-A leak in the middle of a pipe adds an unknown head. It is eliminated on the spot, which leaves the matrix's structure as
-it is: with the halves' conductances a and b and the outlets' o, the pipe conducts ab / (a + b + o) from end to end and
-a o / (a + b + o), b o / (a + b + o) from its ends out of the network.
+A leak in the middle of a pipe adds an unknown head. It is eliminated on the spot, which leaves the matrix's structure
+as it is: with the halves' conductances a and b and the outlets' o, the pipe conducts ab / (a + b + o) from end to end
+and a o / (a + b + o), b o / (a + b + o) from its ends out of the network.
 """
 
 from __future__ import annotations

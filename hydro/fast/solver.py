@@ -17,7 +17,7 @@ from hydro.fast.outlets import FIXED_AREA
 from hydro.fast.plant import lay_out
 from hydro.fast.scenario import Scenario
 from hydro.fast.sites import MID_PIPE
-from hydro.fast.tables import Guide, Leaks, Output, Scratch, Sensors, Sites, State
+from hydro.fast.tables import Guide, Leaks, Output, Reach, Scratch, Sensors, Sites, State
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -99,8 +99,13 @@ class Solver:
             np.zeros((WIDTH, self._n_steps)), alive,
         )  # fmt: skip
         state, leaks = self._begin(sites)
+        n_nodes = self.plant.structure.n_nodes
+        reach = Reach(
+            np.ones((n_nodes, WIDTH), dtype=np.int64), np.zeros(WIDTH, dtype=np.int64),
+            np.zeros(n_nodes + 1, dtype=np.int64),
+        )  # fmt: skip
         self.passes += run_group(
-            *self.plant, sites, leaks, state, self._guide, self._scratch(), self._sensors, self._tolerance, out
+            *self.plant, sites, leaks, state, self._guide, self._scratch(), reach, self._sensors, self._tolerance, out
         )
         n = len(scenarios)
         return out.pressure[:n] * FOOT, out.flow[:n] * self._flow_unit, out.leak[:n] * self._flow_unit, alive[:n] != 0
@@ -111,7 +116,7 @@ class Solver:
 
         return Scratch(
             aligned(1), aligned(1), aligned(1), whole(0), whole(0), whole(0), whole(0), whole(0), whole(-1), whole(-1),
-            aligned(len(self.plant.tanks.node)), np.zeros(self.plant.structure.n_nodes, dtype=np.int64), whole(0),
+            aligned(len(self.plant.tanks.node)), whole(0),
         )  # fmt: skip
 
     def _begin(self, sites: Sites) -> tuple[State, Leaks]:

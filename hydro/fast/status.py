@@ -92,16 +92,24 @@ def others(
                 after = _pump(int(devices.pump[d, 0]), at * at * devices.pump[d, 4], h2 - h1, q)
             elif kind == FCV and at != MISSING:
                 after = _flow_control(before, at, minor, h1 - h2, q)
-            for side in range(2):
-                tank = devices.tank[d, side]
-                if tank >= 0 and after > CLOSED:
-                    outflow, level = (q, h1) if side == 0 else (-q, h2)
-                    is_full = level >= tanks.highest[tank] and tanks.overflows[tank] == 0
-                    if (is_full and outflow < 0.0) or (level <= tanks.lowest[tank] and outflow > 0.0):
-                        after = TEMPORARILY_CLOSED
+            if devices.tank[d, 0] >= 0:
+                after = _beside_tank(tanks, devices.tank[d, 0], after, h1, q)
+            if devices.tank[d, 1] >= 0:
+                after = _beside_tank(tanks, devices.tank[d, 1], after, h2, -q)
             if after != before:
                 status[d, lane] = after
                 changed[lane] = 1
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _beside_tank(tanks: Any, tank: int, status: int, level: float, outflow: float) -> int:
+    """No flow into a full tank, none out of an empty one."""
+    if status <= CLOSED:
+        return status
+    is_full = level >= tanks.highest[tank] and tanks.overflows[tank] == 0
+    if (is_full and outflow < 0.0) or (level <= tanks.lowest[tank] and outflow > 0.0):
+        return TEMPORARILY_CLOSED
+    return status
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]

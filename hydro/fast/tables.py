@@ -287,8 +287,6 @@ class Scratch(NamedTuple):
         comes from. -1 where there is none.
     inflow
         float64 [n_tanks, WIDTH], ft3/s.
-    reached
-        int64 [n_nodes].
     unsure
         int64 [WIDTH], 1 where a switch hung on less than the solution is good for.
     """
@@ -304,8 +302,25 @@ class Scratch(NamedTuple):
     period: Ints
     guide: Ints
     inflow: Floats
-    reached: Ints
     unsure: Ints
+
+
+class Reach(NamedTuple):
+    """Nodes that are not cut off.
+
+    Attributes
+    ----------
+    reached
+        int64 [n_nodes, WIDTH].
+    signature
+        int64 [WIDTH], of the statuses that this is of; 0 where it was not looked for.
+    parent
+        int64 [n_nodes + 1], for the time being.
+    """
+
+    reached: Ints
+    signature: Ints
+    parent: Ints
 
 
 class Sensors(NamedTuple):
