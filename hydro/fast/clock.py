@@ -16,9 +16,10 @@ _DAY = 86400
 _NO_FLOW = 1e-6
 _BELOW, _ABOVE, _AT_TIME, _AT_CLOCK = range(4)
 _CYLINDER = -1
-# what the solution is good for: the time of an event, s, and its share; the head that a second may move a tank, ft
-_SLACK, _RELATIVE_SLACK, _LEAST_MATTER = 0.002, 2e-6, 0.0016
 _THIN = 1e-6
+# what the solution is good for in the time of an event: s, and share of the time until then. An event that falls a
+# second later moves a tank by the second's flow, and with it the times of all events after
+_SLACK, _RELATIVE_SLACK = 0.002, 2e-6
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
@@ -55,18 +56,11 @@ def tank_head(tanks: Any, curves: Any, tank: int, volume: float) -> Any:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _moves(tanks: Any, curves: Any, tank: int, volume: float, inflow: float) -> Any:
-    """Whether a second's flow moves a tank by more than may be overlooked."""
-    after, before = tank_head(tanks, curves, tank, volume + inflow), tank_head(tanks, curves, tank, volume)
-    return abs(after - before) > _LEAST_MATTER
-
-
-@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _is_unsure(tanks: Any, curves: Any, tank: int, volume: float, inflow: float, exact: float, length: int) -> bool:
-    """Whether an event's whole second hangs on less than the solution is good for, and matters."""
-    if abs(exact - math.floor(exact) - 0.5) > _SLACK + _RELATIVE_SLACK * exact or not 0.0 < exact < length + 1.0:
+def _is_unsure(exact: float, length: int) -> bool:
+    """Whether the whole second of an event within a step hangs on less than the solution is good for."""
+    if abs(exact - math.floor(exact) - 0.5) > _SLACK + _RELATIVE_SLACK * exact:
         return False
-    return math.floor(exact) == length or math.ceil(exact) == length or _moves(tanks, curves, tank, volume, inflow)
+    return 0.0 < exact < length + 1.0
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
@@ -103,7 +97,7 @@ def follow_patterns(
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def obey_controls(
     controls: Any, tanks: Any, curves: Any, kinds: Any, n_plain: int, pump: Any, clock_start: int, head: Any, flow: Any,
-    status: Any, setting: Any, inflow: Any, due: Any, now: Any, report_step: int, alive: Any,
+    status: Any, setting: Any, inflow: Any, due: Any, now: Any, alive: Any,
 ) -> None:  # fmt: skip
     """Simple controls on tanks and times, in the lanes that are due; `inflow` is of the moment before.
 
@@ -122,8 +116,7 @@ def obey_controls(
                 held = tank_volume(tanks, curves, tank, head[controls.node[c], lane])
                 excess = mark + near - held if kind == _BELOW else held - mark + near
                 acts = excess >= 0.0
-                is_close = near > _NO_FLOW and abs(excess) < _SLACK * near
-                if is_close and (now[lane] % report_step == 0 or _moves(tanks, curves, tank, held, near)):
+                if near > _NO_FLOW and abs(excess) < _SLACK * near:
                     alive[lane] = 0
             else:
                 time = now[lane] if kind == _AT_TIME else (now[lane] + clock_start) % _DAY
@@ -210,7 +203,7 @@ def _until_tank(
         else:
             continue
         if abs(room / q) <= length + 1:
-            if _is_unsure(tanks, curves, tank, volume[tank, lane], q, room / q, length):
+            if _is_unsure(room / q, length):
                 alive[lane] = 0
             if 0 < round(room / q) < length:
                 length = round(room / q)
@@ -248,7 +241,7 @@ def _until_control(
                 seconds = round(exact)
                 d = controls.link[c] - n_plain
                 acts = setting[d, lane] != controls.setting[c] or status[d, lane] != controls.status[c]
-                if acts and _is_unsure(tanks, curves, tank, volume[tank, lane], q, exact, length):
+                if acts and _is_unsure(exact, length):
                     alive[lane] = 0
         elif kind == _AT_TIME:
             seconds = controls.time[c] - now

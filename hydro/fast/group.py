@@ -60,7 +60,7 @@ def run_group(
         _follow_patterns(times, links.n_plain, devices.pump, head, flow, status, setting, due, now)
         _obey_controls(
             controls, tanks, curves, links.kind, links.n_plain, devices.pump, times.clock_start, head, flow, status,
-            setting, scratch.inflow, due, now, times.report_step, out.alive,
+            setting, scratch.inflow, due, now, out.alive,
         )  # fmt: skip
         _open(scenario, leaks, head, due, now)
         _predict(guide.times, guide.flow, guide.head, structure.size, head, flow, due, scratch.guide, now)

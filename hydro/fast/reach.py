@@ -31,18 +31,7 @@ def find_reached(
         return
     reach.signature[lane] = signature
     parent, known = reach.parent, len(reach.parent) - 1
-    for i in range(len(parent)):
-        parent[i] = i if i < size else known
-    for o in range(len(outlets)):
-        if outlet_size[o, lane] > 0.0:
-            parent[outlets[o]] = known
-    for s in range(scenario.n_sites[lane]):
-        if scenario.kind[s, lane] == AT_NODE and resistance[s, lane] > 0.0:
-            parent[scenario.where[s, lane]] = known
-    for d in range(len(devices.status)):
-        k = links.n_plain + d
-        if holds(links.kind[k], status[d, lane], setting[d, lane]):
-            parent[links.end[k] if links.kind[k] == PRV else links.start[k]] = known
+    _give(size, links, devices, status, setting, scenario, resistance, outlets, outlet_size, lane, parent)
     for k in range(len(links.start)):
         if k >= links.n_plain and status[k - links.n_plain, lane] <= _OPEN_STATUS:
             continue
@@ -56,6 +45,27 @@ def find_reached(
                 _join(parent, links.start[where], known)
     for i in range(known):
         reach.reached[i, lane] = 1 if _top(parent, i) == known else 0
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _give(
+    size: int, links: Any, devices: Any, status: Any, setting: Any, scenario: Any, resistance: Any, outlets: Any,
+    outlet_size: Any, lane: int, parent: Any,
+) -> None:  # fmt: skip
+    """Put each node where a head is given under the last entry, and every other under itself."""
+    known = len(parent) - 1
+    for i in range(len(parent)):
+        parent[i] = i if i < size else known
+    for o in range(len(outlets)):
+        if outlet_size[o, lane] > 0.0:
+            parent[outlets[o]] = known
+    for s in range(scenario.n_sites[lane]):
+        if scenario.kind[s, lane] == AT_NODE and resistance[s, lane] > 0.0:
+            parent[scenario.where[s, lane]] = known
+    for d in range(len(devices.status)):
+        k = links.n_plain + d
+        if holds(links.kind[k], status[d, lane], setting[d, lane]):
+            parent[links.end[k] if links.kind[k] == PRV else links.start[k]] = known
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
