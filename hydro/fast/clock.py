@@ -20,6 +20,7 @@ _THIN = 1e-6
 # what the solution is good for in the time of an event: s, and share of the time until then. An event that falls a
 # second later moves a tank by the second's flow, and with it the times of all events after
 _SLACK, _RELATIVE_SLACK = 0.002, 2e-6
+_LEVEL_SLACK = 1e-5  # ft, what a tank's level is good for
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
@@ -56,11 +57,13 @@ def tank_head(tanks: Any, curves: Any, tank: int, volume: float) -> Any:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _is_unsure(exact: float, length: int) -> bool:
+def _is_unsure(exact: float, length: int, area: float, inflow: float) -> bool:
     """Whether the whole second of an event within a step hangs on less than the solution is good for."""
-    if abs(exact - math.floor(exact) - 0.5) > _SLACK + _RELATIVE_SLACK * exact:
-        return False
-    return 0.0 < exact < length + 1.0
+    slack = _SLACK + _RELATIVE_SLACK * exact + _LEVEL_SLACK * area / abs(inflow)
+    rest = exact - math.floor(exact)
+    # half a second decides when the event is, a whole one whether a tank counts as full at the end of the step
+    is_close = abs(rest - 0.5) < slack or (exact > length and (rest < slack or rest > 1.0 - slack))
+    return is_close and 0.0 < exact < length + 1.0 + slack
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
@@ -116,7 +119,7 @@ def obey_controls(
                 held = tank_volume(tanks, curves, tank, head[controls.node[c], lane])
                 excess = mark + near - held if kind == _BELOW else held - mark + near
                 acts = excess >= 0.0
-                if near > _NO_FLOW and abs(excess) < _SLACK * near:
+                if near > _NO_FLOW and abs(excess) < _SLACK * near + _LEVEL_SLACK * tanks.area[tank]:
                     alive[lane] = 0
             else:
                 time = now[lane] if kind == _AT_TIME else (now[lane] + clock_start) % _DAY
@@ -202,10 +205,10 @@ def _until_tank(
             room = tanks.least[tank] - volume[tank, lane]
         else:
             continue
-        if abs(room / q) <= length + 1:
-            if _is_unsure(room / q, length):
+        if abs(room / q) <= length + 2:
+            if _is_unsure(room / q, length, tanks.area[tank], q):
                 alive[lane] = 0
-            if 0 < round(room / q) < length:
+            if abs(room / q) <= length + 1 and 0 < round(room / q) < length:
                 length = round(room / q)
     return length
 
@@ -241,7 +244,7 @@ def _until_control(
                 seconds = round(exact)
                 d = controls.link[c] - n_plain
                 acts = setting[d, lane] != controls.setting[c] or status[d, lane] != controls.status[c]
-                if acts and _is_unsure(exact, length):
+                if acts and _is_unsure(exact, length, tanks.area[tank], q):
                     alive[lane] = 0
         elif kind == _AT_TIME:
             seconds = controls.time[c] - now

@@ -190,7 +190,7 @@ def read_model(engine: Engine) -> Model:
     """Read a network out of EPANET."""
     units, project, topology = units_of(engine), engine.project, engine.topology
     n_junctions, kind = len(engine.junctions), engine.link_types
-    elevation = _values(engine, "node", "elevation") / units.head
+    elevation = _clean(_values(engine, "node", "elevation")) / units.head
     diameter = _values(engine, "link", "diameter") / units.diameter
     minor = _values(engine, "link", "minor_loss")
     minor = np.where(diameter > 0.0, 0.02517 * minor / np.maximum(diameter, 1e-9) ** 4, 0.0)
@@ -264,23 +264,35 @@ def _emitters(engine: Engine, units: Units, n_junctions: int) -> Floats:
         return np.where(given > 0.0, units.flow**power / per_foot / given**power, 0.0)
 
 
+def _clean(values: Floats) -> Floats:
+    """Numbers of the file, freed of what EPANET's conversion there and back has left in the last digits."""
+    return np.array([float(f"{value:.11g}") for value in values.tolist()], dtype=np.float64)
+
+
 def _tanks(engine: Engine, units: Units, elevation: Floats) -> Tanks:
+    """Tanks, to the last bit as EPANET has them: rounding decides whether it calls a tank full that is at its top."""
     nodes, project = engine.tanks, engine.project
 
     def of(name: str) -> Floats:
         return np.array([project.get("node", int(k), name) for k in nodes], dtype=np.float64)
 
     bottom, volume = elevation[nodes], units.head**3
+    diameter, least = _clean(of("tank_diameter")), of("min_volume")
+    low, high, first = _clean(of("min_level")), _clean(of("max_level")), _clean(of("tank_level"))
+    area = np.pi * diameter**2 / 4.0
+    is_curved = of("volume_curve") > 0.0
+    # the lowest volume may be stated; else it is a cylinder's
+    least = np.where(np.isclose(least, area * low, rtol=1e-9), area * low, _clean(least))
     return Tanks(
         node=nodes,
         bottom=bottom,
-        level=bottom + of("tank_level") / units.head,
-        lowest=bottom + of("min_level") / units.head,
-        highest=bottom + of("max_level") / units.head,
-        area=np.pi * (of("tank_diameter") / units.head) ** 2 / 4.0,
-        volume=of("initial_volume") / volume,
-        least=of("min_volume") / volume,
-        most=of("max_volume") / volume,
+        level=bottom + first / units.head,
+        lowest=bottom + low / units.head,
+        highest=bottom + high / units.head,
+        area=np.pi * (diameter / units.head) ** 2 / 4.0,
+        volume=np.where(is_curved, of("initial_volume"), least + area * (first - low)) / volume,
+        least=np.where(is_curved, of("min_volume"), least) / volume,
+        most=np.where(is_curved, of("max_volume"), least + area * (high - low)) / volume,
         curve=of("volume_curve").astype(np.int64) - 1,
         overflows=of("overflow").astype(np.int64),
         unit=units.head,

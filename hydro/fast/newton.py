@@ -132,7 +132,7 @@ def iterate(
     )  # fmt: skip
     _valves(links, equipment, head, flow, status, setting, live, changed)
     choose(scratch.iteration, live, head_step, flow_step, tolerance, chosen)
-    _others(links, equipment, tanks, head, flow, status, setting, chosen, changed)
+    _others(links, equipment, tanks, head, flow, status, setting, chosen, changed, scratch.unsure)
     _switches(controls, links.kind, links.n_plain, head, status, setting, chosen, changed, scratch.unsure)
     for lane in range(WIDTH):
         if chosen[lane] == _BALANCED and changed[lane] == 0:

@@ -11,7 +11,7 @@ from hydro.fast.lanes import WIDTH
 
 X_HEAD, TEMPORARILY_CLOSED, CLOSED, OPEN, ACTIVE, X_FLOW, X_FCV, X_PRESSURE = range(8)
 HEAD_TOLERANCE, FLOW_TOLERANCE = 0.0005, 0.0001  # ft, ft3/s
-_SLACK = 0.0003  # ft
+_SLACK, _LEVEL_SLACK = 0.0003, 1e-5  # ft
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
@@ -73,9 +73,21 @@ def _sustaining(status: int, target: float, h1: float, h2: float, q: float, loss
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
 def others(
-    links: Any, devices: Any, tanks: Any, head: Any, flow: Any, status: Any, setting: Any, chosen: Any, changed: Any
+    links: Any,
+    devices: Any,
+    tanks: Any,
+    head: Any,
+    flow: Any,
+    status: Any,
+    setting: Any,
+    chosen: Any,
+    changed: Any,
+    unsure: Any,
 ) -> None:
-    """Update pumps, check valves, FCVs and links to tanks of chosen lanes; `changed` becomes 1 where one changed."""
+    """Update pumps, check valves, FCVs and links to tanks of chosen lanes; `changed` becomes 1 where one changed.
+
+    `unsure` becomes 1 where a tank is full or empty: at the brim EPANET's own course hangs on the last bits of a volume.
+    """
     for d in range(len(devices.status)):
         k = links.n_plain + d
         kind, minor = links.kind[k], links.minor[k]
@@ -92,13 +104,21 @@ def others(
                 after = _pump(int(devices.pump[d, 0]), at * at * devices.pump[d, 4], h2 - h1, q)
             elif kind == FCV and at != MISSING:
                 after = _flow_control(before, at, minor, h1 - h2, q)
-            if devices.tank[d, 0] >= 0:
-                after = _beside_tank(tanks, devices.tank[d, 0], after, h1, q)
-            if devices.tank[d, 1] >= 0:
-                after = _beside_tank(tanks, devices.tank[d, 1], after, h2, -q)
+            for side in range(2):
+                tank, level = devices.tank[d, side], h1 if side == 0 else h2
+                if tank >= 0:
+                    after = _beside_tank(tanks, tank, after, level, q if side == 0 else -q)
+                    unsure[lane] |= 1 if after == TEMPORARILY_CLOSED or _hangs(tanks, tank, level) else 0
             if after != before:
                 status[d, lane] = after
                 changed[lane] = 1
+
+
+@njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
+def _hangs(tanks: Any, tank: int, level: float) -> bool:
+    """Whether a tank is so nearly full or empty that rounding decides."""
+    above, below = abs(level - tanks.highest[tank]), abs(level - tanks.lowest[tank])
+    return 0.0 < above < _LEVEL_SLACK or 0.0 < below < _LEVEL_SLACK
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
