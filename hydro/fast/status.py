@@ -11,7 +11,7 @@ from hydro.fast.lanes import WIDTH
 
 X_HEAD, TEMPORARILY_CLOSED, CLOSED, OPEN, ACTIVE, X_FLOW, X_FCV, X_PRESSURE = range(8)
 HEAD_TOLERANCE, FLOW_TOLERANCE = 0.0005, 0.0001  # ft, ft3/s
-_SLACK, _LEVEL_SLACK = 0.0003, 1e-5  # ft
+_SLACK, _LEVEL_SLACK = 0.0003, 1e-6  # ft
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
@@ -86,7 +86,7 @@ def others(
 ) -> None:
     """Update pumps, check valves, FCVs and links to tanks of chosen lanes; `changed` becomes 1 where one changed.
 
-    `unsure` becomes 1 where a tank is full or empty: at the brim EPANET's own course hangs on the last bits of a volume.
+    `unsure` becomes 1 where a tank is so nearly full or empty that rounding decides which it is.
     """
     for d in range(len(devices.status)):
         k = links.n_plain + d
@@ -108,7 +108,7 @@ def others(
                 tank, level = devices.tank[d, side], h1 if side == 0 else h2
                 if tank >= 0:
                     after = _beside_tank(tanks, tank, after, level, q if side == 0 else -q)
-                    unsure[lane] |= 1 if after == TEMPORARILY_CLOSED or _hangs(tanks, tank, level) else 0
+                    unsure[lane] |= 1 if _hangs(tanks, tank, level) else 0
             if after != before:
                 status[d, lane] = after
                 changed[lane] = 1
