@@ -4,7 +4,7 @@
 
 Prints the size of the factor and EPANET's iterations per step and time per iteration at several accuracies; the time of
 each kernel of the fast solver's iteration; and how many steps leaks of 20 mm take from the base run's solution at time
-zero until heads move by less than 0.1 mm and flows by less than 0.001 L/s: with a factor of their own at every step
+zero until heads move by less than 0.1 mm and flows by less than 0.01 L/s: with a factor of their own at every step
 (Newton), and with the base run's factor kept (chord). One JSON line at the end.
 """
 

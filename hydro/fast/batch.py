@@ -69,7 +69,7 @@ def solve_leaks(
     """Run scenarios of one network.
 
     Heads are within 1 mm of EPANET's at a tight accuracy: a scenario counts as solved by the fast solver only where at
-    every moment the last step of all heads was under 0.1 mm and that of all flows under 0.001 L/s, every status stood,
+    every moment the last step of all heads was under 0.1 mm and that of all flows under 0.01 L/s, every status stood,
     and no switch hung on less than that; all others are run by EPANET, at an accuracy of 1e-6 where it gets
     through with that.
 

@@ -20,7 +20,7 @@ _THIN = 1e-6
 # what the solution is good for in the time of an event: s, and share of the time until then. An event that falls a
 # second later moves a tank by the second's flow, and with it the times of all events after
 _SLACK, _RELATIVE_SLACK = 0.002, 2e-6
-_LEVEL_SLACK = 1e-6  # ft, what a tank's level is good for
+_LEVEL_SLACK = 1e-7  # ft, what a tank's level is good for
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]

@@ -29,6 +29,10 @@ def doubts(engine: Engine, network: Network | WaterNetworkModel) -> str:
         for name in _TOLERANCES:
             if network.document.option(name):
                 return f"the network sets EPANET's {name}"
+    for link in engine.pumps.tolist():
+        if engine.project.get("link", link, "power") > 0.0:
+            # head times flow is given: more than one state may satisfy that, and which EPANET finds hangs on its path
+            return f"pump {engine.topology.links[link]} is of constant power"
     kind, start, end = engine.link_types, engine.topology.start, engine.topology.end
     regulating = np.flatnonzero(np.isin(kind, (_PRV, _PSV, _FCV)))
     for link in regulating.tolist():

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 HEAD_TOLERANCE = 1e-4  # m: the last step of every head is smaller
-FLOW_TOLERANCE = 1e-6  # m3/s: and that of every flow
+FLOW_TOLERANCE = 1e-5  # m3/s: and that of every flow
 _GUIDE_ACCURACY = 1e-4
 _LEAST_HEAD = 0.1  # ft, where flow through an outlet begins
 _GROWING_POWER = 2.0 / 3.0
