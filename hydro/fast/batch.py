@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from hydro.engine import Engine
 from hydro.errors import EpanetError, HydraulicError
 from hydro.fast.doubts import doubts
-from hydro.fast.lineup import check
-from hydro.fast.scenario import Scenario
+from hydro.fast.scenario import Scenario, check
 from hydro.fast.twin import place_leaks, run_tightly
 from networks import Network, UnknownElement, load
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hydro.errors import HydraulicError
 from hydro.fast.arrays import aligned
 from hydro.fast.lanes import WIDTH
 from hydro.fast.model import Model
@@ -17,7 +16,7 @@ from hydro.fast.plant import Layout, leak_coefficient
 from hydro.fast.scenario import NEVER, Closure, Leak, Scenario
 from hydro.fast.sites import AT_NODE, CLOSED_PIPE, MID_PIPE
 from hydro.fast.tables import Sites
-from networks import Topology, UnknownElement
+from networks import Topology
 
 Ints = NDArray[np.int64]
 _OWN = np.array([FIXED_AREA, GROWING_AREA])
@@ -43,29 +42,6 @@ class Lane:
         """Put an opening at a site, which several may share."""
         self.sites.setdefault(site, facts)
         self.openings.append((list(self.sites).index(site), *times, size))
-
-
-def check(topology: Topology, scenario: Scenario) -> None:
-    """Refuse names that the network does not have.
-
-    Raises
-    ------
-    UnknownElement
-        Naming the pipe or junction.
-    HydraulicError
-        If a pipe is to leak and to be closed.
-    """
-    for pipe in [leak.pipe for leak in scenario.leaks if leak.pipe] + [c.pipe for c in scenario.closures]:
-        link = topology.link_index.get(pipe)
-        if link is None or not topology.is_pipe[link]:
-            raise UnknownElement("pipe", pipe, "the network")
-    for leak in scenario.leaks:
-        node = topology.node_index.get(leak.node) if leak.node else 0
-        if node is None or (leak.node and not topology.is_junction[node]):
-            raise UnknownElement("junction", leak.node, "the network")
-    for closure in scenario.closures:
-        if any(leak.pipe == closure.pipe for leak in scenario.leaks):
-            raise HydraulicError(f"pipe {closure.pipe} is to leak and to be closed: give its leak at one of its ends")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def power_table(exponent: float) -> Floats:
     Returns
     -------
     float64 [n]: the exponent, then the coefficients, highest first, of m^exponent for 1 <= m < 2 and of 2^f for
-    |f| <= 1/2 (Chebyshev interpolation; the error of `power` stays under 1e-10 of its value).
+    |f| <= 1/2 (Chebyshev interpolation; for exponents from -1 to 2 `power` is right to 2e-9 of its value).
     """
     mantissa = _fit(lambda m: m**exponent, _MANTISSA_DEGREE, 1.0, 2.0)
     binary = _fit(np.exp2, _POWER_DEGREE, -0.5, 0.5)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hydro.errors import HydraulicError
 from hydro.run import OrificeLeak
+from networks import Topology, UnknownElement
 
 NEVER = 1 << 60
 
@@ -94,3 +95,26 @@ class Scenario:
         """Times at which something changes, ascending, s."""
         changes: list[Leak | Closure] = [*self.leaks, *self.closures]
         return sorted({c.start for c in changes} | {c.end for c in changes if c.end is not None})
+
+
+def check(topology: Topology, scenario: Scenario) -> None:
+    """Refuse names that the network does not have.
+
+    Raises
+    ------
+    UnknownElement
+        Naming the pipe or junction.
+    HydraulicError
+        If a pipe is to leak and to be closed.
+    """
+    for pipe in [leak.pipe for leak in scenario.leaks if leak.pipe] + [c.pipe for c in scenario.closures]:
+        link = topology.link_index.get(pipe)
+        if link is None or not topology.is_pipe[link]:
+            raise UnknownElement("pipe", pipe, "the network")
+    for leak in scenario.leaks:
+        node = topology.node_index.get(leak.node) if leak.node else 0
+        if node is None or (leak.node and not topology.is_junction[node]):
+            raise UnknownElement("junction", leak.node, "the network")
+    for closure in scenario.closures:
+        if any(leak.pipe == closure.pipe for leak in scenario.leaks):
+            raise HydraulicError(f"pipe {closure.pipe} is to leak and to be closed: give its leak at one of its ends")

@@ -115,7 +115,7 @@ def others(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def _hangs(tanks: Any, tank: int, level: float) -> bool:
+def _hangs(tanks: Any, tank: int, level: float) -> Any:
     """Whether a tank is so nearly full or empty that rounding decides."""
     above, below = abs(level - tanks.highest[tank]), abs(level - tanks.lowest[tank])
     return 0.0 < above < _LEVEL_SLACK or 0.0 < below < _LEVEL_SLACK

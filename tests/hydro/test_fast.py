@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 from scipy.sparse import coo_array
 from scipy.sparse.linalg import spsolve
 
@@ -16,7 +17,8 @@ from hydro.errors import HydraulicError
 from hydro.fast.arrays import aligned
 from hydro.fast.batch import EPANET, FAST, Batch, solve_leaks
 from hydro.fast.factor import factorise_and_solve
-from hydro.fast.lanes import WIDTH
+from hydro.fast.lanes import WIDTH, put, row
+from hydro.fast.powers import logarithm, logarithm_table, power, power_table
 from hydro.fast.scenario import Closure, Leak, Scenario
 from hydro.fast.symbolic import analyse
 from hydro.fast.twin import place_leaks, run_tightly
@@ -249,6 +251,22 @@ def test_unknown_names_and_impossible_leaks_are_refused() -> None:
         Leak(0.0, node="15")
     with pytest.raises(HydraulicError, match="start < end"):
         Closure("20", 5, 5)
+
+
+@njit  # type: ignore[untyped-decorator]
+def _apply(table: np.ndarray, logarithms: np.ndarray, x: np.ndarray, raised: np.ndarray, logged: np.ndarray) -> None:
+    for i in range(len(x)):
+        put(raised, i, power(table, row(x, i)))
+        put(logged, i, logarithm(logarithms, row(x, i)))
+
+
+@pytest.mark.parametrize("exponent", [-0.852, -0.9, -1.0, 0.5, 0.852, 1.0, 2.0])
+def test_powers_and_logarithms(exponent: float) -> None:
+    x, raised, logged = aligned(200), aligned(200), aligned(200)
+    x[:] = 10.0 ** np.random.default_rng(1).uniform(-12.0, 6.0, x.shape)
+    _apply(power_table(exponent), logarithm_table(), x, raised, logged)
+    np.testing.assert_allclose(raised, x**exponent, rtol=2e-9)
+    np.testing.assert_allclose(logged, np.log(x), rtol=0, atol=1e-11)
 
 
 @settings(max_examples=30, deadline=None)
