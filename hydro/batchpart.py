@@ -21,6 +21,9 @@ from networks import NetworkError, load
 from networks.whole import whole_file
 
 Floats = NDArray[np.float64]
+# times, values [step, column], flow of all leaks [step]
+_Run = tuple[NDArray[np.int64], Floats, Floats]
+_TIGHT = 1e-6
 _GROUP_BYTES = 16 * 2**20
 _READING_NOISE = 1  # apart from the chance that moves demands
 
@@ -57,7 +60,7 @@ class Part:
         With `model.inp`; the part's file goes there.
     number
         Of the part.
-    scenarios, sensors, hours, library, accuracy
+    scenarios, sensors, hours, library, accuracy, fast
         As in `run_batch`.
     """
 
@@ -68,14 +71,16 @@ class Part:
     hours: float | None
     library: LibraryName
     accuracy: float | None = None
+    fast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PartDone:
-    """What came of it: how many scenarios, and why some could not be run."""
+    """What came of it: how many scenarios, how many of them fast, and why some could not be run."""
 
     number: int
     scenarios: int
+    fast: int
     failed: dict[str, str]
 
 
@@ -103,36 +108,102 @@ def missing_sensor(part: Part) -> None:
 
 def run_part(part: Part) -> PartDone:
     """Run a part's scenarios and write its file."""
-    network = load(part.folder / "model.inp")
-    failed: dict[str, str] = {}
-    engine: Engine | None = None
-    tables = []
+    work = _Work(part)
     try:
-        for scenario in part.scenarios:
-            if engine is None:
-                engine = Engine(network, part.library)
-                if part.hours is not None:
-                    engine.duration = round(part.hours * 3600)
-                columns = _Columns(engine, part.sensors)
-            try:
-                times, values, leaks = _run_one(engine, scenario, columns, part.accuracy)
-                tables.append(_table(scenario.name, columns, times, values, leaks, ""))
-            except (HydraulicError, NetworkError) as error:
-                failed[scenario.name] = str(error)
-                tables.append(_table(scenario.name, columns, None, None, None, str(error)))
-                engine.close()
-                engine = None
-            # EPANET 2.2 takes no new junction after a run
-            if engine is not None and part.library == "2.2":
-                engine.close()
-                engine = None
+        tables = [work.table(scenario) for scenario in part.scenarios]
     finally:
-        if engine is not None:
-            engine.close()
-    metadata = {"scenarios": digest_of(part.scenarios), "failed": json.dumps(failed)}
+        work.close()
+    done = PartDone(part.number, len(part.scenarios), len(work.solved), work.failed)
+    about = json.dumps({"fast": done.fast, "failed": done.failed})
     with whole_file(part_file(part.folder, part.number)) as temporary:
-        write_groups(temporary, tables, metadata)
-    return PartDone(part.number, len(part.scenarios), failed)
+        write_groups(temporary, tables, {"scenarios": digest_of(part.scenarios), "done": about})
+    return done
+
+
+class _Work:
+    """A part's engine, opened for it alone, and the results that the fast solver has proved."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+        self._network = load(part.folder / "model.inp")
+        self.failed: dict[str, str] = {}
+        self._engine: Engine | None = None
+        self._columns = _Columns(self._open(), part.sensors)
+        self.solved = self._solve_fast() if part.fast else {}
+
+    def _open(self) -> Engine:
+        if self._engine is None:
+            self._engine = Engine(self._network, self._part.library)
+            if self._part.hours is not None:
+                self._engine.duration = round(self._part.hours * 3600)
+        return self._engine
+
+    def close(self) -> None:
+        """Free the engine."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def _solve_fast(self) -> dict[str, _Run]:
+        """Results of those scenarios that the fast solver takes, and proves."""
+        from hydro.fast.simple import simplified
+
+        simple = [(s, f) for s in self._part.scenarios if (f := simplified(s)) is not None]
+        if not simple or not self._network_is_simple():
+            return {}
+        from hydro.fast.lanes import WIDTH
+        from hydro.fast.scenario import check
+        from hydro.fast.solver import Solver
+
+        engine = self._open()
+        solver = Solver(engine, self._columns.nodes, self._columns.links)
+        step = max(engine.report_step, 1)
+        times = np.arange(engine.duration // step + 1, dtype=np.int64) * step
+        fits = []
+        for story, plan in simple:
+            try:
+                check(engine.topology, plan)
+                fits.append((story, plan))
+            except (HydraulicError, NetworkError):
+                continue  # EPANET's turn, and its words
+        found: dict[str, _Run] = {}
+        for begin in range(0, len(fits), WIDTH):
+            some = fits[begin : begin + WIDTH]
+            pressure, flow, leak, proved = solver.run([plan for _, plan in some])
+            for k in np.flatnonzero(proved).tolist():
+                values = np.hstack([pressure[k], flow[k]])
+                _add_noise(some[k][0], self._columns, values)
+                found[some[k][0].name] = (times, values, leak[k])
+        return found
+
+    def _network_is_simple(self) -> bool:
+        from hydro.fast.doubts import doubts
+        from hydro.splice import take_orifice_exponent
+
+        engine = self._open()
+        try:
+            take_orifice_exponent(engine)
+        except HydraulicError:
+            return False
+        return not doubts(engine, self._network)
+
+    def table(self, scenario: Scenario) -> Any:
+        """One scenario's rows; one row that says why where it could not be run."""
+        part = self._part
+        if scenario.name in self.solved:
+            return _table(scenario.name, self._columns, self.solved[scenario.name], "", "fast")
+        accuracy = part.accuracy
+        if accuracy is None and part.fast:  # beside results that hold within a tenth of a millimetre
+            accuracy = _TIGHT
+        try:
+            run = _run_one(self._open(), scenario, self._columns, accuracy)
+        except (HydraulicError, NetworkError) as error:
+            self.failed[scenario.name] = str(error)
+            self.close()
+            return _table(scenario.name, self._columns, None, str(error), "epanet")
+        if part.library == "2.2":  # which takes no new junction after a run
+            self.close()
+        return _table(scenario.name, self._columns, run, "", "epanet")
 
 
 def write_groups(path: Path, tables: Iterable[Any], metadata: dict[str, str]) -> None:
@@ -215,9 +286,7 @@ def _column(quantity: str, unit: str, name: str) -> str:
     return f"{quantity}{f'[{unit}]' if unit else ''}:{name}"
 
 
-def _run_one(
-    engine: Engine, scenario: Scenario, columns: _Columns, accuracy: float | None
-) -> tuple[NDArray[np.int64], Floats, Floats]:
+def _run_one(engine: Engine, scenario: Scenario, columns: _Columns, accuracy: float | None) -> _Run:
     """One scenario at its report steps: times, values [step, column], flow of all leaks [step], m3/s."""
     step = max(engine.report_step, 1)
     count = engine.duration // step + 1
@@ -254,31 +323,31 @@ def _add_noise(scenario: Scenario, columns: _Columns, values: Floats) -> None:
     values *= 1.0 + chance * (noise.flow * columns.is_flow)
 
 
-def _table(
-    name: str,
-    columns: _Columns,
-    times: NDArray[np.int64] | None,
-    values: Floats | None,
-    leaks: Floats | None,
-    error: str,
-) -> Any:
+def _table(name: str, columns: _Columns, run: _Run | None, error: str, solver: str) -> Any:
     """Rows of one scenario; one row without values where it could not be run."""
     import pyarrow as pa
 
+    times, values, leaks = run if run is not None else (None, None, None)
     n = 1 if times is None else len(times)
     text = pa.dictionary(pa.int32(), pa.string())
+
+    def same(word: str) -> Any:
+        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, dtype=np.int32)), pa.array([word]))
+
     fields = [pa.field("scenario", text), pa.field("time_s", pa.int64(), metadata={"unit": "s"})]
-    arrays = [
-        pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, dtype=np.int32)), pa.array([name])),
-        pa.nulls(1, pa.int64()) if times is None else pa.array(times),
-    ]
+    arrays = [same(name), pa.nulls(1, pa.int64()) if times is None else pa.array(times)]
     for place, column in enumerate(columns.names):
         unit = column.split("]")[0].split("[")[1] if "[" in column.split(":")[0] else ""
         fields.append(pa.field(column, pa.float64(), metadata={"unit": unit}))
         arrays.append(pa.nulls(1, pa.float64()) if values is None else pa.array(values[:, place]))
-    fields += [pa.field("leak[m3/s]", pa.float64(), metadata={"unit": "m3/s"}), pa.field("error", pa.string())]
+    fields += [
+        pa.field("leak[m3/s]", pa.float64(), metadata={"unit": "m3/s"}),
+        pa.field("solver", text),
+        pa.field("error", pa.string()),
+    ]
     arrays += [
         pa.nulls(1, pa.float64()) if leaks is None else pa.array(leaks),
+        same(solver),
         pa.array([error]) if error else pa.nulls(n, pa.string()),
     ]
     return pa.table(arrays, schema=pa.schema(fields))

@@ -40,6 +40,8 @@ NODE = {
     "min_level": 20,
     "max_level": 21,
     "min_volume": 18,
+    "initial_volume": 14,
+    "max_volume": 25,
     "overflow": 26,
     "leakage": 30,
 }

@@ -239,6 +239,11 @@ class OpenNetwork:
         return self._factor["length"]
 
     @property
+    def leak_unit(self) -> float:
+        """m3/s per m^0.5 in the INP's unit of an emitter whose exponent is 0.5."""
+        return emitter_factor(self._project, 0.5)
+
+    @property
     def emitter_exponent(self) -> float:
         """Exponent of pressure in the flow of every emitter: EPANET has one for the whole model."""
         return self._project.option("emitter_exponent")

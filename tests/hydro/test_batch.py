@@ -92,7 +92,7 @@ def test_processes_give_the_same_file(tmp_path: Path) -> None:
 def test_everything_on_request(tmp_path: Path) -> None:
     run_batch("Net1", [Scenario("calm")], tmp_path / "b.parquet", EVERYTHING, 3.0, jobs=1)
     frame, single = table(tmp_path / "b.parquet"), run("Net1", hours=3.0)
-    assert len(frame.columns) == 2 + 3 * len(single.nodes) + 3 * len(single.links) + 2
+    assert len(frame.columns) == 2 + 3 * len(single.nodes) + 3 * len(single.links) + 3
     for quantity, unit in (("head", "m"), ("demand", "m3/s")):
         for k, name in enumerate(single.nodes):
             np.testing.assert_array_equal(frame[f"{quantity}[{unit}]:{name}"], single.node_values[quantity][:, k])
@@ -154,6 +154,46 @@ def test_scenarios_may_be_a_stream(tmp_path: Path) -> None:
     calm = (Scenario(s.name) for s in stream())
     run_batch("Net1", calm, tmp_path / "b.parquet", EVERYTHING, 1.0, jobs=1, part_size=2, progress=note)
     assert most <= 2
+
+
+# fast -----------------------------------------------------------------------------------------------------------------
+
+
+def test_fast_results_are_epanets_to_a_millimetre(tmp_path: Path) -> None:
+    """What the fast solver takes, what it leaves to EPANET, and what nobody can run, in one file and in order."""
+    scenarios = [
+        Scenario("orifice", (Leak(junction="105", area=2e-4, discharge=0.6, start=3600),)),
+        Scenario("middle", (Leak(pipe="175", diameter=0.02, start=3600, end=7200),)),
+        Scenario("elsewhere", (Leak(pipe="175", position=0.2, diameter=0.02),)),
+        Scenario("closed", (Closure(link="111", start=7200),)),
+        Scenario("more", (Surge(factor=1.1),)),
+        Scenario("trip", (PumpTrip(pump="10", start=7200),)),
+        Scenario("driven", pressure_driven=PressureDriven()),
+        Scenario("wrong", (Leak(pipe="no such", diameter=0.01),)),
+        Scenario("noisy", noise=Noise(pressure=0.3), seed=3),
+    ]
+    both = {}
+    for fast in (False, True):
+        out = tmp_path / f"{fast}.parquet"
+        done = run_batch("Net3", scenarios, out, SENSORS, HOURS, accuracy=1e-6, fast=fast, jobs=1)
+        both[fast] = table(out)
+        assert list(done.failed) == ["wrong"]
+        assert done.n_fast == (5 if fast else 0)
+    exact, fast_one = both[False], both[True]
+    assert list(fast_one["scenario"].unique()) == [s.name for s in scenarios]
+    by = fast_one.groupby("scenario")["solver"].first()
+    assert sorted(by[by == "fast"].index) == ["closed", "middle", "more", "noisy", "orifice"]
+    for column in ("pressure[m]:15", "pressure[m]:105", "level[m]:1"):
+        np.testing.assert_allclose(fast_one[column], exact[column], atol=1e-3)
+    np.testing.assert_allclose(fast_one["flow[m3/s]:101"], exact["flow[m3/s]:101"], atol=1e-4)
+    np.testing.assert_allclose(fast_one["leak[m3/s]"], exact["leak[m3/s]"], atol=1e-7)
+
+
+def test_a_network_beyond_the_fast_solver_is_epanets(tmp_path: Path) -> None:
+    done = run_batch("ky4", [Scenario("calm")], tmp_path / "b.parquet", Sensors(("J-10",)), 1.0, fast=True, jobs=1)
+    assert (done.n_scenarios, done.n_fast) == (1, 0)
+    with pytest.raises(HydraulicError, match="fast solver"):
+        run_batch("ky4", [Scenario("calm")], tmp_path / "c.parquet", EVERYTHING, 1.0, fast=True)
 
 
 # started again --------------------------------------------------------------------------------------------------------

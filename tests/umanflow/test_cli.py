@@ -171,7 +171,7 @@ def test_a_batch_of_a_file(tmp_path):
     assert result.stdout.startswith("2 scenarios: ")
     frame = pd.read_parquet(out)
     assert list(frame.columns) == [
-        "scenario", "time_s", "pressure[m]:105", "level[m]:1", "flow[m3/s]:101", "leak[m3/s]", "error",
+        "scenario", "time_s", "pressure[m]:105", "level[m]:1", "flow[m3/s]:101", "leak[m3/s]", "solver", "error",
     ]  # fmt: skip
     assert len(frame) == 14
     check_one_line(umanflow(*given), "Net3", "lists no sensors")

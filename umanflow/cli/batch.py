@@ -26,6 +26,9 @@ def batch(
         float | None,
         typer.Option(help="EPANET's accuracy; the model's, with leaks at most 1e-6, by default.", min=1e-8),
     ] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Our own solver where it proves heads within 1 mm of EPANET's.")
+    ] = False,
     jobs: Annotated[int, typer.Option(help="Processes; -1 for all cores.")] = -1,
     dask: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786.")
@@ -53,11 +56,12 @@ def batch(
     total = sum(1 for _ in read_scenarios(scenarios))  # and every mistake in it is said before anything runs
     with counting_bar("scenarios", total) as move:
         done = run_batch(
-            network, read_scenarios(scenarios), output, wanted, hours, epanet.value, accuracy, jobs, dask,
+            network, read_scenarios(scenarios), output, wanted, hours, epanet.value, accuracy, fast, jobs, dask,
             progress=move,
         )  # fmt: skip
     for name, why in list(done.failed.items())[:10]:
         typer.echo(f"umanflow: scenario {name}: {why}", err=True)
     failed = f", {len(done.failed)} could not be run" if done.failed else ""
+    quick = f", {done.n_fast} by the fast solver" if fast else ""
     earlier = f" ({done.n_scenarios - done.n_new} were there)" if done.n_new < done.n_scenarios else ""
-    typer.echo(f"{done.n_scenarios} scenarios{earlier}{failed}: {output}")
+    typer.echo(f"{done.n_scenarios} scenarios{earlier}{quick}{failed}: {output}")
