@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydro.batchpart import EVERYTHING, Part, Sensors, digest_of, missing_sensor, part_file, run_part, write_groups
+from hydro.batchpart import EVERYTHING, Part, Sensors, check_sensors, digest_of, part_file, run_part, write_groups
 from hydro.errors import HydraulicError, ScenarioError
 from hydro.library import LibraryName
 from hydro.opening import as_network
@@ -120,8 +120,8 @@ def run_batch(
     opened = as_network(network)
     kept = sensors or _own_sensors(opened)
     folder = output.with_name(output.name + ".parts")
+    check_sensors(opened, kept, library)
     plan = _prepare(opened, Part(folder, 0, (), kept, hours, library, accuracy, fast), part_size)
-    missing_sensor(plan)
     counts = _Counts(progress)
     todo = (part for part in _parts(scenarios, opened, plan, folder, counts) if not _is_there(part, counts))
     for done in _run(todo, jobs, dask):
@@ -175,7 +175,8 @@ def _prepare(network: Network | WaterNetworkModel, plan: Part, part_size: int) -
     folder = plan.folder
     record = folder / "batch.json"
     folder.mkdir(exist_ok=True)
-    if record.is_file():
+    begun = any(folder.glob("part-*.parquet"))
+    if record.is_file() and begun:
         there = json.loads(record.read_text("utf-8"))
         if there != about:
             differ = ", ".join(sorted(key for key in about if there.get(key) != about[key]))

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,11 @@ from hydro.engine import LINK_RESULTS, NODE_RESULTS, Engine
 from hydro.errors import HydraulicError
 from hydro.library import LibraryName
 from hydro.scenario import Scenario
-from networks import NetworkError, load
+from networks import Network, NetworkError, load
 from networks.whole import whole_file
+
+if TYPE_CHECKING:
+    from wntr.network import WaterNetworkModel
 
 Floats = NDArray[np.float64]
 # times, values [step, column], flow of all leaks [step]
@@ -94,7 +97,7 @@ def digest_of(scenarios: tuple[Scenario, ...]) -> str:
     return hashlib.sha256(repr(scenarios).encode()).hexdigest()
 
 
-def missing_sensor(part: Part) -> None:
+def check_sensors(network: Network | WaterNetworkModel, sensors: Sensors, library: LibraryName) -> None:
     """Refuse sensors that the network does not have, before anything runs.
 
     Raises
@@ -102,8 +105,8 @@ def missing_sensor(part: Part) -> None:
     UnknownElement
         For the first of them.
     """
-    with Engine(load(part.folder / "model.inp"), part.library) as engine:
-        _Columns(engine, part.sensors)
+    with Engine(network, library) as engine:
+        _Columns(engine, sensors)
 
 
 def run_part(part: Part) -> PartDone:

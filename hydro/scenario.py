@@ -52,7 +52,7 @@ class Event:
 
     def place(self) -> str:
         """What it happens to."""
-        raise NotImplementedError
+        return "the network"
 
     def _positive(self, name: str, value: float | None, least: float = 0.0) -> None:
         if value is not None and not (np.isfinite(value) and value > least):

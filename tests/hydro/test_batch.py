@@ -285,6 +285,7 @@ def test_no_scheduler_is_said(tmp_path: Path) -> None:
 def test_mistakes_are_said_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(UnknownElement, match="nowhere"):
         run_batch("Net3", stories(2), tmp_path / "b.parquet", Sensors(nodes=("nowhere",)), 1.0, jobs=1)
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(HydraulicError, match=r"in \.parquet"):
         run_batch("Net3", stories(2), tmp_path / "b.csv", SENSORS)
     with pytest.raises(HydraulicError, match="folder does not exist"):

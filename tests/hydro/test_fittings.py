@@ -125,6 +125,7 @@ def test_pump(name: str, library: LibraryName, units: str, tmp_path: Path) -> No
 def test_pump_that_is_off(library: LibraryName, tmp_path: Path) -> None:
     with Engine(write(tmp_path, "[PUMPS]\n x b c HEAD three\n[STATUS]\n x Closed\n"), library) as engine:
         agrees(engine)
+        assert engine.result("flow", "x") == 0.0
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

@@ -412,7 +412,7 @@ def test_what_cannot_happen_is_said(event: object, words: str, town_inp: Path, l
 
 
 @pytest.mark.parametrize("kind", ["age", "trace:River", "model"])
-def test_quality_is_what_wntrs_simulator_computes(kind: str) -> None:
+def test_quality_is_what_wntrs_simulator_computes(kind: str, tmp_path: Path) -> None:
     """EPANET's own transport, in step with the hydraulics, equals a run over saved hydraulics."""
     import wntr
 
@@ -422,7 +422,7 @@ def test_quality_is_what_wntrs_simulator_computes(kind: str) -> None:
     if kind != "model":
         model.options.quality.parameter = "AGE" if kind == "age" else "TRACE"
         model.options.quality.trace_node = None if kind == "age" else "River"
-    theirs = wntr.sim.EpanetSimulator(model).run_sim().node["quality"]
+    theirs = wntr.sim.EpanetSimulator(model).run_sim(file_prefix=str(tmp_path / "wntr")).node["quality"]
     name = {"age": "age", "model": "trace"}.get(kind, "trace")
     factor = 3600.0 if name == "age" else 1.0
     ours = results.node_values[name] * factor
