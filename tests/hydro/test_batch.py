@@ -226,8 +226,10 @@ def test_parts_of_another_batch_are_not_mixed_in(tmp_path: Path) -> None:
         run_batch("Net3", stories(4), out, SENSORS, HOURS, jobs=1, part_size=2, progress=stops)
     with pytest.raises(HydraulicError, match="hours differ"):
         run_batch("Net3", stories(4), out, SENSORS, 3.0, jobs=1, part_size=2)
+    other = load("Net3")
+    other.model.get_link("101").length *= 2.0
     with pytest.raises(HydraulicError, match="inp differ"):
-        run_batch("Net1", stories(4), out, SENSORS, HOURS, jobs=1, part_size=2)
+        run_batch(other, stories(4), out, SENSORS, HOURS, jobs=1, part_size=2)
     with pytest.raises(HydraulicError, match="other scenarios"):
         run_batch("Net3", stories(5)[1:], out, SENSORS, HOURS, jobs=1, part_size=2)
 
