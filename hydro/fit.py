@@ -7,6 +7,7 @@ itself knows only priors, residuals and the implicit derivatives of `hydro.sensi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from hydro.sensitivity import sensitivity
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 _NEGLIGIBLE = 1e-4  # of an instrument's deviation, by one deviation of a parameter
 _ITERATIONS = 4
@@ -204,24 +206,21 @@ class Fit:
             self.parameters.jacobian(row, s.by_demand, s.by_resistance, drive.demand[row], jacobian[row])
         return residual, jacobian
 
+    def whiten(self, jacobian: Floats) -> None:
+        """Scale a Jacobian, in place, by each residual's weight and each parameter's prior deviation."""
+        jacobian *= self.weight[:, :, None]
+        jacobian *= self.parameters.deviation
+
     def solve(self, residual: Floats, jacobian: Floats, theta: Floats) -> Floats:
         """Minimise the linearised cost within the bounds; the jacobian is used up.
 
         Blocks behind pressure-reducing valves share no parameter with the others: each such part is solved by itself.
         """
         deviation, lower = self.parameters.deviation, self.parameters.lower
-        jacobian *= self.weight[:, :, None]
-        jacobian *= deviation
+        self.whiten(jacobian)
         target = residual * self.weight + jacobian @ (theta / deviation)
-        reached = np.asarray((np.abs(jacobian) > _NEGLIGIBLE).any(axis=0))
         scaled = np.zeros_like(theta)
-        shared = reached.astype(np.float32) @ reached.T.astype(np.float32)
-        _, labels = connected_components(np.asarray(shared > 0.0))
-        for label in np.unique(labels):
-            instruments = np.flatnonzero(labels == label)
-            parameters = np.flatnonzero(reached[instruments].any(axis=0))
-            if len(parameters) == 0:
-                continue
+        for instruments, parameters in parts(jacobian):
             keep = self.weight[:, instruments].ravel() > 0.0
             part = jacobian[:, instruments[:, None], parameters].reshape(-1, len(parameters))[keep]
             wanted = target[:, instruments].ravel()[keep]
@@ -230,6 +229,23 @@ class Fit:
             else:
                 scaled[parameters] = _bounded(part, wanted, (lower / deviation)[parameters])
         return np.asarray(scaled * deviation)
+
+
+def parts(jacobian: Floats) -> Iterator[tuple[Ints, Ints]]:
+    """Instruments and parameters that have to do with each other, of a whitened Jacobian; parameters may be left out.
+
+    Yields
+    ------
+    instruments, parameters : int64 arrays
+    """
+    reached = np.asarray((np.abs(jacobian) > _NEGLIGIBLE).any(axis=0))
+    shared = reached.astype(np.float32) @ reached.T.astype(np.float32)
+    _, labels = connected_components(np.asarray(shared > 0.0))
+    for label in np.unique(labels):
+        instruments = np.flatnonzero(labels == label)
+        parameters = np.flatnonzero(reached[instruments].any(axis=0))
+        if len(parameters):
+            yield instruments, parameters
 
 
 def _ridge(a: Floats, b: Floats) -> Floats:

@@ -1,0 +1,84 @@
+"""What districts usually take, by hour, and what they took beyond it: from net inflows alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_ROUNDS = 12
+_HUBER = 2.5
+_MAD = 1.4826
+_HOLD = 8.0  # so many intervals' worth of belief in the mean factor: hours that were hardly seen stay near it
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """One district's usual take beyond what customers' meters saw.
+
+    Attributes
+    ----------
+    factor
+        float64 [n_classes], on the nominal demand of those without a meter.
+    deviation
+        float64 [n_classes], standard error of each factor; of the spread between days, not of a common error.
+    excess
+        float64 [n_periods], m3/s beyond it; 0 in the quietest period.
+    spread
+        Standard deviation of an interval's take about the usual, m3/s.
+    """
+
+    factor: Floats
+    deviation: Floats
+    excess: Floats
+    spread: float
+
+
+def find_usual(rest: Floats, nominal: Floats, hour: Ints, period: Ints, n_classes: int, n_periods: int) -> Usual:
+    """Fit  rest = factor[hour] x nominal + excess[period]  by iteratively reweighted least squares.
+
+    Hours can mimic what is constant, so the excess is told only up to a constant: the quietest period has none. What
+    runs through the whole record is usual.
+
+    Parameters
+    ----------
+    rest, nominal
+        float64 [n], net inflow less what customers' meters saw, and nominal demand of those without, m3/s; NaN in
+        `rest` is missing.
+    hour, period
+        int64 [n], classes.
+    """
+    seen = np.isfinite(rest)
+    y, x, h, p = rest[seen], nominal[seen], hour[seen], period[seen]
+    if not len(y):
+        return Usual(np.ones(n_classes), np.full(n_classes, np.inf), np.zeros(n_periods), 0.0)
+    weight = np.ones(len(y))
+    excess, factor = np.zeros(n_periods), np.ones(n_classes)
+    spread = 0.0
+    for _ in range(_ROUNDS):
+        left = y - excess[p]
+        mean = _ratio((weight * left * x).sum(), (weight * x * x).sum())
+        typical = (x * x).mean()
+        above = np.bincount(h, weight * left * x, n_classes) + _HOLD * typical * mean
+        below = np.bincount(h, weight * x * x, n_classes) + _HOLD * typical
+        factor = np.divide(above, below, out=np.full(n_classes, mean), where=below > 0.0)
+        rate = np.bincount(p, weight, n_periods)
+        excess = np.divide(
+            np.bincount(p, weight * (y - factor[h] * x), n_periods), rate, out=np.zeros(n_periods), where=rate > 0.0
+        )
+        excess = np.where(rate > 0.0, np.maximum(excess - excess[rate > 0.0].min(), 0.0), 0.0)
+        residual = np.abs(y - factor[h] * x - excess[p])
+        spread = _MAD * float(np.median(residual))
+        weight = np.minimum(1.0, _HUBER * spread / np.maximum(residual, 1e-15)) if spread > 0.0 else weight
+    information = np.bincount(h, weight * x * x, n_classes)
+    with np.errstate(divide="ignore"):
+        deviation = spread / np.sqrt(information)
+    return Usual(factor, deviation, excess, spread)
+
+
+def _ratio(above: float, below: float) -> float:
+    return float(above / below) if below > 0.0 else 1.0
