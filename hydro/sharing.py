@@ -41,7 +41,7 @@ class Sharing:
         self.metered[place[[model.topology.node(name) for name in model.customer_meters]]] = True
         self.district = np.zeros(n, dtype=np.int64)
         self.takers: list[Ints] = []
-        self._junctions, self._districts = model.engine.junctions, model.districts
+        self._junctions, self.districts = model.engine.junctions, model.districts
         for number, district in enumerate(model.districts):
             inside = district.junctions
             self.district[inside] = number
@@ -70,7 +70,7 @@ class Sharing:
         for number, takers in enumerate(self.takers):
             if len(takers) == 0:
                 continue
-            inside = self._districts[number].junctions
+            inside = self.districts[number].junctions
             own = demand[:, takers].sum(axis=1)
             rest = total[:, number] - (demand[:, inside].sum(axis=1) - own)
             if extra is not None:
@@ -82,7 +82,7 @@ class Sharing:
 
     def totals(self, demand: Floats) -> Floats:
         """Demand of each district, float64 [n, n_districts], m3/s."""
-        return np.stack([demand[:, d.junctions].sum(axis=1) for d in self._districts], axis=1)
+        return np.stack([demand[:, d.junctions].sum(axis=1) for d in self.districts], axis=1)
 
     def response(self, by_demand: Floats, demand: Floats) -> Floats:
         """Response of instruments to a withdrawal at each junction while the district's inflow is as measured.
@@ -102,5 +102,5 @@ class Sharing:
         for number, takers in enumerate(self.takers):
             share = np.maximum(demand[takers], 0.0)
             if share.sum() > 0.0:
-                response[self._districts[number].junctions] -= (share / share.sum()) @ response[takers]
+                response[self.districts[number].junctions] -= (share / share.sum()) @ response[takers]
         return response
