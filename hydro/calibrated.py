@@ -26,7 +26,7 @@ from hydro.parameters import Beliefs, Grouped, Layout, Repair, find_leaks
 from hydro.phase import find_phase
 from hydro.record import Record
 from hydro.sharing import Sharing
-from hydro.usual import Usual, find_usual
+from hydro.usual import Usual, excess, find_usual, unmetered
 from networks import Network, load
 
 Floats = NDArray[np.float64]
@@ -119,8 +119,6 @@ class Calibrated:
         One row for each instrument: rms before and after, of the fitted days and of those held out, m or m3/s.
     period, step, phase
         First and last moment; interval of means; weekday of the patterns' first day.
-    is_settled
-        Whether withdrawals were told apart by period: False for records shorter than three weeks.
     """
 
     network: Network
@@ -156,7 +154,7 @@ class Calibrated:
         """float64 [n_parameters]."""
         return self._prior
 
-    _prior: Floats = None  # type: ignore[assignment]
+    _prior: Floats
 
     def model_covariance(self) -> Floats:
         """Covariance of offsets, log resistances of pipes and log demand shares of junctions, all together.
@@ -180,6 +178,11 @@ class Calibrated:
         whole[:, middle] += between[of, :].T
         whole[middle, middle] += among[np.ix_(of, of)]
         return whole
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether withdrawals were told apart by period: not in records shorter than three weeks."""
+        return len(self.layout.periods) > 1
 
     def last_withdrawals(self) -> tuple[Floats, Floats]:
         """What leaves each area in the last period, with its covariance.
@@ -299,7 +302,7 @@ def prepare(
         )  # fmt: skip
         usual = {k: _usual(model, drive, sharing, nominal, layout, k) for k in closed}
         inflow = np.nan_to_num(_column_mean(np.where(np.isfinite(drive.inflow), drive.inflow, sharing.totals(nominal))))
-        measured = np.hstack([_measured(model, means, drive.times), _excess(drive, sharing, nominal, layout, usual)])
+        measured = np.hstack([_measured(model, means, drive.times), excess(drive, sharing, nominal, hours, usual)])
     except BaseException:
         model.close()
         raise
@@ -328,11 +331,6 @@ def _periods(times: pd.DatetimeIndex) -> Ints:
     return np.array([start + k * _PERIOD.as_unit("ns").value for k in range(max(count, 1))], dtype=np.int64)
 
 
-def unmetered(sharing: Sharing, nominal: Floats, junctions: Ints) -> Floats:
-    """Nominal demand of a district's customers without a meter, float64 [n], m3/s."""
-    return np.asarray(nominal[:, junctions[~sharing.metered[junctions]]].sum(axis=1))
-
-
 def _usual(
     model: DrivenModel, drive: Drive, sharing: Sharing, nominal: Floats, layout: Layout, district: int
 ) -> Usual:
@@ -341,24 +339,6 @@ def _usual(
         drive.inflow[:, district] - drive.known[:, district], own, layout.hours.at(drive.times),
         layout.period(drive.times), len(layout.hours.names), len(layout.periods),
     )  # fmt: skip
-
-
-def excess(
-    model_districts: Sequence[object], drive: Drive, sharing: Sharing, nominal: Floats, hours: Hours,
-    usual: dict[int, Usual],
-) -> Floats:  # fmt: skip
-    """What each closed district takes beyond its usual, float64 [n, n_closed], m3/s."""
-    hour = hours.at(drive.times)
-    columns = []
-    for district, known in usual.items():
-        inside = model_districts[district].junctions  # type: ignore[attr-defined]
-        own = unmetered(sharing, nominal, inside)
-        columns.append(drive.inflow[:, district] - drive.known[:, district] - known.factor[hour] * own)
-    return np.stack(columns, axis=1) if columns else np.empty((len(drive.times), 0))
-
-
-def _excess(drive: Drive, sharing: Sharing, nominal: Floats, layout: Layout, usual: dict[int, Usual]) -> Floats:
-    return excess(sharing.districts, drive, sharing, nominal, layout.hours, usual)
 
 
 def _noise(measured: Floats, n_sensors: int, inflow: Floats, closed: list[int], usual: dict[int, Usual]) -> Floats:

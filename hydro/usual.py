@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hydro.driven import Drive
+from hydro.groups import Hours
+from hydro.sharing import Sharing
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -82,3 +86,27 @@ def find_usual(rest: Floats, nominal: Floats, hour: Ints, period: Ints, n_classe
 
 def _ratio(above: float, below: float) -> float:
     return float(above / below) if below > 0.0 else 1.0
+
+
+def unmetered(sharing: Sharing, nominal: Floats, junctions: Ints) -> Floats:
+    """Nominal demand of a district's customers without a meter, float64 [n], m3/s."""
+    return np.asarray(nominal[:, junctions[~sharing.metered[junctions]]].sum(axis=1))
+
+
+def excess(drive: Drive, sharing: Sharing, nominal: Floats, hours: Hours, usual: dict[int, Usual]) -> Floats:
+    """What districts take beyond their usual, float64 [n, n_districts that have one], m3/s.
+
+    Parameters
+    ----------
+    nominal
+        float64 [n, n_junctions], the model's own demand, m3/s.
+    usual
+        By district.
+    """
+    hour = hours.at(drive.times)
+    columns = [
+        drive.inflow[:, k] - drive.known[:, k]
+        - known.factor[hour] * unmetered(sharing, nominal, sharing.districts[k].junctions)
+        for k, known in usual.items()
+    ]  # fmt: skip
+    return np.stack(columns, axis=1) if columns else np.empty((len(drive.times), 0))

@@ -1,0 +1,308 @@
+"""One step of state estimation: prediction, what the instruments say of it, and the hydraulics that follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hydro.areas import Areas, find_areas
+from hydro.calibrated import Calibrated
+from hydro.driven import Drive, DrivenModel
+from hydro.filtering import Observation, Update, hold_above, update
+from hydro.sensitivity import sensitivity
+from hydro.sharing import Sharing
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+_DAY = pd.Timedelta("1D")
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How fast what is estimated may change, and how well instruments read.
+
+    Attributes
+    ----------
+    walk
+        Random walk of all withdrawals of a district together, share of its inflow per square root of a day.
+    first
+        Their standard deviation at the beginning where no calibration tells it, share of the inflow.
+    largest
+        Jump that is believed at most, share of the district's inflow.
+    give
+        How far an area may take less than its share, share of its demand.
+    demand
+        Standard deviation of a junction's demand about its share from interval to interval, share of it.
+    usual, usual_white
+        Of a district's take about its usual: slowly, and from interval to interval, share of the inflow.
+    meter
+        Of a balance where all customers are metered, share of the inflow.
+    pressure, drift
+        Of a pressure reading, and of its slow wandering, m.
+    flow
+        Of a meter that does not drive the model, share of its mean.
+    memory
+        Over which slow errors forget.
+    """
+
+    walk: float = 0.01
+    first: float = 0.1
+    largest: float = 0.6
+    give: float = 0.1
+    demand: float = 0.3
+    usual: float = 0.05
+    usual_white: float = 0.05
+    meter: float = 0.02
+    pressure: float = 0.01
+    drift: float = 0.005
+    flow: float = 0.01
+    memory: pd.Timedelta = pd.Timedelta("25D")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is known between steps.
+
+    Attributes
+    ----------
+    time
+        Of the last step, or None before the first.
+    mean
+        float64 [n], withdrawals of areas, slow excess of districts (m3/s), slow errors of instruments (m, m3/s).
+    covariance
+        float64 [n, n].
+    """
+
+    time: pd.Timestamp | None
+    mean: Floats
+    covariance: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step's outcome.
+
+    Attributes
+    ----------
+    head, flow, demand
+        float64 [n_nodes] m, [n_links] m3/s, [n_nodes] m3/s: one hydraulic solution, so that mass and energy balance.
+    expected
+        float64 [n_instruments], what the instruments should read in it, m and m3/s.
+    told
+        What the observation told.
+    prior
+        float64 [n, n], covariance before it, jumps included.
+    response
+        float64 [n_instruments + n_balances, n], of the instruments by the state.
+    nodal
+        float64 [n_junctions, n_instruments + n_balances], covariance of junctions' own noise with the instruments.
+    total
+        Demand of all closed districts, m3/s.
+    """
+
+    head: Floats
+    flow: Floats
+    demand: Floats
+    expected: Floats
+    told: Update
+    prior: Floats
+    response: Floats
+    nodal: Floats
+    total: float
+
+
+class Estimator:
+    """State estimation on a driven model.
+
+    Parameters
+    ----------
+    model
+        Driven by the record's instruments; the calibration is put into it.
+    calibration
+        What was learnt on a history, or None: the model is then taken as it is, its errors as a maintained model's.
+    nominal
+        float64 [n_junctions], mean nominal demand, m3/s.
+    inflow
+        float64 [n_districts], mean net inflow, m3/s.
+    rates
+        How fast things change.
+    """
+
+    def __init__(
+        self, model: DrivenModel, calibration: Calibrated | None, nominal: Floats, inflow: Floats, rates: Rates
+    ) -> None:
+        self.model, self.calibration, self.rates = model, calibration, rates
+        self.sharing = Sharing(model, nominal)
+        self.areas: Areas = (
+            calibration.areas
+            if calibration is not None
+            else find_areas(model.topology, model.engine.junctions, model.districts, model.sensor_nodes)
+        )
+        self.inflow = inflow
+        # without a calibration nothing says what is usual, and the balance says nothing
+        known = calibration.usual if calibration is not None else {}
+        self.balances = [k for k, takers in enumerate(self.sharing.takers) if len(takers) and k in known]
+        self.n_areas, self.n_balances = len(self.areas), len(self.balances)
+        self.n_instruments = len(model.instruments)
+        self.offset = np.zeros(self.n_instruments)
+        if calibration is not None:
+            place = {name: k for k, name in enumerate(calibration.sensors)}
+            for k, name in enumerate(model.pressure_sensors):
+                self.offset[k] = calibration.offset[place[name]] if name in place else 0.0
+        self.is_forced = np.concatenate(
+            [np.zeros(len(model.sensor_nodes), dtype=bool), np.isin(model.meter_links, model.pumps)]
+        )
+        share = self.areas.length / np.bincount(self.areas.district, self.areas.length)[self.areas.district]
+        self._size = inflow[self.areas.district]
+        self._walk = (rates.walk * self._size) ** 2 * share
+        self._first = (rates.first * self._size) ** 2 * share
+        mean_demand = self.areas.spread.astype(bool).T @ nominal
+        self._lower = np.concatenate([-rates.give * mean_demand, np.full(self.n_balances + self.n_instruments, -np.inf)])
+
+    # before anything was seen -------------------------------------------------------------------------------------
+
+    def begin(self, error: Floats) -> State:
+        """State before the first step.
+
+        Parameters
+        ----------
+        error
+            float64 [n_instruments, n_instruments], covariance of the calibrated model's own error at the instruments.
+        """
+        mean = np.zeros(self.n_areas + self.n_balances + self.n_instruments)
+        covariance = np.zeros((len(mean), len(mean)))
+        areas = slice(0, self.n_areas)
+        covariance[areas, areas] = np.diag(self._first)
+        if self.calibration is not None and self.calibration.is_settled:
+            mean[areas], covariance[areas, areas] = self.calibration.last_withdrawals()
+            covariance[areas, areas] += np.diag(14.0 * self._walk)  # a fortnight's mean is not its end
+        self._slow = self._slow_covariance(error)
+        covariance[self.n_areas :, self.n_areas :] = self._slow
+        return State(None, mean, covariance)
+
+    def _slow_covariance(self, error: Floats) -> Floats:
+        rates, n = self.rates, self.n_balances
+        slow = np.zeros((n + self.n_instruments, n + self.n_instruments))
+        slow[:n, :n] = np.diag([(rates.usual * self.inflow[k]) ** 2 for k in self.balances])
+        drift = np.where(np.arange(self.n_instruments) < len(self.model.sensor_nodes), rates.drift**2, 0.0)
+        slow[n:, n:] = error + np.diag(drift)
+        return slow
+
+    # a step -------------------------------------------------------------------------------------------------------
+
+    def predict(self, state: State, time: pd.Timestamp) -> State:
+        """Carry a state to the next time: withdrawals walk, slow errors forget."""
+        if state.time is None:
+            return State(time, state.mean, state.covariance)
+        days = (time - state.time) / _DAY
+        keep = float(np.exp(-days / (self.rates.memory / _DAY)))
+        n = self.n_areas
+        factor = np.concatenate([np.ones(n), np.full(len(state.mean) - n, keep)])
+        covariance = state.covariance * np.outer(factor, factor)
+        covariance[:n, :n] += np.diag(self._walk * days)
+        covariance[n:, n:] += (1.0 - keep**2) * self._slow
+        return State(time, state.mean * factor, covariance)
+
+    def withdrawn(self, mean: Floats) -> Floats:
+        """What leaves each junction beyond its share, float64 [n_junctions], m3/s."""
+        return np.asarray(self.areas.spread @ mean[: self.n_areas])
+
+    def step(self, state: State, drive: Drive, row: int, measured: Floats, balance: Floats) -> tuple[State, Step]:
+        """Take one interval in.
+
+        Parameters
+        ----------
+        state
+            After the last interval.
+        drive
+            Boundary conditions; `demand` before any withdrawal.
+        row
+            Interval of the drive.
+        measured
+            float64 [n_instruments], pressures (m) then flows (m3/s); NaN is missing.
+        balance
+            float64 [n_balances], what districts take beyond their usual, m3/s; NaN is missing.
+
+        Raises
+        ------
+        EpanetError
+            If EPANET finds no solution.
+        """
+        before = self.predict(state, drive.times[row])
+        one = drive.rows(np.array([row]))
+        total = self.sharing.totals(one.demand)
+        guess = self._solve(one, total, self.withdrawn(before.mean))
+        s = sensitivity(self.model.engine, self.model.sensor_nodes, self.model.meter_links)
+        response = self.sharing.response(s.by_demand, guess.demand)
+        seen, nodal = self._observe(before, guess, response, measured, balance)
+        n = self.n_areas + self.n_balances + self.n_instruments
+        can_jump = np.arange(n) < self.n_areas
+        most = np.concatenate([self.rates.largest * self._size, np.zeros(n - self.n_areas)])
+        doubtful = np.arange(len(seen.value)) < len(self.model.sensor_nodes)
+        told = update(before.mean, before.covariance, seen, can_jump, most, doubtful)
+        mean = hold_above(told.mean, told.covariance, self._lower)
+        own = np.clip(nodal @ told.gain, -0.9 * np.maximum(guess.demand, 0.0), None)
+        final = self._solve(one, total, self.withdrawn(mean) + own)
+        prior = before.covariance + np.diag(told.jumped)
+        step = Step(
+            final.head, final.flow, final.taken, final.expected + self.offset, told, prior, seen.response, nodal,
+            float(total.sum()),
+        )  # fmt: skip
+        return State(before.time, mean, told.covariance), step
+
+    def _observe(
+        self, before: State, guess: _Solved, response: Floats, measured: Floats, balance: Floats
+    ) -> tuple[Observation, Floats]:
+        """The observation at a predicted state, and the covariance of junctions' own noise with the instruments."""
+        rates, n, m, d = self.rates, self.n_areas, self.n_instruments, self.n_balances
+        h = np.zeros((m + d, n + d + m))
+        h[:m, :n] = response.T @ self.areas.spread
+        h[:m, n + d :] = np.eye(m)
+        for k, district in enumerate(self.balances):
+            h[m + k, :n] = self.areas.district == district
+            h[m + k, n + k] = 1.0
+        value = np.concatenate([measured - guess.expected - self.offset, balance]) - np.concatenate(
+            [before.mean[n + d :], h[m:, : n + d] @ before.mean[: n + d]]
+        )
+        value[:m][self.is_forced] = np.nan
+        share = np.where(self.sharing.metered, rates.meter, rates.demand)
+        variance = (share * guess.demand) ** 2
+        nodal = np.hstack([variance[:, None] * response, np.zeros((len(variance), d))])
+        noise = np.zeros((m + d, m + d))
+        noise[:m, :m] = response.T @ nodal[:, :m]
+        n_sensors = len(self.model.sensor_nodes)
+        own = np.concatenate(
+            [np.full(n_sensors, rates.pressure), np.maximum(rates.flow * np.abs(guess.expected[n_sensors:]), 1e-5)]
+        )
+        takes = [self._balance_noise(k) for k in self.balances]
+        noise[np.diag_indices(m + d)] += np.concatenate([own, takes]) ** 2
+        return Observation(value, h, noise), nodal
+
+    def _balance_noise(self, district: int) -> float:
+        assert self.calibration is not None
+        inflow, usual = float(self.inflow[district]), self.calibration.usual[district]
+        return max(usual.spread, self.rates.meter * inflow, 1e-6)
+
+    def _solve(self, one: Drive, total: Floats, extra: Floats) -> _Solved:
+        """Hydraulics with withdrawals: EPANET's solution, and what the instruments should read without offsets."""
+        model = self.model
+        demand = self.sharing.settle(one.demand, total, extra[None, :])
+        model.impose(replace(one, demand=demand), 0)
+        pressure, flow = model.solve()
+        engine = model.engine
+        expected = np.concatenate([pressure[model.sensor_nodes], flow[model.meter_links]])
+        return _Solved(engine.read("node", "head"), flow, demand[0], engine.read("node", "demand"), expected)
+
+
+@dataclass(frozen=True, slots=True)
+class _Solved:
+    head: Floats
+    flow: Floats
+    demand: Floats
+    taken: Floats
+    expected: Floats
