@@ -42,12 +42,15 @@ class Rates:
         Of a district's take about its usual: slowly, and from interval to interval, share of the inflow.
     meter
         Of a balance where all customers are metered, share of the inflow.
+    inflow
+        Of the meters through which a district is fed, share of its inflow.
     pressure, drift
-        Of a pressure reading, and of its slow wandering, m.
+        Least deviation of a pressure reading, and of its slow wandering, m; where a calibration knows an instrument's
+        misfit, half of that variance is noise and half wanders.
     flow
         Of a meter that does not drive the model, share of its mean.
-    memory
-        Over which slow errors forget.
+    memory, wander
+        Over which slow errors of the model and the districts, and wandering ones of the instruments, forget.
     """
 
     walk: float = 0.01
@@ -58,10 +61,12 @@ class Rates:
     usual: float = 0.05
     usual_white: float = 0.05
     meter: float = 0.02
+    inflow: float = 0.005
     pressure: float = 0.01
     drift: float = 0.005
     flow: float = 0.01
     memory: pd.Timedelta = pd.Timedelta("25D")
+    wander: pd.Timedelta = pd.Timedelta("12h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +78,19 @@ class State:
     time
         Of the last step, or None before the first.
     mean
-        float64 [n], withdrawals of areas, slow excess of districts (m3/s), slow errors of instruments (m, m3/s).
+        float64 [n], withdrawals of areas, slow excess of districts (m3/s), slow errors of instruments and wandering
+        ones (m, m3/s).
     covariance
         float64 [n, n].
+    may_jump
+        bool [n], withdrawals that the last step asked to jump, and those of their districts: a change has to last for
+        two steps.
     """
 
     time: pd.Timestamp | None
     mean: Floats
     covariance: Floats
+    may_jump: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +167,24 @@ class Estimator:
         self.is_forced = np.concatenate(
             [np.zeros(len(model.sensor_nodes), dtype=bool), np.isin(model.meter_links, model.pumps)]
         )
+        self.n_states = self.n_areas + self.n_balances + 2 * self.n_instruments
+        self.misfit = self._misfit()
         share = self.areas.length / np.bincount(self.areas.district, self.areas.length)[self.areas.district]
         self._size = inflow[self.areas.district]
         self._walk = (rates.walk * self._size) ** 2 * share
         self._first = (rates.first * self._size) ** 2 * share
         mean_demand = self.areas.spread.astype(bool).T @ nominal
-        self._lower = np.concatenate([-rates.give * mean_demand, np.full(self.n_balances + self.n_instruments, -np.inf)])
+        self._lower = np.concatenate([-rates.give * mean_demand, np.full(self.n_states - self.n_areas, -np.inf)])
+        days = np.full(self.n_states, rates.memory / _DAY)
+        days[: self.n_areas], days[-self.n_instruments :] = np.inf, rates.wander / _DAY
+        self._memory = days
+
+    def _misfit(self) -> Floats:
+        """Deviation of each instrument from a calibrated model on days that it was not fitted to; 0 where unknown."""
+        if self.calibration is None:
+            return np.zeros(self.n_instruments)
+        known = self.calibration.misfit["after_held_out"]
+        return np.array([known.get(name, 0.0) for name in self.model.instruments], dtype=np.float64)
 
     # before anything was seen -------------------------------------------------------------------------------------
 
@@ -174,7 +196,7 @@ class Estimator:
         error
             float64 [n_instruments, n_instruments], covariance of the calibrated model's own error at the instruments.
         """
-        mean = np.zeros(self.n_areas + self.n_balances + self.n_instruments)
+        mean = np.zeros(self.n_states)
         covariance = np.zeros((len(mean), len(mean)))
         areas = slice(0, self.n_areas)
         covariance[areas, areas] = np.diag(self._first)
@@ -183,14 +205,15 @@ class Estimator:
             covariance[areas, areas] += np.diag(14.0 * self._walk)  # a fortnight's mean is not its end
         self._slow = self._slow_covariance(error)
         covariance[self.n_areas :, self.n_areas :] = self._slow
-        return State(None, mean, covariance)
+        return State(None, mean, covariance, np.zeros(len(mean), dtype=bool))
 
     def _slow_covariance(self, error: Floats) -> Floats:
-        rates, n = self.rates, self.n_balances
-        slow = np.zeros((n + self.n_instruments, n + self.n_instruments))
+        rates, n, m = self.rates, self.n_balances, self.n_instruments
+        slow = np.zeros((n + 2 * m, n + 2 * m))
         slow[:n, :n] = np.diag([(rates.usual * self.inflow[k]) ** 2 for k in self.balances])
-        drift = np.where(np.arange(self.n_instruments) < len(self.model.sensor_nodes), rates.drift**2, 0.0)
-        slow[n:, n:] = error + np.diag(drift)
+        slow[n : n + m, n : n + m] = error
+        least = np.where(np.arange(m) < len(self.model.sensor_nodes), rates.drift, 1e-6)
+        slow[n + m :, n + m :] = np.diag(np.maximum(least**2, 0.5 * self.misfit**2))
         return slow
 
     # a step -------------------------------------------------------------------------------------------------------
@@ -198,21 +221,22 @@ class Estimator:
     def predict(self, state: State, time: pd.Timestamp) -> State:
         """Carry a state to the next time: withdrawals walk, slow errors forget."""
         if state.time is None:
-            return State(time, state.mean, state.covariance)
+            return State(time, state.mean, state.covariance, state.may_jump)
         days = (time - state.time) / _DAY
-        keep = float(np.exp(-days / (self.rates.memory / _DAY)))
-        n = self.n_areas
-        factor = np.concatenate([np.ones(n), np.full(len(state.mean) - n, keep)])
+        n, factor = self.n_areas, np.exp(-days / self._memory)
         covariance = state.covariance * np.outer(factor, factor)
         covariance[:n, :n] += np.diag(self._walk * days)
-        covariance[n:, n:] += (1.0 - keep**2) * self._slow
-        return State(time, state.mean * factor, covariance)
+        lost = np.sqrt(1.0 - factor[n:] ** 2)
+        covariance[n:, n:] += np.outer(lost, lost) * self._slow
+        return State(time, state.mean * factor, covariance, state.may_jump)
 
     def withdrawn(self, mean: Floats) -> Floats:
         """What leaves each junction beyond its share, float64 [n_junctions], m3/s."""
         return np.asarray(self.areas.spread @ mean[: self.n_areas])
 
-    def step(self, state: State, drive: Drive, row: int, measured: Floats, balance: Floats) -> tuple[State, Step]:
+    def step(
+        self, state: State, drive: Drive, row: int, measured: Floats, balance: Floats, unsteady: Floats
+    ) -> tuple[State, Step]:
         """Take one interval in.
 
         Parameters
@@ -227,6 +251,8 @@ class Estimator:
             float64 [n_instruments], pressures (m) then flows (m3/s); NaN is missing.
         balance
             float64 [n_balances], what districts take beyond their usual, m3/s; NaN is missing.
+        unsteady
+            float64 [n_districts], deviation of each closed district's net inflow in this interval, m3/s.
 
         Raises
         ------
@@ -240,11 +266,11 @@ class Estimator:
         s = sensitivity(self.model.engine, self.model.sensor_nodes, self.model.meter_links)
         response = self.sharing.response(s.by_demand, guess.demand)
         seen, nodal = self._observe(before, guess, response, measured, balance)
-        n = self.n_areas + self.n_balances + self.n_instruments
-        can_jump = np.arange(n) < self.n_areas
+        self._add_inflow_error(seen.noise, s.by_demand, guess.demand, unsteady)
+        n = self.n_states
         most = np.concatenate([self.rates.largest * self._size, np.zeros(n - self.n_areas)])
         doubtful = np.arange(len(seen.value)) < len(self.model.sensor_nodes)
-        told = update(before.mean, before.covariance, seen, can_jump, most, doubtful)
+        told = update(before.mean, before.covariance, seen, before.may_jump, most, doubtful)
         mean = hold_above(told.mean, told.covariance, self._lower)
         own = np.clip(nodal @ told.gain, -0.9 * np.maximum(guess.demand, 0.0), None)
         final = self._solve(one, total, self.withdrawn(mean) + own)
@@ -253,21 +279,41 @@ class Estimator:
             final.head, final.flow, final.taken, final.expected + self.offset, told, prior, seen.response, nodal,
             float(total.sum()),
         )  # fmt: skip
-        return State(before.time, mean, told.covariance), step
+        return State(before.time, mean, told.covariance, self._neighbours(told.wanted | (told.jumped > 0.0))), step
+
+    def _neighbours(self, wanted: Bools) -> Bools:
+        """Withdrawals of the districts in which one was asked to jump."""
+        may = np.zeros(self.n_states, dtype=bool)
+        may[: self.n_areas] = np.isin(self.areas.district, self.areas.district[wanted[: self.n_areas]])
+        return may
+
+    def _add_inflow_error(self, noise: Floats, by_demand: Floats, demand: Floats, unsteady: Floats) -> None:
+        """What an error of a district's net inflow does to everything measured, in place."""
+        m = self.n_instruments
+        junctions = self.model.engine.junctions
+        for number, takers in enumerate(self.sharing.takers):
+            share = np.maximum(demand[takers], 0.0)
+            if share.sum() <= 0.0:
+                continue
+            effect = np.zeros(len(noise))
+            effect[:m] = (share / share.sum()) @ by_demand[junctions[takers]]
+            if number in self.balances:
+                effect[m + self.balances.index(number)] = 1.0
+            noise += np.outer(effect, effect) * unsteady[number] ** 2
 
     def _observe(
         self, before: State, guess: _Solved, response: Floats, measured: Floats, balance: Floats
     ) -> tuple[Observation, Floats]:
         """The observation at a predicted state, and the covariance of junctions' own noise with the instruments."""
         rates, n, m, d = self.rates, self.n_areas, self.n_instruments, self.n_balances
-        h = np.zeros((m + d, n + d + m))
+        h = np.zeros((m + d, self.n_states))
         h[:m, :n] = response.T @ self.areas.spread
-        h[:m, n + d :] = np.eye(m)
+        h[:m, n + d : n + d + m] = h[:m, n + d + m :] = np.eye(m)
         for k, district in enumerate(self.balances):
             h[m + k, :n] = self.areas.district == district
             h[m + k, n + k] = 1.0
         value = np.concatenate([measured - guess.expected - self.offset, balance]) - np.concatenate(
-            [before.mean[n + d :], h[m:, : n + d] @ before.mean[: n + d]]
+            [h[:m, n + d :] @ before.mean[n + d :], h[m:, : n + d] @ before.mean[: n + d]]
         )
         value[:m][self.is_forced] = np.nan
         share = np.where(self.sharing.metered, rates.meter, rates.demand)
@@ -279,6 +325,7 @@ class Estimator:
         own = np.concatenate(
             [np.full(n_sensors, rates.pressure), np.maximum(rates.flow * np.abs(guess.expected[n_sensors:]), 1e-5)]
         )
+        own = np.maximum(own, np.sqrt(0.5) * self.misfit)
         takes = [self._balance_noise(k) for k in self.balances]
         noise[np.diag_indices(m + d)] += np.concatenate([own, takes]) ** 2
         return Observation(value, h, noise), nodal

@@ -51,6 +51,8 @@ class Update:
         float64 [m, m], S^-1 with zero rows where missing.
     jumped
         float64 [n], variance that was given to states which had to jump.
+    wanted
+        bool [n], states whose jump would have explained the observation best, but that may not jump yet.
     score
         float64 [m], each instrument's residual against what all others let expect, in standard deviations.
     doubted
@@ -62,6 +64,7 @@ class Update:
     gain: Floats
     precision: Floats
     jumped: Floats
+    wanted: Bools
     score: Floats
     doubted: Bools
 
@@ -73,15 +76,17 @@ def update(
 
     An instrument that lies beyond four standard deviations of what all others let expect (the largest normalised
     residual first; Handschin and others 1975) is either wrong or shows a change: if a jump of one state explains the
-    whole observation better than an error of that instrument alone, the state is let loose, else the instrument is not
-    believed at this step.
+    whole observation better than an error of that instrument alone, the state is let loose, if it may jump; else the
+    instrument is not believed at this step.
 
     Parameters
     ----------
     mean, covariance
         float64 [n], [n, n], predicted state.
-    can_jump, most
-        bool [n] and float64 [n]: states that may jump upwards, and by how much at most.
+    can_jump
+        bool [n], states that may jump.
+    most
+        float64 [n], by how much a state may jump upwards at most; 0 for those that never do.
     can_be_doubted
         bool [m].
     """
@@ -89,6 +94,7 @@ def update(
     value = np.where(there, seen.value, 0.0)
     h = seen.response
     jumped, doubted = np.zeros(len(mean)), np.zeros(len(value), dtype=bool)
+    wanted = np.zeros(len(mean), dtype=bool)
     expected = np.sqrt(np.maximum(np.diag(seen.noise), 1e-30))
     precision, gain = np.zeros_like(seen.noise), np.zeros_like(value)
     score = np.full(len(value), np.nan)
@@ -105,18 +111,23 @@ def update(
         worst = int(np.argmax(open_to_doubt))
         if open_to_doubt[worst] < _SUSPICION or doubted.sum() >= _MOST_DOUBTED * there.sum():
             break
-        state, evidence, size = _best_jump(h, precision, gain, can_jump & (jumped == 0.0), most)
-        if state >= 0 and evidence >= open_to_doubt[worst] ** 2:
+        state, evidence, size = _best_jump(h, precision, gain, jumped == 0.0, most)
+        is_better = state >= 0 and evidence >= open_to_doubt[worst] ** 2
+        if is_better and can_jump[state]:
             jumped[state] = size**2
-        else:
-            doubted[worst] = True
+            continue
+        doubted[worst] = True
+        if is_better:
+            wanted[state] = True
     predicted = covariance + np.diag(jumped)
     cross = predicted @ h.T
     after = predicted - cross @ precision @ cross.T
     # what was doubted keeps the score that made it so
     assert first is not None
     score = np.where(doubted, first, score)
-    return Update(mean + cross @ gain, (after + after.T) / 2.0, gain, precision, jumped, score, doubted)
+    return Update(
+        mean + cross @ gain, (after + after.T) / 2.0, gain, precision, jumped, wanted, score, doubted
+    )
 
 
 def _solve(spread: Floats, value: Floats, there: Bools) -> tuple[Floats, Floats]:
