@@ -111,6 +111,7 @@ class _Everything:
     """Offsets, log resistances of all pipes and log demand shares of all junctions in one vector."""
 
     lower: Floats | None = None
+    block: Ints | None = None
     n_balances = 0
 
     def __init__(self, model: DrivenModel, drive: Drive, prior: Prior) -> None:

@@ -1,8 +1,8 @@
 """State estimation step by step: heads, flows and demands everywhere, with variances, from what instruments say.
 
-The record drives the model (`hydro.driven`); what the pressures show beyond it is put down to water that leaves areas of
-the network (a random walk that may jump), to the junctions' own noise and to slow errors of instruments and districts.
-The estimate is the mean of the first two, put back into EPANET: every step is a hydraulic solution.
+The record drives the model (`hydro.driven`); what the pressures show beyond it is put down to water that leaves areas
+of the network (a random walk that may jump), to the junctions' own noise and to slow errors of instruments and
+districts. The estimate is the mean of the first two, put back into EPANET: every step is a hydraulic solution.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hydro.calibrated import STEP, Calibrated
+from hydro.calibrated import Calibrated
 from hydro.driven import Drive, DrivenModel
 from hydro.errors import EpanetError, RecordError
 from hydro.estimator import Estimator, Rates, State, Step
+from hydro.fitdata import STEP
 from hydro.phase import find_phase
 from hydro.record import Record
 from hydro.spread import Spread
@@ -165,7 +166,8 @@ class Estimation:
     def _check(self, calibration: Calibrated | None, status: pd.DataFrame | None) -> None:
         topology = self.model.topology
         if calibration is not None and (
-            len(calibration.resistance) != len(topology.pipes) or len(calibration.demand) != len(self.model.engine.junctions)
+            len(calibration.resistance) != len(topology.pipes)
+            or len(calibration.demand) != len(self.model.engine.junctions)
         ):
             raise RecordError(
                 "the calibration is of another network: it has "
@@ -233,8 +235,8 @@ class Estimation:
 
     # steps --------------------------------------------------------------------------------------------------------
 
-    def run(self, record: Record, progress: Progress | None = None) -> Estimate:
-        """Estimate every interval of a record, going on from the last state."""
+    def run(self, record: Record, progress: Progress | None = None, every: int = 1) -> Estimate:
+        """Estimate every interval of a record, or each n-th, going on from the last state."""
         move = progress or (lambda stage, share: None)
         means = record.resampled(self.step)
         raw, nominal, is_complete = self._drive(means)
@@ -246,17 +248,18 @@ class Estimation:
             ]
         )
         beyond, unsteady = self._balances(drive, nominal), self._unsteady(drive)
-        collected = _Collected(self, drive.times)
+        chosen = np.arange(0, len(drive.times), every)
+        collected = _Collected(self, drive.times[chosen])
         drivable = self.model.is_drivable(drive)
         self.model.forget()
-        for row in range(len(drive.times)):
+        for place, row in enumerate(chosen.tolist()):
             self._set_status(drive.times[row])
             if drivable[row]:
-                self._take(collected, drive, row, measured[row], beyond[row], unsteady[row])
-            if row % 64 == 0:
-                move("estimate", row / len(drive.times))
+                self._take(collected, place, drive, row, (measured[row], beyond[row], unsteady[row]))
+            if place % 64 == 0:
+                move("estimate", place / len(chosen))
         move("estimate", 1.0)
-        return collected.finish(self.state, is_complete)
+        return collected.finish(self.state, is_complete[chosen])
 
     def _balances(self, drive: Drive, nominal: Floats) -> Floats:
         if self.calibration is None:
@@ -279,16 +282,16 @@ class Estimation:
         return np.where(missing, 3.0 * rates.usual * size, np.hypot(rates.inflow * size, np.nan_to_num(bend)))
 
     def _take(
-        self, collected: _Collected, drive: Drive, row: int, measured: Floats, beyond: Floats, unsteady: Floats
+        self, collected: _Collected, place: int, drive: Drive, row: int, seen: tuple[Floats, Floats, Floats]
     ) -> None:
         try:
-            self.state, step = self.estimator.step(self.state, drive, row, measured, beyond, unsteady)
+            self.state, step = self.estimator.step(self.state, drive, row, *seen)
         except EpanetError as error:
             if error.code != _UNSOLVED:
                 raise
             self.model.forget()
             return
-        collected.take(row, step, self.state)
+        collected.take(place, step, self.state)
 
     def _set_status(self, time: pd.Timestamp) -> None:
         """Put in what links did at a time."""

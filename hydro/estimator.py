@@ -20,6 +20,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 _DAY = pd.Timedelta("1D")
+_MEMORY, _WANDER = pd.Timedelta("25D"), pd.Timedelta("12h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ class Rates:
     pressure: float = 0.01
     drift: float = 0.005
     flow: float = 0.01
-    memory: pd.Timedelta = pd.Timedelta("25D")
-    wander: pd.Timedelta = pd.Timedelta("12h")
+    memory: pd.Timedelta = _MEMORY
+    wander: pd.Timedelta = _WANDER
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,9 +125,7 @@ def update(
     # what was doubted keeps the score that made it so
     assert first is not None
     score = np.where(doubted, first, score)
-    return Update(
-        mean + cross @ gain, (after + after.T) / 2.0, gain, precision, jumped, wanted, score, doubted
-    )
+    return Update(mean + cross @ gain, (after + after.T) / 2.0, gain, precision, jumped, wanted, score, doubted)
 
 
 def _solve(spread: Floats, value: Floats, there: Bools) -> tuple[Floats, Floats]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve
 from scipy.sparse.csgraph import connected_components
 
+from hydro.bordered import Bordered
 from hydro.driven import Drive, DrivenModel
 from hydro.sensitivity import sensitivity
 
@@ -27,7 +28,6 @@ _NEGLIGIBLE = 1e-4  # of an instrument's deviation, by one deviation of a parame
 _ITERATIONS = 4
 _ROUNDS = 3
 _LEAST_GAIN = 2e-3
-_BOUND_PASSES = 4
 MAD = 1.4826
 _HUBER = 2.5
 
@@ -41,12 +41,15 @@ class Parameters(Protocol):
         float64 [n], prior standard deviation of each parameter about 0.
     lower
         float64 [n], least value of each parameter, or None where all are free.
+    block
+        int64 [n], which parameters matter to the same few intervals (`hydro.bordered`), or None.
     n_balances
         Instruments beyond the model's own: what districts take beyond the usual.
     """
 
     deviation: Floats
     lower: Floats | None
+    block: Ints | None
     n_balances: int
 
     def offset(self, theta: Floats) -> Floats:
@@ -216,7 +219,7 @@ class Fit:
 
         Blocks behind pressure-reducing valves share no parameter with the others: each such part is solved by itself.
         """
-        deviation, lower = self.parameters.deviation, self.parameters.lower
+        deviation, lower, block = self.parameters.deviation, self.parameters.lower, self.parameters.block
         self.whiten(jacobian)
         target = residual * self.weight + jacobian @ (theta / deviation)
         scaled = np.zeros_like(theta)
@@ -224,10 +227,11 @@ class Fit:
             keep = self.weight[:, instruments].ravel() > 0.0
             part = jacobian[:, instruments[:, None], parameters].reshape(-1, len(parameters))[keep]
             wanted = target[:, instruments].ravel()[keep]
-            if lower is None:
+            if lower is None or block is None:
                 scaled[parameters] = _ridge(part, wanted)
             else:
-                scaled[parameters] = _bounded(part, wanted, (lower / deviation)[parameters])
+                equations = Bordered(part, wanted, block[parameters])
+                scaled[parameters] = equations.solve((lower / deviation)[parameters])
         return np.asarray(scaled * deviation)
 
 
@@ -253,18 +257,3 @@ def _ridge(a: Floats, b: Floats) -> Floats:
     if len(b) > a.shape[1]:
         return np.asarray(solve(a.T @ a + np.eye(a.shape[1]), a.T @ b, assume_a="pos"), dtype=np.float64)
     return np.asarray(a.T @ solve(a @ a.T + np.eye(len(b)), b, assume_a="pos"), dtype=np.float64)
-
-
-def _bounded(a: Floats, b: Floats, lower: Floats) -> Floats:
-    """The same with x >= lower: what falls below is held at its bound and the others are solved again."""
-    x = np.zeros(a.shape[1])
-    held = np.zeros(a.shape[1], dtype=bool)
-    for _ in range(_BOUND_PASSES):
-        free = ~held
-        x[held] = lower[held]
-        x[free] = _ridge(a[:, free], b - a[:, held] @ lower[held])
-        below = x < lower - 1e-9
-        if not below.any():
-            break
-        held |= below
-    return np.maximum(x, lower)

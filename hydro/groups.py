@@ -66,7 +66,11 @@ def pipe_groups(network: Network, model: DrivenModel) -> Groups:
     diameter = 1000.0 * engine.read("link", "diameter")[pipes]
     sizes = [_size(d) for d in diameter.tolist()]
     table = network.pipes
-    known = {} if table is None else dict(zip(table["pipe"], zip(table["material"], table["year"], strict=True), strict=True))
+    known = (
+        {}
+        if table is None
+        else dict(zip(table["pipe"], zip(table["material"], table["year"], strict=True), strict=True))
+    )
     names = [model.topology.links[k] for k in pipes.tolist()]
     roughness = engine.read("link", "roughness")[pipes].tolist()
     coarse, fine = [], []
@@ -74,7 +78,9 @@ def pipe_groups(network: Network, model: DrivenModel) -> Groups:
         if name in known:
             material, year = known[name]
             coarse.append(str(material))
-            fine.append(f"{material}, {int(year) // _DECADES * _DECADES}-{int(year) // _DECADES * _DECADES + _DECADES - 1}")
+            fine.append(
+                f"{material}, {int(year) // _DECADES * _DECADES}-{int(year) // _DECADES * _DECADES + _DECADES - 1}"
+            )
         else:
             coarse.append(f"roughness {value:g}")
             fine.append(f"roughness {value:g}, {size}")
@@ -89,7 +95,11 @@ def _size(diameter_mm: float) -> str:
     below = [limit for limit in _SIZES_MM if diameter_mm < limit]
     if not below:
         return f"from {_SIZES_MM[-1]} mm"
-    return f"below {below[0]} mm" if below[0] == _SIZES_MM[0] else f"{_SIZES_MM[_SIZES_MM.index(below[0]) - 1]}-{below[0]} mm"
+    return (
+        f"below {below[0]} mm"
+        if below[0] == _SIZES_MM[0]
+        else f"{_SIZES_MM[_SIZES_MM.index(below[0]) - 1]}-{below[0]} mm"
+    )
 
 
 def demand_zones(network: Network, model: DrivenModel) -> Groups:

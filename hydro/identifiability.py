@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 
+from hydro.bordered import BORDER, Bordered
 from hydro.fit import Fit, parts
 
 Floats = NDArray[np.float64]
@@ -24,7 +24,9 @@ class Posterior:
     ratio
         float64 [n], posterior over prior variance of each parameter: 1 where the data tell nothing.
     covariance
-        float64 [n, n], in units of the prior deviations.
+        float64 [n_border, n_border], of all parameters that are no withdrawals, in units of the prior deviations.
+    last
+        float64 [k, k], of the withdrawals in the last period, in units of the prior deviations.
     information
         float64 [n_instruments, n], what each instrument alone says of each parameter: sum of squares of the whitened
         derivatives, tempered.
@@ -34,6 +36,7 @@ class Posterior:
 
     ratio: Floats
     covariance: Floats
+    last: Floats
     information: Floats
     temper: float
 
@@ -44,14 +47,28 @@ def posterior(fit: Fit, theta: Floats) -> Posterior:
     fit.whiten(jacobian)
     temper = _temper(residual * fit.weight)
     jacobian /= np.sqrt(temper)
+    block = fit.parameters.block
+    assert block is not None
     n = len(theta)
-    covariance = np.eye(n)
+    border = np.flatnonzero(block == BORDER)
+    latest = np.flatnonzero(block == block.max()) if block.max() != BORDER else np.empty(0, dtype=np.int64)
+    ratio, covariance, last = np.ones(n), np.eye(len(border)), np.eye(len(latest))
     for instruments, parameters in parts(jacobian):
         part = jacobian[:, instruments[:, None], parameters].reshape(-1, len(parameters))
-        normal = part.T @ part + np.eye(len(parameters))
-        covariance[np.ix_(parameters, parameters)] = cho_solve(cho_factor(normal), np.eye(len(parameters)))
+        equations = Bordered(part, np.zeros(len(part)), block[parameters])
+        inner, blocks = equations.covariance()
+        at = parameters[equations.border]
+        place = np.searchsorted(border, at)
+        covariance[np.ix_(place, place)] = inner
+        ratio[at] = np.diag(inner)
+        for columns, own in blocks.values():
+            at = parameters[columns]
+            ratio[at] = np.diag(own)
+            if np.isin(at, latest).all():
+                place = np.searchsorted(latest, at)
+                last[np.ix_(place, place)] = own
     information = np.einsum("tip,tip->ip", jacobian, jacobian)
-    return Posterior(np.diag(covariance).copy(), covariance, information, temper)
+    return Posterior(ratio, covariance, last, information, temper)
 
 
 def _temper(whitened: Floats) -> float:

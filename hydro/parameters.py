@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.areas import Areas
+from hydro.bordered import BORDER
 from hydro.driven import Drive, DrivenModel
 from hydro.groups import Groups, Hours
 from hydro.sharing import Sharing
@@ -104,7 +106,7 @@ class Layout:
     def slices(self) -> tuple[slice, ...]:
         """Of each kind."""
         ends = np.cumsum((0, *self.sizes)).tolist()
-        return tuple(slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True))
+        return tuple(slice(a, b) for a, b in pairwise(ends))
 
     def period(self, times: pd.DatetimeIndex) -> Ints:
         """Period of each time."""
@@ -170,6 +172,13 @@ class Grouped:
         self.lower: Floats | None = np.full(len(self.deviation), -np.inf)
         self.lower[len(self.deviation) - n_areas - n_leaks :] = 0.0
         self.lower[len(self.deviation) - n_leaks :] = -known
+        self.block: Ints | None = np.concatenate(
+            [
+                np.full(len(self.deviation) - n_areas - n_leaks, BORDER),
+                np.repeat(np.arange(n_areas // len(areas)), len(areas)),
+                np.array([period for _, _, period, _ in layout.leaks], dtype=np.int64),
+            ]
+        ).astype(np.int64)
         self._known = known
 
     def _places(self, times: pd.DatetimeIndex) -> None:
@@ -233,7 +242,9 @@ class Grouped:
         at = zone.start + int(self._hour[row]) * n_zones
         out[:n, at : at + n_zones] = by_share @ self._zones
         out[:n, junction] = by_share
-        inside = np.stack([self.sharing.district == k for k in self.closed]) if self.closed else np.empty((0, len(demand)))
+        inside = (
+            np.stack([self.sharing.district == k for k in self.closed]) if self.closed else np.empty((0, len(demand)))
+        )
         if area.stop > area.start:
             areas = self.layout.areas
             at = area.start + int(self._period[row]) * len(areas)

@@ -99,9 +99,7 @@ class Spread:
         pipes = model.topology.pipes
         errors = getattr(self, "_errors", None)
         self._errors: list[Floats] = [] if errors is None else errors
-        self._errors.append(
-            self._model.between_instruments(s.by_resistance[pipes], to_instruments * demand[:, None])
-        )
+        self._errors.append(self._model.between_instruments(s.by_resistance[pipes], to_instruments * demand[:, None]))
         parts: list[tuple[Floats, Floats, Floats, Floats]] = []
         outputs = [(self.nodes[k : k + _STRIP], self.links[:0]) for k in range(0, len(self.nodes), _STRIP)]
         outputs += [(self.nodes[:0], self.links[k : k + _STRIP]) for k in range(0, len(self.links), _STRIP)]
@@ -124,7 +122,9 @@ class Spread:
         total = float(sharing.totals(demand[None, :]).sum())
         return Reference(total, by_area, own, nodal, errors)
 
-    def _demands(self, demand: Floats, variance: Floats, to_instruments: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    def _demands(
+        self, demand: Floats, variance: Floats, to_instruments: Floats
+    ) -> tuple[Floats, Floats, Floats, Floats]:
         """The same for the demands of junctions, which need no hydraulics."""
         sharing, areas = self.estimator.sharing, self.estimator.areas
         by_area = areas.spread.copy()
