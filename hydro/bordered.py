@@ -92,9 +92,9 @@ class Bordered:
         if loose.any():
             held_part = corner[np.ix_(loose, fixed)] @ x[self.border[fixed]]
             x[self.border[loose]] = cho_solve(cho_factor(corner[np.ix_(loose, loose)]), target[loose] - held_part)
-        for block, (free, factor, own) in zip(self._blocks, kept, strict=True):
-            if factor is not None:
-                x[block.columns[free]] = cho_solve(factor, own - block.across[free] @ x[self.border])
+        for block, (free, inner, own) in zip(self._blocks, kept, strict=True):
+            if inner is not None:
+                x[block.columns[free]] = cho_solve(inner, own - block.across[free] @ x[self.border])
         return x
 
     def covariance(self) -> tuple[Floats, dict[int, tuple[Ints, Floats]]]:

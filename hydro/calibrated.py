@@ -22,6 +22,7 @@ from hydro.hourly import hour_factors, metered_shares
 from hydro.identifiability import Posterior, posterior
 from hydro.parameters import Beliefs, Layout, Repair
 from hydro.record import Record
+from hydro.suspects import Suspect, find_suspects
 from hydro.usual import Usual
 from networks import Network, load
 
@@ -36,7 +37,7 @@ class Calibrated:
     Attributes
     ----------
     network
-        As it was given, or with the statuses that were asked to be applied.
+        As it was given.
     layout, beliefs
         What was free, and how far.
     parameters
@@ -60,6 +61,10 @@ class Calibrated:
         One row for each instrument: rms before and after, of the fitted days and of those held out, m or m3/s.
     period, step, phase
         First and last moment; interval of means; weekday of the patterns' first day.
+    suspects
+        Links whose status the data contradict.
+    closed
+        Statuses that were applied: whether a link is closed, by name.
     """
 
     network: Network
@@ -79,6 +84,8 @@ class Calibrated:
     period: tuple[pd.Timestamp, pd.Timestamp]
     step: pd.Timedelta
     phase: int
+    suspects: tuple[Suspect, ...]
+    closed: dict[str, bool]
 
     @property
     def areas(self) -> Areas:
@@ -149,6 +156,7 @@ def calibrate(
     step: pd.Timedelta = STEP,
     beliefs: Beliefs | None = None,
     progress: Progress | None = None,
+    apply_suspects: bool = False,
 ) -> Calibrated:
     """Calibrate a model on a record of measurements.
 
@@ -166,6 +174,8 @@ def calibrate(
         How far the model may be off; the defaults suit a maintained model.
     progress
         Called with (stage, share).
+    apply_suspects
+        Whether links whose status the data contradict get the other one before the fit; otherwise they are only named.
 
     Raises
     ------
@@ -180,12 +190,26 @@ def calibrate(
         raise RecordError("the record holds no pressure; calibration needs at least one *Pressures* column")
     data = prepare(opened, record, repairs, step)
     try:
-        return _calibrate(opened, data, beliefs, move)
+        fitted, _ = choose(data)
+        suspects = find_suspects(data, fitted, beliefs, lambda share: move("statuses", share))
+        closed: dict[str, bool] = {}
+        if apply_suspects and suspects:
+            closed = {s.link: s.is_closed for s in suspects}
+            data.model.close()
+            data = prepare(opened, record, repairs, step, closed)
+        return _calibrate(opened, data, beliefs, move, suspects, closed)
     finally:
         data.model.close()
 
 
-def _calibrate(network: Network, data: Data, beliefs: Beliefs, move: Progress) -> Calibrated:
+def _calibrate(
+    network: Network,
+    data: Data,
+    beliefs: Beliefs,
+    move: Progress,
+    suspects: tuple[Suspect, ...],
+    closed: dict[str, bool],
+) -> Calibrated:
     fitted, kept = choose(data)
     move("calibrate", 0.1)
     fit = data.fit(fitted, beliefs)
@@ -217,5 +241,7 @@ def _calibrate(network: Network, data: Data, beliefs: Beliefs, move: Progress) -
         period=(data.drive.times[0], data.drive.times[-1]),
         step=data.step,
         phase=data.phase,
+        suspects=suspects,
+        closed=closed,
         _prior=parameters.deviation,
     )

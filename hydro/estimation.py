@@ -137,7 +137,7 @@ class Estimation:
         opened = load(network) if isinstance(network, (str, Path)) else network
         self.calibration, self.rates = calibration, rates or Rates()
         self.step = step or (calibration.step if calibration is not None else STEP)
-        self.model = DrivenModel(opened, record)
+        self.model = DrivenModel(opened, record, calibration.closed if calibration is not None else None)
         try:
             self._check(calibration, status)
             if calibration is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,16 +79,22 @@ class Data:
         return Fit(self.model, self.measured[rows], self.noise, self.parameters(rows, beliefs))
 
 
-def prepare(network: Network, record: Record, repairs: Sequence[Repair] = (), step: pd.Timedelta = STEP) -> Data:
+def prepare(
+    network: Network,
+    record: Record,
+    repairs: Sequence[Repair] = (),
+    step: pd.Timedelta = STEP,
+    closed: Mapping[str, bool] | None = None,
+) -> Data:
     """Open the model, drive it by the record and lay out what a fit may change."""
-    model = DrivenModel(network, record)
+    model = DrivenModel(network, record, closed)
     try:
         means = record.resampled(step)
         phase = find_phase(model, means, step)
         drive = model.drive(means, step, phase)
         nominal = model.nominal_demand(drive.times, step, phase)
         sharing = Sharing(model, nominal.mean(axis=0))
-        closed = [k for k, takers in enumerate(sharing.takers) if len(takers)]
+        balanced = [k for k, takers in enumerate(sharing.takers) if len(takers)]
         periods, hours = _periods(drive.times), Hours.of(drive.times)
         leaks = find_leaks(model, repairs, periods, drive.times[-1])
         layout = Layout(
@@ -98,14 +104,14 @@ def prepare(network: Network, record: Record, repairs: Sequence[Repair] = (), st
             areas=find_areas(model.topology, model.engine.junctions, model.districts, model.sensor_nodes),
             periods=periods, leaks=leaks,
         )  # fmt: skip
-        usual = {k: _usual(model, drive, sharing, nominal, layout, k) for k in closed}
+        usual = {k: _usual(model, drive, sharing, nominal, layout, k) for k in balanced}
         inflow = np.nan_to_num(column_mean(np.where(np.isfinite(drive.inflow), drive.inflow, sharing.totals(nominal))))
         measured = np.hstack([_measured(model, means, drive.times), excess(drive, sharing, nominal, hours, usual)])
     except BaseException:
         model.close()
         raise
     return Data(
-        model, drive, sharing, measured, _noise(measured, layout.n_sensors, inflow, closed, usual), np.abs(inflow),
+        model, drive, sharing, measured, _noise(measured, layout.n_sensors, inflow, balanced, usual), np.abs(inflow),
         usual, layout, step, phase, nominal,
     )  # fmt: skip
 

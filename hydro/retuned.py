@@ -39,6 +39,8 @@ def retuned(calibrated: Calibrated) -> bytes:
     layout = calibrated.layout
     zones = [layout.zones.names[k] for k in layout.zones.of.tolist()]
     changes = Adjustments(
+        closed=frozenset(name for name, is_closed in calibrated.closed.items() if is_closed),
+        opened=frozenset(name for name, is_closed in calibrated.closed.items() if not is_closed),
         roughness=dict(zip(pipes, roughness.tolist(), strict=True)),
         share=dict(zip(junctions, calibrated.demand.tolist(), strict=True)),
         zone=dict(zip(junctions, zones, strict=True)),
