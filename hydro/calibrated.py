@@ -55,10 +55,12 @@ class Calibrated:
         float64 [n_classes, n_zones], factor on each zone's nominal demand in each class of hours.
     usual
         Of each closed district, by number.
+    districts
+        Names, in the order of their numbers.
     sensors, meters
         Names of pressure sensors and flow meters.
     misfit
-        One row for each instrument: rms before and after, of the fitted days and of those held out, m or m3/s.
+        One row for each instrument: see `hydro.fitdata.misfits`, m or m3/s.
     period, step, phase
         First and last moment; interval of means; weekday of the patterns' first day.
     suspects
@@ -78,6 +80,7 @@ class Calibrated:
     hours: Floats
     hours_deviation: Floats
     usual: dict[int, Usual]
+    districts: tuple[str, ...]
     sensors: tuple[str, ...]
     meters: tuple[str, ...]
     misfit: pd.DataFrame
@@ -235,6 +238,7 @@ def _calibrate(
         hours=hours,
         hours_deviation=deviation,
         usual=data.usual,
+        districts=tuple(d.name for d in data.model.districts),
         sensors=data.model.pressure_sensors,
         meters=data.model.flow_meters,
         misfit=misfit,

@@ -344,11 +344,13 @@ class Estimator:
         pressure, flow = model.solve()
         engine = model.engine
         expected = np.concatenate([pressure[model.sensor_nodes], flow[model.meter_links]])
-        return _Solved(engine.read("node", "head"), flow, demand[0], engine.read("node", "demand"), expected)
+        return _Solved(engine.read("node", "head"), flow, demand[0] - extra, engine.read("node", "demand"), expected)
 
 
 @dataclass(frozen=True, slots=True)
 class _Solved:
+    """A solution; `demand` is that of the junctions without what leaves besides, float64 [n_junctions], m3/s."""
+
     head: Floats
     flow: Floats
     demand: Floats

@@ -153,6 +153,7 @@ class Grouped:
         self.n_balances = len(self.closed)
         self._hour, self._period = layout.hours.at(drive.times), layout.period(drive.times)
         self._total = sharing.totals(drive.demand)
+        self._extra = np.zeros_like(drive.demand)
         self._zones = layout.zones.members * ~sharing.metered[:, None]  # customers' meters need no hour's factor
         self._places(drive.times)
         areas = layout.areas
@@ -220,7 +221,8 @@ class Grouped:
         self.model.scale(np.exp(self.resistance(theta)), factor)
         hours = theta[zone].reshape(len(self.layout.hours.names), -1)
         by_zone = np.exp(hours[self._hour] @ self._zones.T)
-        shared = self.sharing.settle(self.drive.demand * factor * by_zone, self._total, self.withdrawals(theta))
+        self._extra = self.withdrawals(theta)
+        shared = self.sharing.settle(self.drive.demand * factor * by_zone, self._total, self._extra)
         return replace(self.drive, demand=shared)
 
     def balance(self, theta: Floats) -> Floats:
@@ -231,6 +233,7 @@ class Grouped:
         """Derivatives of one interval's instruments and balances."""
         offset, group, pipe, zone, junction, area, leak = self.layout.slices
         n = by_demand.shape[1]
+        demand = demand - self._extra[row]  # what leaks is no part of anybody's share
         response = self.sharing.response(by_demand, demand)
         by_pipe = by_resistance[self.model.topology.pipes].T
         by_share = (response * demand[:, None]).T

@@ -61,20 +61,15 @@ def find_usual(rest: Floats, nominal: Floats, hour: Ints, period: Ints, n_classe
     if not len(y):
         return Usual(np.ones(n_classes), np.full(n_classes, np.inf), np.zeros(n_periods), 0.0)
     weight = np.ones(len(y))
-    excess, factor = np.zeros(n_periods), np.ones(n_classes)
-    spread = 0.0
+    excess, factor, spread = np.zeros(n_periods), np.ones(n_classes), 0.0
     for _ in range(_ROUNDS):
+        excess = _excess(y, x, h, p, weight, (n_classes, n_periods))
         left = y - excess[p]
         mean = _ratio((weight * left * x).sum(), (weight * x * x).sum())
         typical = (x * x).mean()
         above = np.bincount(h, weight * left * x, n_classes) + _HOLD * typical * mean
         below = np.bincount(h, weight * x * x, n_classes) + _HOLD * typical
         factor = np.divide(above, below, out=np.full(n_classes, mean), where=below > 0.0)
-        rate = np.bincount(p, weight, n_periods)
-        excess = np.divide(
-            np.bincount(p, weight * (y - factor[h] * x), n_periods), rate, out=np.zeros(n_periods), where=rate > 0.0
-        )
-        excess = np.where(rate > 0.0, np.maximum(excess - excess[rate > 0.0].min(), 0.0), 0.0)
         residual = np.abs(y - factor[h] * x - excess[p])
         spread = _MAD * float(np.median(residual))
         weight = np.minimum(1.0, _HUBER * spread / np.maximum(residual, 1e-15)) if spread > 0.0 else weight
@@ -82,6 +77,21 @@ def find_usual(rest: Floats, nominal: Floats, hour: Ints, period: Ints, n_classe
     with np.errstate(divide="ignore"):
         deviation = spread / np.sqrt(information)
     return Usual(factor, deviation, excess, spread)
+
+
+def _excess(y: Floats, x: Floats, h: Ints, p: Ints, weight: Floats, counts: tuple[int, int]) -> Floats:
+    """Excess of each period, the factors of all hours fitted with it; 0 in the quietest."""
+    n_classes, n_periods = counts
+    design = np.zeros((len(y), n_classes + n_periods))
+    rows = np.arange(len(y))
+    design[rows, h] = x
+    design[rows, n_classes + p] = 1.0
+    normal = design.T @ (weight[:, None] * design)
+    # hours and a constant can stand for each other: a touch of ridge chooses one of their sums
+    normal[np.diag_indices(len(normal))] += 1e-6 * np.maximum(np.diag(normal), 1e-12)
+    found = np.linalg.solve(normal, design.T @ (weight * y))[n_classes:]
+    seen = np.bincount(p, weight, n_periods) > 0.0
+    return np.asarray(np.where(seen, np.maximum(found - found[seen].min(), 0.0), 0.0))
 
 
 def _ratio(above: float, below: float) -> float:

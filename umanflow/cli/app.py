@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from umanflow.cli import demo, detect, live, networks, report, simulate
+from umanflow.cli import calibrate, demo, detect, live, networks, report, simulate
 
 app = typer.Typer(
     name="umanflow",
@@ -40,6 +40,7 @@ app.add_typer(live.history, name="history")
 app.command("simulate")(simulate.simulate)
 app.command("plc")(live.plc)
 app.command("poll")(live.poll)
+app.command("calibrate")(calibrate.calibrate)
 app.command("detect")(detect.detect)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)
