@@ -27,6 +27,7 @@ from hydro.usual import Usual
 from networks import Network, load
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Progress = Callable[[str, float], None]
 
 
@@ -193,14 +194,15 @@ def calibrate(
         raise RecordError("the record holds no pressure; calibration needs at least one *Pressures* column")
     data = prepare(opened, record, repairs, step)
     try:
-        fitted, _ = choose(data)
-        suspects = find_suspects(data, fitted, beliefs, lambda share: move("statuses", share))
+        rows = choose(data)
+        suspects = find_suspects(data, rows[0], beliefs, lambda share: move("statuses", share))
         closed: dict[str, bool] = {}
         if apply_suspects and suspects:
             closed = {s.link: s.is_closed for s in suspects}
             data.model.close()
             data = prepare(opened, record, repairs, step, closed)
-        return _calibrate(opened, data, beliefs, move, suspects, closed)
+            rows = choose(data)
+        return _calibrate(opened, data, rows, beliefs, move, suspects, closed)
     finally:
         data.model.close()
 
@@ -208,13 +210,13 @@ def calibrate(
 def _calibrate(
     network: Network,
     data: Data,
+    rows: tuple[Ints, Ints],
     beliefs: Beliefs,
     move: Progress,
     suspects: tuple[Suspect, ...],
     closed: dict[str, bool],
 ) -> Calibrated:
-    fitted, kept = choose(data)
-    move("calibrate", 0.1)
+    fitted, kept = rows
     fit = data.fit(fitted, beliefs)
     theta = fit.run()
     move("calibrate", 0.7)

@@ -30,6 +30,7 @@ _PERIOD, _ONE_PERIOD = pd.Timedelta("14D"), pd.Timedelta("21D")
 _MOST_STATES, _FEWEST_STATES = 168, 24
 _MOST_BYTES = 4e8  # of a Jacobian
 _HOLD_OUT = 5
+_CHOICE = 6
 _BALANCE = 0.1  # a district's instantaneous take about its usual, share of its inflow, at least
 _LEAST_BALANCE = 1e-5
 
@@ -168,7 +169,9 @@ def choose(data: Data) -> tuple[Ints, Ints]:
     n = instruments - len(data.usual)
     out: list[Ints] = []
     for chosen, count in ((~is_kept, most), (is_kept, max(most // 3, _FEWEST_STATES))):
-        rows = np.flatnonzero(chosen)
+        rows = np.flatnonzero(chosen & data.model.is_drivable(data.drive))
+        # a year has more intervals than need to be solved to choose from
+        rows = rows[np.unique(np.linspace(0, max(len(rows) - 1, 0), min(_CHOICE * count, len(rows))).astype(int))]
         picked = choose_states(data.model, data.drive.rows(rows), data.measured[rows][:, :n], count)
         out.append(rows[picked])
     return out[0], out[1]

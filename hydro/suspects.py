@@ -36,7 +36,7 @@ _STRIP = 256
 _BRIDGE = 1e-6
 _LEAST_FLOW = 1e-6
 _ROUNDS = 6
-_PUMP = 2
+_CHECK_VALVE, _PUMP = 0, 2
 _VALVE_GRADIENT = 1e-3
 
 
@@ -108,10 +108,11 @@ class _Search:
             [
                 k
                 for k in range(len(kinds))
-                if kinds[k] != _PUMP and k not in replaced and k not in self.model.meter_links
+                if kinds[k] not in (_CHECK_VALVE, _PUMP) and k not in replaced and k not in self.model.meter_links
             ]
         )
-        self.status = engine.read("link", "init_status")
+        self.status, self.setting = engine.read("link", "init_status"), engine.read("link", "init_setting")
+        self.changed: set[int] = set()
         measured = data.measured[self.rows][:, : self.n]
         self.seen = np.isfinite(measured)
         forced = len(self.model.sensor_nodes) + np.flatnonzero(np.isin(self.model.meter_links, self.model.pumps))
@@ -144,7 +145,7 @@ class _Search:
                 suspect, base = best
                 found.append(suspect)
         finally:
-            engine.set_values("link", self.links, "init_status", self.status[self.links])
+            self._put({})
         return tuple(found)
 
     def _best(self, base: Floats, taken: dict[int, bool]) -> tuple[Suspect, Floats] | None:
@@ -196,9 +197,14 @@ class _Search:
     def _put(self, statuses: dict[int, bool]) -> None:
         """Statuses of the file, but for some links that are closed (True) or open (False)."""
         engine = self.model.engine
-        engine.set_values("link", self.links, "init_status", self.status[self.links])
+        for link in self.changed - set(statuses):
+            if self.status[link] in (0.0, 1.0):
+                engine.set_value("link", link, "init_status", float(self.status[link]))
+            else:  # a valve at work: EPANET makes it so when it gets its setting
+                engine.set_value("link", link, "init_setting", float(self.setting[link]))
         for link, is_closed in statuses.items():
             engine.set_value("link", link, "init_status", 0.0 if is_closed else 1.0)
+        self.changed = set(statuses)
 
     def _solve(self, statuses: dict[int, bool]) -> Floats | None:
         """Instruments at all moments, float64 [moments, n]; None where EPANET finds no solution."""
