@@ -49,6 +49,7 @@ def free_port() -> int:
         "simulate",
         "plc",
         "poll",
+        "calibrate",
         "detect",
         "report",
         "demo",
