@@ -180,12 +180,18 @@ class Estimator:
         days[: self.n_areas], days[-self.n_instruments :] = np.inf, rates.wander / _DAY
         self._memory = days
 
-    def _misfit(self) -> Floats:
-        """Deviation of each instrument from a calibrated model on days that it was not fitted to; 0 where unknown."""
+    def _misfit(self, column: str = "rms_held_out") -> Floats:
+        """Misfit of each instrument to a calibrated model on days that it was not fitted to; 0 where unknown."""
         if self.calibration is None:
             return np.zeros(self.n_instruments)
-        known = self.calibration.misfit["after_held_out"]
+        known = self.calibration.misfit[column]
         return np.array([known.get(name, 0.0) for name in self.model.instruments], dtype=np.float64)
+
+    @property
+    def unexplained(self) -> float:
+        """Deviation of a pressure that no parameter and no moment of switching explains, m."""
+        steady = self._misfit("after_held_out")[: len(self.model.sensor_nodes)]
+        return float(np.median(steady)) if len(steady) else 0.0
 
     # before anything was seen -------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ Ints = NDArray[np.int64]
 
 _GROSS = 1e6  # variance of an instrument that is not believed, in units of what was expected of it
 _SUSPICION = 4.0  # standard deviations
+_CHANGE = 0.7  # of a faulty instrument's evidence: no area has quite the shape of a leak in one of its pipes
 _MOST_DOUBTED = 0.3  # share of the instruments
 _PASSES = 8
 
@@ -76,7 +77,7 @@ def update(
 
     An instrument that lies beyond four standard deviations of what all others let expect (the largest normalised
     residual first; Handschin and others 1975) is either wrong or shows a change: if a jump of one state explains the
-    whole observation better than an error of that instrument alone, the state is let loose, if it may jump; else the
+    whole observation about as well as an error of that instrument alone, the state is let loose, if it may jump; else the
     instrument is not believed at this step.
 
     Parameters
@@ -112,7 +113,7 @@ def update(
         if open_to_doubt[worst] < _SUSPICION or doubted.sum() >= _MOST_DOUBTED * there.sum():
             break
         state, evidence, size = _best_jump(h, precision, gain, jumped == 0.0, most)
-        is_better = state >= 0 and evidence >= open_to_doubt[worst] ** 2
+        is_better = state >= 0 and evidence >= _CHANGE * open_to_doubt[worst] ** 2
         if is_better and can_jump[state]:
             jumped[state] = size**2
             continue

@@ -117,8 +117,7 @@ class Spread:
         parts.append(self._demands(demand, variance, to_instruments))
         by_area, own, nodal, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
         # what no parameter explains at the sensors is not explained elsewhere either
-        misfit = estimator.misfit[: len(model.sensor_nodes)]
-        errors[: len(self.nodes)] += float(np.median(misfit)) ** 2 if len(misfit) else 0.0
+        errors[: len(self.nodes)] += estimator.unexplained**2
         total = float(sharing.totals(demand[None, :]).sum())
         return Reference(total, by_area, own, nodal, errors)
 
