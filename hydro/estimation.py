@@ -47,7 +47,8 @@ class Estimate:
     nodes, links
         Names of the outputs' elements.
     head, head_deviation
-        float64 [n, n_nodes], m; NaN in steps that could not be driven or solved.
+        float64 [n, n_nodes], m; NaN in steps that could not be driven or solved, and at nodes between a pump and the
+        meter that stands for it.
     flow, flow_deviation
         float64 [n, n_links], m3/s.
     demand, demand_deviation
@@ -222,7 +223,8 @@ class Estimation:
         order = usable[np.argsort(settled.demand[usable].sum(axis=1), kind="stable")]
         rows = order[((np.arange(_REFERENCES) + 0.5) / _REFERENCES * len(order)).astype(int)]
         junctions = np.flatnonzero(np.isin(self.model.engine.junctions, self._nodes)).astype(np.int64)
-        return Spread(self.estimator, settled, np.unique(rows), self._nodes, self._links, junctions)
+        rows = np.array(list(dict.fromkeys(rows.tolist())), dtype=np.int64)
+        return Spread(self.estimator, settled, rows, self._nodes, self._links, junctions)
 
     def _settled(self, drive: Drive) -> Drive:
         """The drive with every closed district at its net inflow, or at its usual take where that is not known."""

@@ -112,8 +112,12 @@ class Step:
         float64 [n_instruments + n_balances, n], of the instruments by the state.
     nodal
         float64 [n_junctions, n_instruments + n_balances], covariance of junctions' own noise with the instruments.
+    by_inflow
+        float64 [n_districts, n_instruments + n_balances], response to an error of each district's inflow.
+    inflow_variance
+        float64 [n_districts], of that error, m6/s2.
     total
-        Demand of all closed districts, m3/s.
+        Demand of all districts, m3/s.
     """
 
     head: Floats
@@ -124,6 +128,8 @@ class Step:
     prior: Floats
     response: Floats
     nodal: Floats
+    by_inflow: Floats
+    inflow_variance: Floats
     total: float
 
 
@@ -273,18 +279,22 @@ class Estimator:
         s = sensitivity(self.model.engine, self.model.sensor_nodes, self.model.meter_links)
         response = self.sharing.response(s.by_demand, guess.demand)
         seen, nodal = self._observe(before, guess, response, measured, balance)
-        self._add_inflow_error(seen.noise, s.by_demand, guess.demand, unsteady)
+        by_inflow = self._by_inflow(s.by_demand, guess.demand)
+        noise = seen.noise + by_inflow.T @ (by_inflow * np.square(unsteady)[:, None])
+        seen = replace(seen, noise=noise)
         n = self.n_states
         most = np.concatenate([self.rates.largest * self._size, np.zeros(n - self.n_areas)])
         doubtful = np.arange(len(seen.value)) < len(self.model.sensor_nodes)
         told = update(before.mean, before.covariance, seen, before.may_jump, most, doubtful)
         mean = hold_above(told.mean, told.covariance, self._lower)
         own = np.clip(nodal @ told.gain, -0.9 * np.maximum(guess.demand, 0.0), None)
-        final = self._solve(one, total, self.withdrawn(mean) + own)
+        # an inflow that nobody measured is estimated like the rest; one that was stays what it was
+        guessed = np.where(np.isfinite(one.inflow[0]), 0.0, np.square(unsteady) * (by_inflow @ told.gain))
+        final = self._solve(one, total + guessed, self.withdrawn(mean) + own)
         prior = before.covariance + np.diag(told.jumped)
         step = Step(
             final.head, final.flow, final.taken, final.expected + self.offset, told, prior, seen.response, nodal,
-            float(total.sum()),
+            by_inflow, np.square(unsteady), float(total.sum()),
         )  # fmt: skip
         return State(before.time, mean, told.covariance, self._neighbours(told.wanted | (told.jumped > 0.0))), step
 
@@ -294,19 +304,13 @@ class Estimator:
         may[: self.n_areas] = np.isin(self.areas.district, self.areas.district[wanted[: self.n_areas]])
         return may
 
-    def _add_inflow_error(self, noise: Floats, by_demand: Floats, demand: Floats, unsteady: Floats) -> None:
-        """What an error of a district's net inflow does to everything measured, in place."""
-        m = self.n_instruments
-        junctions = self.model.engine.junctions
-        for number, takers in enumerate(self.sharing.takers):
-            share = np.maximum(demand[takers], 0.0)
-            if share.sum() <= 0.0:
-                continue
-            effect = np.zeros(len(noise))
-            effect[:m] = (share / share.sum()) @ by_demand[junctions[takers]]
-            if number in self.balances:
-                effect[m + self.balances.index(number)] = 1.0
-            noise += np.outer(effect, effect) * unsteady[number] ** 2
+    def _by_inflow(self, by_demand: Floats, demand: Floats) -> Floats:
+        """What an error of each district's net inflow does to everything that is observed."""
+        effect = np.zeros((len(self.sharing.takers), self.n_instruments + self.n_balances))
+        effect[:, : self.n_instruments] = self.sharing.by_total(by_demand, demand)
+        for k, district in enumerate(self.balances):
+            effect[district, self.n_instruments + k] = 1.0
+        return effect
 
     def _observe(
         self, before: State, guess: _Solved, response: Floats, measured: Floats, balance: Floats
@@ -350,7 +354,31 @@ class Estimator:
         pressure, flow = model.solve()
         engine = model.engine
         expected = np.concatenate([pressure[model.sensor_nodes], flow[model.meter_links]])
-        return _Solved(engine.read("node", "head"), flow, demand[0] - extra, engine.read("node", "demand"), expected)
+        head, taken = engine.read("node", "head"), engine.read("node", "demand")
+        self._put_back(head, flow, taken, one.pump_flow[0])
+        return _Solved(head, flow, demand[0] - extra, taken, expected)
+
+    def _put_back(self, head: Floats, flow: Floats, taken: Floats, measured: Floats) -> None:
+        """Give pumps that a meter stood for their flow, and the nodes at their ends their own demand, in place."""
+        topology = self.model.topology
+        for replaced, q in zip(self.model.replaced, measured.tolist(), strict=True):
+            meter, *pumps = replaced.links
+            flow[meter] = q
+            for node, sign in replaced.takes:
+                if topology.is_junction[node]:
+                    taken[node] -= sign * q
+            ends = {int(topology.start[meter]), int(topology.end[meter])}
+            for pump in pumps:
+                near = ends & {int(topology.start[pump]), int(topology.end[pump])}
+                towards = topology.start[meter] in near  # from the pumps through the meter
+                forward = topology.end[pump] in near if towards else topology.start[pump] in near
+                flow[pump] = (q if forward else -q) / len(pumps)
+                head[list(near)] = np.nan  # between the pumps and their meter nothing holds a head
+        if self.model.replaced:  # tanks and reservoirs take what arrives
+            arriving = np.zeros(len(taken))
+            np.add.at(arriving, topology.end, flow)
+            np.subtract.at(arriving, topology.start, flow)
+            taken[~topology.is_junction] = arriving[~topology.is_junction]
 
 
 @dataclass(frozen=True, slots=True)

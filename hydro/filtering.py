@@ -77,8 +77,8 @@ def update(
 
     An instrument that lies beyond four standard deviations of what all others let expect (the largest normalised
     residual first; Handschin and others 1975) is either wrong or shows a change: if a jump of one state explains the
-    whole observation about as well as an error of that instrument alone, the state is let loose, if it may jump; else the
-    instrument is not believed at this step.
+    whole observation about as well as an error of that instrument alone, the state is let loose, if it may jump; else
+    the instrument is not believed at this step.
 
     Parameters
     ----------

@@ -104,3 +104,12 @@ class Sharing:
             if share.sum() > 0.0:
                 response[self.districts[number].junctions] -= (share / share.sum()) @ response[takers]
         return response
+
+    def by_total(self, by_demand: Floats, demand: Floats) -> Floats:
+        """Response of instruments to the inflow of each closed district, float64 [n_districts, n_instruments]."""
+        response = np.zeros((len(self.takers), by_demand.shape[1]))
+        for number, takers in enumerate(self.takers):
+            share = np.maximum(demand[takers], 0.0)
+            if share.sum() > 0.0:
+                response[number] = (share / share.sum()) @ by_demand[self._junctions[takers]]
+        return response

@@ -20,6 +20,7 @@ from hydro.estimation import Estimate, Estimation
 from hydro.filtering import Observation, hold_above, update
 from hydro.record import Record
 from networks import UnknownElement, find
+from tests.hydro.inp import two_districts, write_inp
 from tests.hydro.plant import START, measure, settled
 from tests.hydro.worn import METERS, OFFSET, SENSORS, aged, leaking, read, write_plant
 
@@ -91,6 +92,24 @@ def test_mass_balances_at_every_node(folder: Path) -> None:
         arriving[:, start] -= estimate.flow[:, link]
     assert np.isfinite(estimate.demand).all()
     np.testing.assert_allclose(arriving, estimate.demand, atol=2e-6)
+
+
+def test_mass_balances_where_a_meter_stands_for_a_pump(folder: Path) -> None:
+    path = write_inp(folder / "booster.inp", two_districts(booster=True), hours=24, step="0:05", pattern_step="0:15")
+    record = measure(path, 12, SENSORS, METERS, ("tower",))
+    estimate = hydro.estimate(path, record)
+    with Engine(path) as engine:
+        topology = engine.topology
+    arriving = np.zeros_like(estimate.demand)
+    for link, (start, end) in enumerate(zip(topology.start.tolist(), topology.end.tolist(), strict=True)):
+        arriving[:, end] += estimate.flow[:, link]
+        arriving[:, start] -= estimate.flow[:, link]
+    there = np.isfinite(estimate.demand).all(axis=1)
+    assert there.sum() > 20
+    np.testing.assert_allclose(arriving[there], estimate.demand[there], atol=2e-6)
+    pump = estimate.flow[:, estimate.links.index("in_b")]
+    np.testing.assert_allclose(pump, record.flow["in_b"].resample(STEP).mean(), atol=1e-9)
+    assert pump.max() > 0.005
 
 
 def test_districts_take_their_measured_inflow(folder: Path) -> None:
@@ -217,7 +236,7 @@ def test_gaps_in_the_boundary_are_bridged_and_said(folder: Path) -> None:
     error = estimate.head[50:54] - found(folder).head[50:54]
     assert np.abs(error).max() < 1.5  # the usual take stands in
     wider = estimate.head_deviation[50:54].mean()
-    assert wider >= 0.9 * found(folder).head_deviation[50:54].mean()
+    assert wider > 1.2 * found(folder).head_deviation[50:54].mean()
 
 
 def test_what_a_valve_did_is_taken_from_the_record(folder: Path) -> None:
