@@ -23,9 +23,9 @@ import pandas as pd
 from hydro.calibrated import Calibrated, calibrate
 from hydro.driven import DrivenModel
 from hydro.estimation import Estimation
-from hydro.parameters import Repair
 from hydro.phase import find_phase
 from hydro.record import Record, read_record
+from hydro.repair import Repair
 
 STEP = pd.Timedelta("30min")
 

@@ -20,8 +20,9 @@ from hydro.errors import RecordError
 from hydro.fitdata import STEP, Data, choose, misfits, prepare
 from hydro.hourly import hour_factors, metered_shares
 from hydro.identifiability import Posterior, posterior
-from hydro.parameters import Beliefs, Layout, Repair
+from hydro.parameters import Beliefs, Layout
 from hydro.record import Record
+from hydro.repair import Repair
 from hydro.suspects import Suspect, find_suspects
 from hydro.usual import Usual
 from networks import Network, load

@@ -174,6 +174,11 @@ class Estimation:
                 "the calibration is of another network: it has "
                 f"{len(calibration.resistance)} pipes and {len(calibration.demand)} junctions; calibrate this one"
             )
+        if calibration is not None and calibration.districts != tuple(d.name for d in self.model.districts):
+            raise RecordError(
+                "the record's flow meters and levels cut other districts than those that were calibrated: "
+                "give the same instruments (columns without values will do)"
+            )
         for name in () if status is None else status.columns:
             topology.link(name)
 
@@ -206,11 +211,9 @@ class Estimation:
         return Drive(drive.times, demand, level_m, pump, drive.inflow, drive.known), nominal, is_complete
 
     def _metered(self) -> Bools:
-        place = np.full(len(self.model.topology.nodes), -1, dtype=np.int64)
-        place[self.model.engine.junctions] = np.arange(len(self.model.engine.junctions))
-        metered = np.zeros(len(self.model.engine.junctions), dtype=bool)
-        metered[place[[self.model.topology.node(n) for n in self.model.customer_meters]]] = True
-        return metered
+        """Bool [n_junctions], whose demand is measured."""
+        nodes = [self.model.topology.node(name) for name in self.model.customer_meters]
+        return np.isin(self.model.engine.junctions, nodes)
 
     def _spread(self, drive: Drive) -> Spread:
         """Variances, with reference moments at quantiles of the demand."""

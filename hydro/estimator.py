@@ -274,7 +274,10 @@ class Estimator:
         """
         before = self.predict(state, drive.times[row])
         one = drive.rows(np.array([row]))
-        total = self.sharing.totals(one.demand)
+        # an inflow that nobody measured is the usual take and what leaves besides, estimated like the rest
+        missing = ~np.isfinite(one.inflow)
+        usual = self.sharing.totals(one.demand)
+        total = usual + np.where(missing, self.sharing.totals(self.withdrawn(before.mean)[None, :]), 0.0)
         guess = self._solve(one, total, self.withdrawn(before.mean))
         s = sensitivity(self.model.engine, self.model.sensor_nodes, self.model.meter_links)
         response = self.sharing.response(s.by_demand, guess.demand)
@@ -288,9 +291,10 @@ class Estimator:
         told = update(before.mean, before.covariance, seen, before.may_jump, most, doubtful)
         mean = hold_above(told.mean, told.covariance, self._lower)
         own = np.clip(nodal @ told.gain, -0.9 * np.maximum(guess.demand, 0.0), None)
-        # an inflow that nobody measured is estimated like the rest; one that was stays what it was
-        guessed = np.where(np.isfinite(one.inflow[0]), 0.0, np.square(unsteady) * (by_inflow @ told.gain))
-        final = self._solve(one, total + guessed, self.withdrawn(mean) + own)
+        besides = self.sharing.totals(self.withdrawn(mean)[None, :])
+        error = np.square(unsteady) * (by_inflow @ told.gain)
+        total = usual + np.where(missing, besides + error, 0.0)
+        final = self._solve(one, total, self.withdrawn(mean) + own)
         prior = before.covariance + np.diag(told.jumped)
         step = Step(
             final.head, final.flow, final.taken, final.expected + self.offset, told, prior, seen.response, nodal,

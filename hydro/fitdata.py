@@ -14,9 +14,10 @@ from hydro.calibration import choose_states, expected_noise
 from hydro.driven import Drive, DrivenModel
 from hydro.fit import MAD, Fit, Prior
 from hydro.groups import Hours, demand_zones, pipe_groups
-from hydro.parameters import Beliefs, Grouped, Layout, Repair, find_leaks
+from hydro.parameters import Beliefs, Grouped, Layout, find_leaks
 from hydro.phase import find_phase
 from hydro.record import Record
+from hydro.repair import Repair
 from hydro.sharing import Sharing
 from hydro.usual import Usual, excess, find_usual, unmetered
 from networks import Network

@@ -14,6 +14,7 @@ from hydro.areas import Areas
 from hydro.bordered import BORDER
 from hydro.driven import Drive, DrivenModel
 from hydro.groups import Groups, Hours
+from hydro.repair import Repair
 from hydro.sharing import Sharing
 
 Floats = NDArray[np.float64]
@@ -48,25 +49,6 @@ class Beliefs:
     excess: float = 0.2
     pressure: float = 0.01
     flow: float = 0.004
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """A pipe whose leak was repaired.
-
-    Attributes
-    ----------
-    pipe
-        Name.
-    time
-        When, UTC.
-    flow
-        What was measured to leak before, m3/s, or None.
-    """
-
-    pipe: str
-    time: pd.Timestamp
-    flow: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

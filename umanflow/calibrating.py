@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,8 +14,8 @@ import pandas as pd
 
 from hydro.calibrated import Calibrated, Progress, calibrate
 from hydro.identifiability import correlations
-from hydro.parameters import Repair
 from hydro.record import read_record
+from hydro.repair import Repair
 from hydro.retuned import retuned
 from networks import Network
 from networks.export import write_whole
@@ -53,7 +54,7 @@ def calibrate_folder(
     """Calibrate on a data folder; write the INP, and beside it `<name>.json` and `<name>.md`."""
     check_output(out)
     record = read_record(data, timezone)
-    known = [Repair(r.pipe, r.time, r.flow) for r in _repairs(repairs, timezone)]
+    known = read_repairs(repairs, timezone) if repairs is not None else ()
     found = calibrate(network, record, known, progress=progress, apply_suspects=apply_suspects)
     try:
         text = retuned(found)
@@ -66,26 +67,10 @@ def calibrate_folder(
     return found
 
 
-def _repairs(path: Path | None, timezone: str | None) -> list[Repair]:
-    if path is None:
-        return []
-    flows = _measured_flows(path)
-    return [Repair(r.pipe, r.time, flows.get(r.pipe)) for r in read_repairs(path, timezone)]
-
-
-def _measured_flows(path: Path) -> dict[str, float]:
-    """Leak flows that crews measured, by pipe, m3/s."""
-    table = pd.read_csv(path, dtype=str)
-    if "measured_flow_m3h" not in table.columns:
-        return {}
-    flow = pd.to_numeric(table["measured_flow_m3h"], errors="coerce")
-    return {str(p): q / 3600.0 for p, q in zip(table["pipe"], flow, strict=True) if np.isfinite(q) and q > 0.0}
-
-
 # report ---------------------------------------------------------------------------------------------------------------
 
 
-def report(found: Calibrated, repairs: list[Repair]) -> dict[str, object]:
+def report(found: Calibrated, repairs: Sequence[Repair]) -> dict[str, object]:
     """Everything that the INP cannot hold, for programs."""
     return {
         "network": str(found.network.source),
@@ -188,7 +173,7 @@ def _suspect_rows(found: Calibrated) -> list[dict[str, object]]:
     ]
 
 
-def _leak_rows(found: Calibrated, repairs: list[Repair]) -> list[dict[str, object]]:
+def _leak_rows(found: Calibrated, repairs: Sequence[Repair]) -> list[dict[str, object]]:
     """Repaired leaks by period, as far as they were seen to run."""
     part = found.layout.slices[6]
     flows = found.parameters[part] + np.array([known for *_, known in found.layout.leaks])

@@ -13,8 +13,9 @@ from hydro.bordered import BORDER, Bordered
 from hydro.calibrated import Calibrated
 from hydro.engine import Engine
 from hydro.errors import RecordError
-from hydro.parameters import Beliefs, Repair
+from hydro.parameters import Beliefs
 from hydro.record import Record
+from hydro.repair import Repair
 from hydro.retuned import retuned
 from hydro.usual import find_usual
 from networks import UnknownElement, load
