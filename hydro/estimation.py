@@ -116,8 +116,8 @@ class Estimation:
     outputs
         Nodes and links whose variances are wanted; all of them by default.
     status
-        What links did: columns are names, 0 is closed and 1 open (a pump's speed, a valve's share of nothing else);
-        index UTC. NaN leaves a link as it was.
+        What links did: columns are names, index UTC; 0 is closed, above it open, and for a pump its speed. NaN leaves
+        a link as it was, and so do links whose flow is measured in their place.
 
     Raises
     ------

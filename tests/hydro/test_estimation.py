@@ -156,7 +156,6 @@ def test_what_no_sensor_sees_is_told_better_than_by_the_model(folder: Path) -> N
     model.close()
     estimate, real = found(folder), truth[unseen].to_numpy()[still]
     told = estimate.head[still][:, [estimate.nodes.index(name) for name in unseen]] - elevation
-    print(rms(told - real), rms(np.array(driven) - real))
     assert rms(told - real) < 0.05
     assert rms(told - real) < rms(np.array(driven) - real) / 2.0
 
