@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from hydro.calibrated import Calibrated
 from hydro.driven import Drive, DrivenModel
 from hydro.errors import EpanetError, RecordError
-from hydro.estimator import Estimator, Rates, State, Step
+from hydro.estimator import Estimator, State, Step
 from hydro.fitdata import STEP
 from hydro.phase import find_phase
+from hydro.rates import Rates
 from hydro.record import Record
 from hydro.spread import Spread
 from hydro.usual import Usual, excess
