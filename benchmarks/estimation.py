@@ -73,8 +73,8 @@ def main() -> None:
     """Calibrate, estimate, compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data/ltown"))
-    # seven half hours go through all hours of the day
-    parser.add_argument("--every", type=int, default=7, help="estimate each n-th interval of 30 minutes")
+    # eleven half hours go through all hours of the day
+    parser.add_argument("--every", type=int, default=11, help="estimate each n-th interval of 30 minutes")
     parser.add_argument("--days", type=float, default=366.0, help="of 2019")
     parser.add_argument("--sensors", nargs="*", help="to leave out in turn; all by default")
     options = parser.parse_args()

@@ -22,6 +22,10 @@ Bools = NDArray[np.bool_]
 
 _DAY = pd.Timedelta("1D")
 _ABSURD_M = 1e4
+_ABYSS_M = 20.0  # no leak draws the pressure at its own place below zero by so much
+_REPAIRED = 1.3  # of what an area was taken to lose: it may have been underrated
+_LEAST_SHARE = 0.1
+_LENGTHS = (1.0, 0.5, 0.25, 0.125, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,22 +243,43 @@ class Estimator:
         by_inflow = self._by_inflow(s.by_demand, guess.demand)
         noise = seen.noise + by_inflow.T @ (by_inflow * np.square(unsteady)[:, None])
         seen = replace(seen, noise=noise)
-        n = self.n_states
-        most = np.concatenate([self.rates.largest * self._size, np.zeros(n - self.n_areas)])
+        reach = self._reach(before.mean)
         doubtful = np.arange(len(seen.value)) < len(self.model.sensor_nodes)
-        told = update(before.mean, before.covariance, seen, before.may_jump, most, doubtful)
+        told = update(before.mean, before.covariance, seen, before.may_jump, reach, doubtful)
         mean = hold_above(told.mean, told.covariance, self._lower)
         own = np.clip(nodal @ told.gain, -0.9 * np.maximum(guess.demand, 0.0), None)
-        besides = self.sharing.totals(self.withdrawn(mean)[None, :])
         error = np.square(unsteady) * (by_inflow @ told.gain)
-        total = usual + np.where(missing, besides + error, 0.0)
-        final = self._solve(one, total, self.withdrawn(mean) + own)
+        # the tangent is no guide far away: at the quiet end of a network head loss grows with the square of the flow
+        worst = self._contradiction(guess, measured, told)
+        for length in _LENGTHS:
+            reached = before.mean + length * (mean - before.mean)
+            besides = self.sharing.totals(self.withdrawn(reached)[None, :])
+            total = usual + np.where(missing, besides + length * error, 0.0)
+            final = self._solve(one, total, self.withdrawn(reached) + length * own)
+            is_possible = final.lowest > min(guess.lowest, 0.0) - _ABYSS_M
+            if is_possible and self._contradiction(final, measured, told) <= worst:
+                break
+        mean = reached
         prior = before.covariance + np.diag(told.jumped)
         step = Step(
             final.head, final.flow, final.taken, final.expected + self.offset, told, prior, seen.response, nodal,
             by_inflow, np.square(unsteady), float(total.sum()),
         )  # fmt: skip
         return State(before.time, mean, told.covariance, self._neighbours(told.wanted | (told.jumped > 0.0))), step
+
+    def _reach(self, mean: Floats) -> tuple[Floats, Floats]:
+        """How far withdrawals may jump: down to nothing, with a repair, and up to the largest that is believed."""
+        down, up = np.zeros(self.n_states), np.zeros(self.n_states)
+        down[: self.n_areas] = -_REPAIRED * np.maximum(mean[: self.n_areas], 0.0)
+        up[: self.n_areas] = self.rates.largest * self._size
+        return down, up
+
+    def _contradiction(self, solved: _Solved, measured: Floats, told: Update) -> float:
+        """How far the believed instruments are from a solution, in squared deviations."""
+        m = self.n_instruments
+        error = measured - solved.expected - self.offset
+        error = np.where(np.isfinite(error) & ~self.is_forced, error, 0.0)
+        return float(error @ told.precision[:m, :m] @ error)
 
     def _neighbours(self, wanted: Bools) -> Bools:
         """Withdrawals of the districts in which one was asked to jump."""
@@ -307,6 +332,7 @@ class Estimator:
     def _solve(self, one: Drive, total: Floats, extra: Floats) -> _Solved:
         """Hydraulics with withdrawals: EPANET's solution, and what the instruments should read without offsets."""
         model = self.model
+        extra = self._possible(one.demand[0], total[0], extra)
         demand = self.sharing.settle(one.demand, total, extra[None, :])
         model.impose(replace(one, demand=demand), 0)
         pressure, flow = model.solve()
@@ -320,7 +346,18 @@ class Estimator:
         head[np.abs(pressure) > _ABSURD_M] = np.nan  # nothing supplies it
         expected[np.abs(expected) > _ABSURD_M] = np.nan
         self._put_back(head, flow, taken, one.pump_flow[0])
-        return _Solved(head, flow, demand[0] - extra, taken, expected)
+        return _Solved(head, flow, demand[0] - extra, taken, expected, float(pressure.min()))
+
+    def _possible(self, demand: Floats, total: Floats, extra: Floats) -> Floats:
+        """Withdrawals cut so that a tenth of what a district takes is left to its customers, float64 [n_junctions]."""
+        cut = extra.copy()
+        for number, takers in enumerate(self.sharing.takers):
+            inside = self.sharing.districts[number].junctions
+            free = total[number] - (demand[inside].sum() - demand[takers].sum())
+            most, asked = max((1.0 - _LEAST_SHARE) * free, 0.0), extra[inside].sum()
+            if len(takers) and asked > most:
+                cut[inside] *= most / asked
+        return cut
 
     def _put_back(self, head: Floats, flow: Floats, taken: Floats, measured: Floats) -> None:
         """Give pumps that a meter stood for their flow, and the nodes at their ends their own demand, in place."""
@@ -347,10 +384,15 @@ class Estimator:
 
 @dataclass(frozen=True, slots=True)
 class _Solved:
-    """A solution; `demand` is that of the junctions without what leaves besides, float64 [n_junctions], m3/s."""
+    """A solution.
+
+    `demand` is that of the junctions without what leaves besides, float64 [n_junctions], m3/s; `lowest` the least
+    pressure, m.
+    """
 
     head: Floats
     flow: Floats
     demand: Floats
     taken: Floats
     expected: Floats
+    lowest: float

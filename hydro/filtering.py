@@ -71,7 +71,12 @@ class Update:
 
 
 def update(
-    mean: Floats, covariance: Floats, seen: Observation, can_jump: Bools, most: Floats, can_be_doubted: Bools
+    mean: Floats,
+    covariance: Floats,
+    seen: Observation,
+    can_jump: Bools,
+    reach: tuple[Floats, Floats],
+    can_be_doubted: Bools,
 ) -> Update:
     """Take an observation in.
 
@@ -86,8 +91,8 @@ def update(
         float64 [n], [n, n], predicted state.
     can_jump
         bool [n], states that may jump.
-    most
-        float64 [n], by how much a state may jump upwards at most; 0 for those that never do.
+    reach
+        float64 [n] twice, how far a state may jump downwards (negative) and upwards at most; 0 for those that never do.
     can_be_doubted
         bool [m].
     """
@@ -112,7 +117,7 @@ def update(
         worst = int(np.argmax(open_to_doubt))
         if open_to_doubt[worst] < _SUSPICION or doubted.sum() >= _MOST_DOUBTED * there.sum():
             break
-        state, evidence, size = _best_jump(h, precision, gain, jumped == 0.0, most)
+        state, evidence, size = _best_jump(h, precision, gain, jumped == 0.0, reach)
         is_better = state >= 0 and evidence >= _CHANGE * open_to_doubt[worst] ** 2
         if is_better and can_jump[state]:
             jumped[state] = size**2
@@ -137,13 +142,15 @@ def _solve(spread: Floats, value: Floats, there: Bools) -> tuple[Floats, Floats]
     return precision, np.asarray(precision @ value)
 
 
-def _best_jump(h: Floats, precision: Floats, gain: Floats, can_jump: Bools, most: Floats) -> tuple[int, float, float]:
+def _best_jump(
+    h: Floats, precision: Floats, gain: Floats, can_jump: Bools, reach: tuple[Floats, Floats]
+) -> tuple[int, float, float]:
     """The state whose jump explains most: its number, twice its log likelihood ratio, and the jump."""
     pull = h.T @ gain
     weight = np.einsum("mn,mk,kn->n", h, precision, h, optimize=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.where(weight > 0.0, pull / weight, 0.0)
-    able = can_jump & (size > 0.0) & (size <= most)
+    able = can_jump & (size != 0.0) & (size >= reach[0]) & (size <= reach[1])
     if not able.any():
         return -1, 0.0, 0.0
     evidence = np.where(able, pull * size, -1.0)

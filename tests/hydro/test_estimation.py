@@ -327,7 +327,7 @@ def test_an_update_is_the_information_filters(seed: int, gone: int) -> None:
     value[gone] = np.nan
     never = np.zeros(len(value), dtype=bool)
     nothing = np.zeros(len(mean))
-    told = update(mean, covariance, replace(seen, value=value), nothing > 0, nothing, never)
+    told = update(mean, covariance, replace(seen, value=value), nothing > 0, (nothing, nothing), never)
     kept = np.delete(np.arange(len(value)), gone)
     h, noise = seen.response[kept], seen.noise[np.ix_(kept, kept)]
     information = np.linalg.inv(covariance) + h.T @ np.linalg.inv(noise) @ h
@@ -350,7 +350,7 @@ def test_a_change_of_one_state_is_told_from_a_broken_instrument() -> None:
     mean, covariance, seen = _observation(5)
     covariance *= 0.01
     quiet = 0.1 * seen.value
-    most = np.full(len(mean), 100.0)
+    most = np.zeros(len(mean)), np.full(len(mean), 100.0)
     can = np.ones(len(mean), dtype=bool)
     doubtful = np.ones(len(quiet), dtype=bool)
     leak = update(mean, covariance, replace(seen, value=quiet + 30.0 * seen.response[:, 2]), can, most, doubtful)
@@ -362,6 +362,10 @@ def test_a_change_of_one_state_is_told_from_a_broken_instrument() -> None:
     fault = update(mean, covariance, replace(seen, value=broken), can, most, doubtful)
     assert fault.doubted.tolist() == [k == 4 for k in range(len(quiet))]
     assert not fault.jumped.any()
+    # a repair is a jump downwards, where there is something to repair
+    repair = replace(seen, value=quiet - 30.0 * seen.response[:, 2])
+    assert update(mean, covariance, repair, can, (-most[1], most[1]), doubtful).jumped[2] > 0.0
+    assert not update(mean, covariance, repair, can, most, doubtful).jumped[2] > 0.0
     # a change that may not jump yet is asked for, and harms nothing meanwhile
     waiting = update(mean, covariance, replace(seen, value=quiet + 30.0 * seen.response[:, 2]), ~can, most, doubtful)
     assert waiting.wanted[2]
