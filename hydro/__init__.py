@@ -1,4 +1,4 @@
-"""How water moves: in-process EPANET, scenarios and batches of them, sensitivity, screening, models driven by data."""
+"""How water moves: in-process EPANET, scenarios, sensitivity, screening, calibration, state estimation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hydro.batch import run_batch
+    from hydro.calibrated import calibrate
     from hydro.engine import Engine
+    from hydro.estimation import estimate
     from hydro.record import Record
     from hydro.scenario import Scenario
     from hydro.screening import screen
@@ -14,7 +16,10 @@ if TYPE_CHECKING:
     from hydro.simulator import Simulator
     from hydro.snapshot import Snapshot
 
-__all__ = ["Engine", "Record", "Scenario", "Simulator", "Snapshot", "run_batch", "screen", "sensitivity"]
+__all__ = [
+    "Engine", "Record", "Scenario", "Simulator", "Snapshot", "calibrate", "estimate", "run_batch", "screen",
+    "sensitivity",
+]  # fmt: skip
 
 # what the package offers, and the module it lives in
 _HOMES = {
@@ -23,6 +28,8 @@ _HOMES = {
     "Scenario": "scenario",
     "Simulator": "simulator",
     "Snapshot": "snapshot",
+    "calibrate": "calibrated",
+    "estimate": "estimation",
     "run_batch": "batch",
     "screen": "screening",
     "sensitivity": "sensitivities",

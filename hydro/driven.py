@@ -9,6 +9,7 @@ driving, so its signature is the difference between leaving at one node and leav
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -72,6 +73,8 @@ class DrivenModel:
         What `hydro.Engine` accepts.
     record
         Any record of the instruments that will drive the model: only its columns are used here.
+    closed
+        Statuses that differ from the file's: whether a link is closed, by name.
 
     Raises
     ------
@@ -79,7 +82,7 @@ class DrivenModel:
         If an instrument stands at an element that the network does not have.
     """
 
-    def __init__(self, network: Network | Path | str, record: Record) -> None:
+    def __init__(self, network: Network | Path | str, record: Record, closed: Mapping[str, bool] | None = None) -> None:
         self.engine = Engine(network)
         self.topology: Topology = self.engine.topology
         self.pressure_sensors = tuple(record.pressure.columns)
@@ -89,6 +92,8 @@ class DrivenModel:
         self.demand_factor = np.ones(len(self.engine.junctions))
         self._is_warm = False
         try:
+            for name, is_closed in (closed or {}).items():
+                self.engine.set_value("link", self.topology.link(name), "init_status", 0.0 if is_closed else 1.0)
             self._check_names()
             self.sensor_nodes = np.array([self.topology.node(n) for n in self.pressure_sensors], dtype=np.int64)
             self.meter_links = np.array([self.topology.link(m) for m in self.flow_meters], dtype=np.int64)
@@ -145,16 +150,16 @@ class DrivenModel:
         shut = engine.read("link", "init_status") == 0
         # a pump, pumps or a flow control valve behind a meter, a link that is closed in the file and may open: their
         # flow takes their place
-        self._replaced = [
+        self.replaced = [
             found for k in self.meter_links.tolist() if (found := replacement(engine, k, bool(shut[k]))) is not None
         ]
-        self.pumps = np.array([r.meter for r in self._replaced], dtype=np.int64)
+        self.pumps = np.array([r.meter for r in self.replaced], dtype=np.int64)
         self._length = topology.length[topology.pipes]
         engine.freeze_demands()
         engine.drop_controls()
         engine.duration = 0
         engine.set_accuracy(_ACCURACY)
-        for link in (k for r in self._replaced for k in r.links):
+        for link in (k for r in self.replaced for k in r.links):
             engine.set_value("link", link, "init_status", 0.0)
         limits = [[engine.value("node", int(n), name) for name in ("min_level", "max_level")] for n in self.tank_nodes]
         self._level_limits = np.array(limits).reshape(-1, 2).T
@@ -280,7 +285,7 @@ class DrivenModel:
         demand = drive.demand[row]
         if len(self.pumps):
             demand = demand.copy()
-            for replaced, flow in zip(self._replaced, drive.pump_flow[row].tolist(), strict=True):
+            for replaced, flow in zip(self.replaced, drive.pump_flow[row].tolist(), strict=True):
                 for node, sign in replaced.takes:
                     if node < len(demand):  # a tank or reservoir takes any flow
                         demand[node] += sign * flow

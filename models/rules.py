@@ -1,10 +1,12 @@
-"""When an alarm is raised, and what a crew has told."""
+"""When an alarm is raised; what a crew has told is `hydro.repair`'s."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pandas as pd
+from hydro.repair import Repair
+
+__all__ = ["Repair", "Rules"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,3 @@ class Rules:
     refit_ages: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 36, 43, 50, 58)
     temper: float = 2.5
     temper_growth: float = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """A pipe that a crew has repaired, and when (UTC)."""
-
-    pipe: str
-    time: pd.Timestamp

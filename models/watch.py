@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hydro.calibration import Calibration, Prior, calibrate
 from hydro.derivatives import derivatives
 from hydro.driven import Drive, DrivenModel
+from hydro.phase import find_phase
 from hydro.record import Record
 from models.channels import Channels, choose
 from models.errors import NotEnoughData
@@ -226,27 +227,8 @@ class Watch:
         self._offset[self.channels.picked] += usual
 
     def find_phase(self, record: Record) -> int:
-        """Day of the week at which the model's patterns begin, found from the measured inflow.
-
-        A weekly pattern does not say which day is its first; the phase under which the districts' nominal demand
-        follows their inflow best is taken, and 0 (Monday) where it makes no difference.
-        """
-        head = record.between(record.start, record.start + pd.Timedelta("7D")).resampled(self.settings.step)
-        inflow = self.model.drive(head, self.settings.step, 0).inflow
-        scores = []
-        for phase in range(7):
-            nominal = self._nominal_of(head, phase)
-            closed = [k for k, d in enumerate(self.model.districts) if d.is_closed and len(d.junctions)]
-            total, expected = inflow[:, closed].sum(axis=1), nominal[:, closed].sum(axis=1)
-            seen = np.isfinite(total)
-            flat = seen.sum() < 48 or np.std(expected[seen]) < 1e-12
-            scores.append(0.0 if flat else float(np.corrcoef(total[seen], expected[seen])[0, 1]))
-        best = int(np.argmax(scores))
-        return best if scores[best] > scores[0] + 1e-6 else 0
-
-    def _nominal_of(self, record: Record, phase: int) -> Floats:
-        times = pd.date_range(record.start.floor(self.settings.step), record.end, freq=self.settings.step)
-        return self._by_district(self.model.nominal_demand(times, self.settings.step, phase))
+        """Day of the week at which the model's patterns begin, found from the measured inflow."""
+        return find_phase(self.model, record, self.settings.step)
 
     def _nominal(self, drive: Drive, phase: int) -> Floats:
         return self._by_district(self.model.nominal_demand(drive.times, self.settings.step, phase))

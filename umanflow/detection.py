@@ -43,12 +43,15 @@ def read_repairs(path: Path, timezone: str | None = None) -> tuple[Repair, ...]:
         times = pd.to_datetime(table["repaired"], format="ISO8601")
     except ValueError as error:
         raise UserError(f"{path}: column repaired: {str(error).splitlines()[0]}") from error
+    flows = pd.Series(np.nan, table.index)
+    if "measured_flow_m3h" in table.columns:
+        flows = pd.to_numeric(table["measured_flow_m3h"], errors="coerce") / 3600.0
     repairs = []
-    for pipe, time in zip(table["pipe"], times, strict=True):
+    for pipe, time, flow in zip(table["pipe"], times, flows, strict=True):
         stamp = pd.Timestamp(time)
         if stamp.tz is None:
             stamp = stamp.tz_localize(timezone or "UTC", ambiguous=False, nonexistent="shift_forward")
-        repairs.append(Repair(str(pipe), stamp.tz_convert("UTC")))
+        repairs.append(Repair(str(pipe), stamp.tz_convert("UTC"), float(flow) if flow > 0.0 else None))
     return tuple(repairs)
 
 

@@ -51,6 +51,7 @@ def free_port() -> int:
         "sensitivity",
         "plc",
         "poll",
+        "calibrate",
         "detect",
         "report",
         "demo",

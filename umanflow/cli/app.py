@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from umanflow.cli import batch, demo, detect, live, networks, report, sensitivity, simulate
+from umanflow.cli import batch, calibrate, demo, detect, live, networks, report, sensitivity, simulate
 
 # what wrong options raise; the library has no public name for it
 _WRONG_USAGE: Any = typer.BadParameter.__mro__[1]
@@ -45,6 +45,7 @@ app.command("sensitivity")(sensitivity.sensitivity)
 app.command("batch")(batch.batch)
 app.command("plc")(live.plc)
 app.command("poll")(live.poll)
+app.command("calibrate")(calibrate.calibrate)
 app.command("detect")(detect.detect)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)
