@@ -34,13 +34,17 @@ format: install  ## format and mend what can be mended
 
 bench: install  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/simulator.py
+	$(BIN)/python benchmarks/batch.py
+	$(BIN)/python benchmarks/batch_memory.py
+	$(BIN)/python benchmarks/fast_batch.py
 	$(BIN)/python benchmarks/kernels.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/sensitivity.py
 	$(BIN)/python benchmarks/screening.py
 	$(BIN)/python benchmarks/uman_figures.py
 	$(BIN)/python benchmarks/demo_seeds.py
-	@if [ -d ../shared/data/ltown ]; then $(BIN)/python benchmarks/ltown.py; else echo 'no L-Town data: python benchmarks/ltown.py --data DIR'; fi
+	@if [ -d ../shared/data/ltown ]; then $(BIN)/python benchmarks/ltown.py && $(BIN)/python benchmarks/estimation.py; else echo 'no L-Town data: python benchmarks/ltown.py --data DIR'; fi
 
 clean:  ## remove what is made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage out
