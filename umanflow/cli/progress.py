@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+_AT_ONCE_S = 0.5
 Progress = Callable[[str, float], None]
 
 
@@ -18,16 +19,23 @@ def progress_bar() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description:>10}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+    columns = (
+        TextColumn("{task.description:>10}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"),
+        TextColumn("{task.fields[rate]}"), TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True)) as bar:
         tasks: dict[str, TaskID] = {}
+        began: dict[str, float] = {}
 
         def move(stage: str, share: float) -> None:
             if stage not in tasks:
                 for done in tasks.values():
                     bar.update(done, completed=1.0)
-                tasks[stage] = bar.add_task(stage, total=1.0)
-            bar.update(tasks[stage], completed=share)
+                tasks[stage] = bar.add_task(stage, total=1.0, rate="")
+                began[stage] = bar.get_time()
+            elapsed = bar.get_time() - began[stage]
+            rate = f"{100.0 * share / elapsed:.3g} %/s" if elapsed > 0.0 else ""
+            bar.update(tasks[stage], completed=share, rate=rate)
 
         yield move
 
@@ -53,14 +61,13 @@ def counting_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
         TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task, first = bar.add_task(what, total=total, rate=""), [0, 0.0]
+        task, began, there = bar.add_task(what, total=total, rate=""), bar.get_time(), [0]
 
         def move(done: int) -> None:
-            now = bar.get_time()
-            if not first[1]:  # what an earlier start has done is no rate
-                first[:] = [done, now]
-            elapsed = now - first[1]
-            rate = f"{(done - first[0]) / elapsed:.1f}/s" if elapsed > 0.0 else ""
+            elapsed = bar.get_time() - began
+            if elapsed < _AT_ONCE_S:  # an earlier start has done it: that is no rate
+                there[0] = done
+            rate = f"{(done - there[0]) / elapsed:.3g}/s" if done > there[0] else ""
             bar.update(task, completed=done, rate=rate)
 
         yield move
