@@ -23,6 +23,7 @@ FLAT, SPIKE, WRAP, EXCHANGED = 5, 6, 7, 8  # codes of scada.quality.REASONS
 
 _WATCHED = {"pressure", "flow", "level", "demand"}
 _HALF_LIFE_MS = 7.0 * 86_400_000.0  # of what is remembered as usual
+_HOUR_MS = 3_600_000.0
 _SLOW_COUNTS = 2.0  # a value that moves by a count or two at a time is slow, not frozen
 
 
@@ -57,6 +58,8 @@ class Habits:
     wrap_ratio: float = 10.0
     exchange_ratio: float = 100.0
 
+
+_FEW_COUNTS = 3  # rates make a counter's pace known
 
 # rows of the memory, float64 each; NaN: not known yet
 _TIME, _RAW, _VALUE, _SINCE, _RUN, _LONGEST, _STEP, _COUNT, _FIRST, _SUSPECT, _RATE = range(11)
@@ -138,6 +141,10 @@ class _Watched:
         self._rest = np.array([tag.deadband for tag in mine])
         self._least_step = np.maximum(self._rest, np.where(is_float, 0.0, 5.0 * scale))
         self._longest_gap_ms = 3.0 * max(tag.interval_ms for tag in mine)
+        # for the quick way: when all tags had their last value, and that nothing is pending
+        self._together_ms = np.nan
+        self._faded_ms = np.nan
+        self._short_pause_ms = float(self._shortest_ms.min()) / habits.flat_ratio
 
     def judge(
         self, raw: NDArray[np.float64], values: NDArray[np.float64], reason: NDArray[np.uint8], now: float
@@ -145,30 +152,68 @@ class _Watched:
         """Mark flat lines and spikes."""
         is_good = reason[self._at] == 0
         raw, values = raw[self._at], values[self._at]
-        state = self._state[:, self._columns]
-        habits = self._habits
         with np.errstate(invalid="ignore", over="ignore"):
-            is_same = raw == state[_RAW]
-            run = np.where(is_same, state[_RUN] + 1.0, 1.0)
-            since = np.where(is_same, state[_SINCE], now)
-            limit = np.maximum(self._shortest_ms, habits.flat_ratio * state[_LONGEST])
-            is_flat = is_good & (run >= habits.flat_samples) & (now - since >= limit) & (np.abs(values) > self._rest)
-            is_over = is_good & ~is_same & (state[_RUN] > 1.0)
-            if is_over.any():  # a pause ended: it was usual, unless it was long and ended with a jump
-                pause = now - state[_SINCE]
-                is_usual = (pause < limit) | (np.abs(raw - state[_RAW]) <= self._slow)
-                state[_LONGEST] = np.where(is_over & is_usual, np.maximum(state[_LONGEST], pause), state[_LONGEST])
+            if is_good.all() and self._is_usual(raw, values, now):
+                return
+            state = self._state[:, self._columns]
+            is_flat = self._pauses(raw, values, is_good, state, now)
             is_spike = self._steps(values, is_good, state, now)
         is_kept = is_good & ~is_spike
-        for row, new in ((_RAW, raw), (_RUN, run), (_SINCE, since)):
-            np.copyto(state[row], new, where=is_good)
         for row, new in ((_VALUE, values), (_TIME, now)):
             np.copyto(state[row], new, where=is_kept)
         self._state[:, self._columns] = state
+        self._together_ms = now if is_kept.all() else np.nan
         if is_flat.any():
             reason[self._at[is_flat]] = FLAT
         if is_spike.any():
             reason[self._at[is_spike]] = SPIKE
+
+    def _is_usual(self, raw: NDArray[np.float64], values: NDArray[np.float64], now: float) -> bool:
+        """Take values in which there is nothing to find, as is nearly always so; False when a closer look is needed."""
+        elapsed = now - self._together_ms
+        if not 0.0 < elapsed <= self._longest_gap_ms or not isinstance(self._columns, slice):
+            return False
+        state = self._state[:, self._columns]
+        if (np.abs(values - state[_VALUE]) > state[_STEP]).any() or now - self._faded_ms > _HOUR_MS:
+            return False
+        is_still = (raw == state[_RAW]) & (np.abs(values) > self._rest)
+        since = np.where(is_still, state[_SINCE], now)
+        if now - min(float(since.min()), float(state[_SINCE].min())) > self._short_pause_ms:
+            return False
+        state[_RAW] = raw
+        state[_VALUE] = values
+        state[_TIME] = now
+        state[_SINCE] = since
+        state[_RUN] = state[_RUN] * is_still + 1.0
+        state[_COUNT] += 1.0
+        self._together_ms = now
+        return True
+
+    def _pauses(
+        self,
+        raw: NDArray[np.float64],
+        values: NDArray[np.float64],
+        is_good: NDArray[np.bool_],
+        state: NDArray[np.float64],
+        now: float,
+    ) -> NDArray[np.bool_]:
+        """Tell which values have stood still for too long, and learn from pauses that ended.
+
+        Zero is rest, not a pause: a stopped pump delivers nothing for as long as it likes.
+        """
+        habits = self._habits
+        is_still = (raw == state[_RAW]) & (np.abs(values) > self._rest)
+        run = np.where(is_still, state[_RUN] + 1.0, 1.0)
+        since = np.where(is_still, state[_SINCE], now)
+        limit = np.maximum(self._shortest_ms, habits.flat_ratio * state[_LONGEST])
+        is_over = is_good & ~is_still & (state[_RUN] > 1.0)
+        if is_over.any():  # a pause ended: it was usual, unless it was long and ended with a jump
+            pause = now - state[_SINCE]
+            is_usual = (pause < limit) | (np.abs(raw - state[_RAW]) <= self._slow)
+            np.copyto(state[_LONGEST], np.maximum(state[_LONGEST], pause), where=is_over & is_usual)
+        for row, new in ((_RAW, raw), (_RUN, run), (_SINCE, since)):
+            np.copyto(state[row], new, where=is_good)
+        return is_good & (run >= habits.flat_samples) & (now - since >= limit)
 
     def _steps(
         self, values: NDArray[np.float64], is_good: NDArray[np.bool_], state: NDArray[np.float64], now: float
@@ -179,6 +224,9 @@ class _Watched:
         such as a pump that started, and is usual from then on.
         """
         habits = self._habits
+        if np.isnan(self._faded_ms) or now - self._faded_ms > _HOUR_MS:
+            state[_STEP] *= 1.0 if np.isnan(self._faded_ms) else 0.5 ** ((now - self._faded_ms) / _HALF_LIFE_MS)
+            self._faded_ms = now
         step = np.abs(values - state[_VALUE])
         elapsed = now - state[_TIME]
         is_near = is_good & (elapsed <= self._longest_gap_ms) & (elapsed > 0.0)
@@ -186,12 +234,10 @@ class _Watched:
         is_learnt = (state[_COUNT] >= habits.learning_samples) & (now - state[_FIRST] >= 1000.0 * habits.learning_s)
         limit = np.maximum(habits.spike_ratio * state[_STEP], self._least_step)
         is_spike = is_near & is_learnt & (step > limit)
-        suspect = state[_SUSPECT]
-        is_stay = is_spike & (np.abs(values - suspect) < step)  # false where nothing is suspected
-        is_spike &= ~is_stay
-        usual = state[_STEP] * 0.5 ** (np.where(is_near, elapsed, 0.0) / _HALF_LIFE_MS)
+        # false where nothing is suspected
+        is_spike &= ~(np.abs(values - state[_SUSPECT]) < step)
         is_taught = is_near & ~is_spike
-        np.copyto(state[_STEP], np.maximum(usual, step), where=is_taught)
+        np.copyto(state[_STEP], np.maximum(state[_STEP], step), where=is_taught)
         state[_COUNT] += is_taught
         np.copyto(state[_SUSPECT], np.where(is_spike, values, np.nan), where=is_good)
         return is_spike
@@ -215,35 +261,64 @@ class _Counters:
         # apart from what is remembered of the same tag as a flow or a level
         self._state, self._columns = memory.of([f"{tag.name}\0counter" for tag in mine])
         self._wrap = np.array([np.nan if tag.wrap is None else tag.wrap for tag in mine])
+        self._together_ms = np.nan
+        self._faded_ms = np.nan
         self._is_total = np.array([tag.quantity in TOTALS for tag in mine])
 
     def judge(self, raw: NDArray[np.float64], reason: NDArray[np.uint8], now: float) -> None:
         """Mark wraps and exchanged meters."""
         raw = raw[self._at]
-        state = self._state[:, self._columns]
-        habits = self._habits
-        with np.errstate(invalid="ignore"):
-            gain, elapsed = raw - state[_RAW], now - state[_TIME]
-            is_known = (reason[self._at] == 0) & (elapsed > 0.0)
-            usual = state[_RATE] * elapsed
-            is_learnt = state[_COUNT] >= 3
-            # without a rate: only what is near its end can have wrapped
-            most = np.where(is_learnt, habits.wrap_ratio * usual + 2.0, 0.01 * self._wrap)
-            is_back = is_known & (gain < 0.0)
-            is_wrap = is_back & (gain + self._wrap >= 0.0) & (gain + self._wrap <= most)
-            is_reverse = is_back & ~is_wrap & is_learnt & (-gain <= habits.wrap_ratio * usual + 2.0)
-            is_old = state[_COUNT] >= habits.learning_samples
-            is_ahead = is_known & self._is_total & is_old & (gain > habits.exchange_ratio * usual + 2.0)
-            is_exchanged = (is_back & ~is_wrap & ~is_reverse) | is_ahead
-            is_taught = is_known & (gain >= 0.0) & ~is_exchanged
-            faded = state[_RATE] * 0.5 ** (np.where(is_known, elapsed, 0.0) / _HALF_LIFE_MS)
-            rate = np.maximum(faded, gain / np.where(elapsed > 0.0, elapsed, np.inf))
         is_good = reason[self._at] == 0
-        np.copyto(state[_RATE], rate, where=is_taught)
-        state[_COUNT] += is_taught
+        with np.errstate(invalid="ignore"):
+            if is_good.all() and self._is_usual(raw, now):
+                return
+            state = self._state[:, self._columns]
+            is_wrap, is_exchanged = self._jumps(raw, is_good, state, now)
         np.copyto(state[_RAW], raw, where=is_good)
         np.copyto(state[_TIME], now, where=is_good)
         self._state[:, self._columns] = state
-        if is_back.any() or is_ahead.any():
-            reason[self._at[is_wrap]] = WRAP
-            reason[self._at[is_exchanged]] = EXCHANGED
+        self._together_ms = now if is_good.all() else np.nan
+        reason[self._at[is_wrap]] = WRAP
+        reason[self._at[is_exchanged]] = EXCHANGED
+
+    def _is_usual(self, raw: NDArray[np.float64], now: float) -> bool:
+        """Take counts that went on at no more than the usual rate; False when a closer look is needed."""
+        elapsed = now - self._together_ms
+        if not elapsed > 0.0 or not isinstance(self._columns, slice):
+            return False
+        state = self._state[:, self._columns]
+        gain = raw - state[_RAW]
+        if ((gain < 0.0) | (gain > state[_RATE] * elapsed)).any() or now - self._faded_ms > _HOUR_MS:
+            return False
+        state[_RAW] = raw
+        state[_TIME] = now
+        state[_COUNT] += 1.0
+        self._together_ms = now
+        return True
+
+    def _jumps(
+        self, raw: NDArray[np.float64], is_good: NDArray[np.bool_], state: NDArray[np.float64], now: float
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Tell which counters wrapped and which are another meter's now, and learn the others' rates."""
+        habits = self._habits
+        if np.isnan(self._faded_ms) or now - self._faded_ms > _HOUR_MS:
+            state[_RATE] *= 1.0 if np.isnan(self._faded_ms) else 0.5 ** ((now - self._faded_ms) / _HALF_LIFE_MS)
+            self._faded_ms = now
+        gain, elapsed = raw - state[_RAW], now - state[_TIME]
+        is_known = is_good & (elapsed > 0.0)
+        usual = state[_RATE] * elapsed
+        is_learnt = state[_COUNT] >= _FEW_COUNTS
+        # without a rate: only what is near its end can have wrapped
+        most = np.where(is_learnt, habits.wrap_ratio * usual + 2.0, 0.01 * self._wrap)
+        is_back = is_known & (gain < 0.0)
+        is_wrap = is_back & (gain + self._wrap >= 0.0) & (gain + self._wrap <= most)
+        # a meter that counts both ways runs back as fast as it runs
+        is_reverse = is_back & ~is_wrap & is_learnt & (-gain <= habits.wrap_ratio * usual + 2.0)
+        is_old = state[_COUNT] >= habits.learning_samples
+        is_ahead = is_known & self._is_total & is_old & (gain > habits.exchange_ratio * usual + 2.0)
+        is_exchanged = (is_back & ~is_wrap & ~is_reverse) | is_ahead
+        is_taught = is_known & (gain >= 0.0) & ~is_exchanged
+        rate = gain / np.where(is_known, elapsed, np.inf)
+        np.copyto(state[_RATE], np.maximum(state[_RATE], rate), where=is_taught)
+        state[_COUNT] += is_taught
+        return is_wrap, is_exchanged
