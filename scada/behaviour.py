@@ -213,7 +213,8 @@ class _Watched:
             np.copyto(state[_LONGEST], np.maximum(state[_LONGEST], pause), where=is_over & is_usual)
         for row, new in ((_RAW, raw), (_RUN, run), (_SINCE, since)):
             np.copyto(state[row], new, where=is_good)
-        return is_good & (run >= habits.flat_samples) & (now - since >= limit)
+        is_flat: NDArray[np.bool_] = is_good & (run >= habits.flat_samples) & (now - since >= limit)
+        return is_flat
 
     def _steps(
         self, values: NDArray[np.float64], is_good: NDArray[np.bool_], state: NDArray[np.float64], now: float
@@ -233,7 +234,7 @@ class _Watched:
         np.copyto(state[_FIRST], now, where=is_good & np.isnan(state[_FIRST]))
         is_learnt = (state[_COUNT] >= habits.learning_samples) & (now - state[_FIRST] >= 1000.0 * habits.learning_s)
         limit = np.maximum(habits.spike_ratio * state[_STEP], self._least_step)
-        is_spike = is_near & is_learnt & (step > limit)
+        is_spike: NDArray[np.bool_] = is_near & is_learnt & (step > limit)
         # false where nothing is suspected
         is_spike &= ~(np.abs(values - state[_SUSPECT]) < step)
         is_taught = is_near & ~is_spike

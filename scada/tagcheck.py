@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from scada.address import TABLES
 from scada.codec import NUMBER_FORMATS, ORDERS, is_type, raw_range
 from scada.errors import TagError
-from scada.quantity import QUANTITIES, TOTALS, UNITS, fits
+from scada.quantity import QUANTITIES, TOTALS, UNITS, fits, si_factor
 from scada.tag import Tag
 from scada.taglayout import layout_findings
 
@@ -18,6 +18,7 @@ __all__ = ["Finding", "Surroundings", "check_tag", "check_tags"]
 _LAST_ADDRESS = 65535
 _LINKS = {"flow", "speed", "power", "energy", "volume", "status"}
 _NODES = {"pressure", "level", "demand"}
+_USED = {"pressure", "flow", "level", "demand"}  # by leak detection
 
 Finding = tuple[str, str, str]  # what, mend, severity
 
@@ -169,6 +170,13 @@ def _measuring(tag: Tag, around: Surroundings) -> Iterator[Finding]:
         yield f"unit '{tag.unit}' does not fit quantity {tag.quantity}", mend, "error"
     if tag.is_text and (tag.scale != 1.0 or tag.offset or tag.deadband or math.isfinite(tag.min + tag.max)):
         yield f"text tag {tag.name} has scale, range or deadband", "leave them empty", "warning"
+    if tag.element and tag.quantity in _USED and fits(tag.unit, tag.quantity):
+        if si_factor(tag.unit, tag.quantity) is None:
+            what = f"{tag.quantity} in {tag.unit} says nothing to the network's model"
+            yield what, "give a scale and a unit of length", "warning"
+        elif not tag.unit:
+            si = "m3/s" if tag.quantity in {"flow", "demand"} else "m"
+            yield f"{tag.quantity} {tag.name} has no unit and is taken as {si}", "write the unit", "warning"
     if not tag.element or tag.quantity not in _NODES | _LINKS or around.nodes is None or around.links is None:
         return
     if tag.element not in around.nodes and tag.element not in around.links:
