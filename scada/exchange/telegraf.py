@@ -1,6 +1,6 @@
 """Telegraf's Modbus input: all three styles of its TOML, and tables of its keys as CSV.
 
-- ``register``: ``holding_registers = [{ name=, byte_order="ABCD", data_type="FLOAT32-IEEE", scale=1.0, address=[0,1] }``
+- ``register``: ``holding_registers = [{ name=, byte_order="ABCD", data_type="FLOAT32-IEEE", address=[0,1] }``
 - ``request``: ``[[inputs.modbus.request]]`` with ``slave_id, byte_order, register, fields = [{ address, name, type }]``
 - ``metric``: ``[[inputs.modbus.metric]]`` whose fields also name their register, a bit, or the length of a string
 - CSV: one row a field, columns named as those keys; ``address`` as ``5``, ``[5,6]`` or ``5 6``
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ _ORDERS = {
 _TABLES = {"coils": "coil", "discrete_inputs": "discrete", "holding_registers": "holding", "input_registers": "input"}
 _PLAIN = {"INT16", "UINT16", "INT32", "UINT32", "INT64", "UINT64", "FLOAT32", "FLOAT64"}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_NAME = re.compile(r"""\bname\s*=\s*(["'])(.*?)\1""")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -95,20 +97,18 @@ def import_telegraf(file: str, text: str, options: ImportOptions) -> Imported:
 
 
 class _Lines:
-    """Finds the line of a field by its name, from the last one found on: TOML readers keep no lines."""
+    """Finds the line of a field by its name, the first time the first such line: TOML readers keep no lines."""
 
     def __init__(self, text: str) -> None:
-        self._lines = text.splitlines()
-        self._next = 0
+        self._found: dict[str, deque[int]] = {}
+        for number, line in enumerate(text.splitlines(), start=1):
+            if not line.lstrip().startswith("#"):
+                for _, name in _NAME.findall(line):
+                    self._found.setdefault(name, deque()).append(number)
 
     def of(self, name: object) -> int:
-        pattern = re.compile(r"\bname\s*=\s*[\"']" + re.escape(str(name)) + r"[\"']")
-        order = [*range(self._next, len(self._lines)), *range(self._next)]
-        for index in order:
-            if pattern.search(self._lines[index]) and not self._lines[index].lstrip().startswith("#"):
-                self._next = index + 1 if self._lines[index].count("name") == 1 else index
-                return index + 1
-        return 0
+        left = self._found.get(str(name))
+        return left.popleft() if left else 0
 
 
 def _interval(found: Imported, text: object, options: ImportOptions) -> float:
