@@ -25,36 +25,32 @@ class TableText:
     ----------
     text : str
         All of it.
+    body : str
+        The table: header and rows, without a first line ``sep=;`` as spreadsheets write it.
+    first_line : int
+        Line of the header in the file.
+    delimiter : str
+        What stands between cells: the separator named, or the commonest of three in the header.
+    has_comma : bool
+        Whether numbers have a decimal comma: spreadsheets of most of Europe write ``;`` between cells for it.
     """
 
     text: str
+    body: str
+    first_line: int
+    delimiter: str
+    has_comma: bool
 
-    @property
-    def _separator(self) -> str:
-        """What a first line ``sep=;``, as spreadsheets write it, names; else empty."""
-        first = self.text.partition("\n")[0].strip().strip('"')
-        return first[4:5] or "\t" if first[:4].lower() == "sep=" else ""
-
-    @property
-    def first_line(self) -> int:
-        """Line of the header in the file."""
-        return 2 if self._separator else 1
-
-    @property
-    def body(self) -> str:
-        """The table: header and rows."""
-        return self.text.partition("\n")[2] if self._separator else self.text
-
-    @property
-    def delimiter(self) -> str:
-        """What stands between cells: the separator named, or the commonest of three in the header."""
-        header = self.body.partition("\n")[0]
-        return self._separator or max(",;\t", key=header.count)
-
-    @property
-    def has_comma(self) -> bool:
-        """Whether numbers have a decimal comma: spreadsheets of most of Europe write ``;`` between cells for it."""
-        return self.delimiter != ","
+    @classmethod
+    def of(cls, text: str) -> TableText:
+        """Look at the first lines of a text."""
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        first, _, rest = text.partition("\n")
+        is_named = first.strip().strip('"')[:4].lower() == "sep="
+        body = rest if is_named else text
+        header = body.partition("\n")[0]
+        delimiter = (first.strip().strip('"')[4:5] or "\t") if is_named else max(",;\t", key=header.count)
+        return cls(text, body, 2 if is_named else 1, delimiter, delimiter != ",")
 
 
 def read_text(path: Path) -> tuple[TableText | None, list[TagError]]:
@@ -83,11 +79,7 @@ def read_text(path: Path) -> tuple[TableText | None, list[TagError]]:
         except UnicodeDecodeError:
             return None, [TagError(file, 0, "is neither UTF-8 nor Windows-1251 text", "save it as CSV UTF-8")]
         what, mend = "is not UTF-8 and is taken as Windows-1251", "look at its texts, or save it as CSV UTF-8"
-        return TableText(_unix(text)), [TagError(file, 0, what, mend, "warning")]
+        return TableText.of(text), [TagError(file, 0, what, mend, "warning")]
     if "\0" in text:
         return None, [TagError(file, text.count("\n", 0, text.index("\0")) + 1, "is no text", "save it as CSV UTF-8")]
-    return TableText(_unix(text)), []
-
-
-def _unix(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return TableText.of(text), []

@@ -31,6 +31,7 @@ _PATH = re.compile(
     r"(?P<kind>UI_64|I_64|BCD_32|BCD|UI|US|I|F|D|S)?(?P<address>\d{1,6})(?:\.(?P<bit>\d{1,2}))?(?::(?P<length>\d{1,3}))?",
     re.IGNORECASE,
 )
+_CYRILLIC = re.compile("[\u0400-\u04ff]")
 _TABLES = {"C": "coil", "DI": "discrete", "IR": "input", "HR": "holding"}
 _KINDS = {
     "": "int16", "US": "uint16", "I": "int32", "UI": "uint32", "I_64": "int64", "UI_64": "uint64", "F": "float32",
@@ -124,6 +125,7 @@ def take_item(found: Imported, line: int, row: Mapping[str, str], options: Impor
         what = f"{name}: {match['table']}{match['address']} is read as register {match['address']} of its table"
         found.warn(line, what, f"if the manual's number is meant, write {int(match['address'][1:])}")
     kind, order = made
+    texts = _texts(row)
     found.devices.setdefault(device, DeviceFound(device, "", int(match["unit"]) if match["unit"] else None))
     found.add(
         line,
@@ -138,12 +140,24 @@ def take_item(found: Imported, line: int, row: Mapping[str, str], options: Impor
             *scaling,
             unit=known_unit(row.get("engunit", "")),
             interval_s=options.interval_s or 60.0,
-            text_en=row.get("documentation", "") or row.get("tooltip", ""),
+            text_uk=texts[0],
+            text_en=texts[1],
             min=numbers[0],
             max=numbers[1],
             deadband=numbers[2],
         ),
     )
+
+
+def _texts(row: Mapping[str, str]) -> tuple[str, str]:
+    """Return the texts in Ukrainian and in English: Cyrillic letters tell."""
+    uk, en = "", ""
+    for text in (row.get("tooltip", ""), row.get("documentation", "")):
+        if _CYRILLIC.search(text):
+            uk = text
+        elif text:
+            en = text
+    return uk, en
 
 
 def _type(
@@ -251,6 +265,9 @@ def format_ignition(tags: Sequence[Tag], is_zero_based: bool = False) -> tuple[s
     tables = {own: theirs for theirs, own in _TABLES.items()}
     orders: set[str] = set()
     for tag in tags:
+        if tag.order in {"BADC", "DCBA"} and tag.type not in {"bit", "bool"}:
+            findings.append(TagError("", 0, f"{tag.name}: Ignition swaps no bytes within a register", "leave it there"))
+            continue
         letters, rest = tables[tag.table], ""
         if tag.is_text:
             letters, rest = letters + "S", f":{tag.type[6:]}"
@@ -259,9 +276,6 @@ def format_ignition(tags: Sequence[Tag], is_zero_based: bool = False) -> tuple[s
         elif tag.type == "bool":
             if tag.table in {"holding", "input"}:
                 letters += "US"
-        elif tag.registers == 1 and tag.order in {"BADC", "DCBA"}:
-            findings.append(TagError("", 0, f"{tag.name}: Ignition swaps no bytes within a register", "leave it out"))
-            continue
         else:
             letters += kinds[tag.type]
         if tag.registers > 1 and not tag.is_text:
@@ -271,7 +285,7 @@ def format_ignition(tags: Sequence[Tag], is_zero_based: bool = False) -> tuple[s
         findings.extend(_lost(tag))
     if orders:
         what = f"order is a setting of each device connection: {', '.join(sorted(orders))}"
-        findings.append(TagError("", 0, what, "set it there; BADC and DCBA do not exist", "warning"))
+        findings.append(TagError("", 0, what, "set it there", "warning"))
     return out.getvalue(), findings
 
 
