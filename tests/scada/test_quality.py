@@ -58,3 +58,11 @@ def test_arrays_agree_with_one_at_a_time(rows: list[tuple[float, list[float], fl
         else:
             expected = (Reason.NONE, Quality.GOOD)
         assert (REASONS[code], Quality(grade)) == expected
+
+
+def test_rounded_integer_is_uncertain() -> None:
+    tag = Tag("t", "d", "input", 0, "int64")
+    raw = np.array([2.0**60, 2.0**60])
+    reason = judge(limits_of([tag, tag]), raw, raw, np.array([1]))
+    assert [REASONS[code] for code in reason] == [Reason.NONE, Reason.INEXACT]
+    assert QUALITY_OF[reason].tolist() == [Quality.GOOD, Quality.UNCERTAIN]
