@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scada.blockdecoder import BlockDecoder
@@ -173,6 +173,7 @@ def test_block_agrees_with_single_values(drawn: tuple[list[Tag], np.ndarray]) ->
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_block_of_one_type_agrees_with_struct(kind: str, order: str, data: st.DataObject) -> None:
     """Any bit pattern, NaN payloads and all, against struct by way of the order's letters."""
@@ -186,6 +187,7 @@ def test_block_of_one_type_agrees_with_struct(kind: str, order: str, data: st.Da
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("bit", range(16))
+@settings(max_examples=20)
 @given(word=st.integers(0, 65535))
 def test_block_of_bits_agrees_with_arithmetic(order: str, bit: int, word: int) -> None:
     tag = Tag("t", "d", "input", 0, "bit", order, bit)
