@@ -35,6 +35,7 @@ format: install  ## format and mend what can be mended
 bench: install  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/kernels.py
+	$(BIN)/python benchmarks/codec.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/uman_figures.py
 	$(BIN)/python benchmarks/demo_seeds.py

@@ -90,9 +90,7 @@ def clocked(times_s: Sequence[float], unit: str = "s") -> list[Sample]:
         Tag("clock", "d", "input", 0, "uint32", quantity="time", unit=unit),
         Tag("level", "d", "input", 2, "uint16", quantity="level", unit="m", max=5000.0),
     ]
-    rounds = [
-        {0: int(time) >> 16 & 0xFFFF, 1: int(time) & 0xFFFF, 2: 100 + slot} for slot, time in enumerate(times_s)
-    ]
+    rounds = [{0: int(time) >> 16 & 0xFFFF, 1: int(time) & 0xFFFF, 2: 100 + slot} for slot, time in enumerate(times_s)]
     told = read(tags, rounds, start_ms)
     for slot, (clock, _) in enumerate(told):
         assert clock.time_ms == start_ms + slot * MINUTE_MS
