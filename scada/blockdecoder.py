@@ -15,6 +15,7 @@ from scada.tag import Tag
 
 __all__ = ["BlockDecoder", "Raw", "word_offsets"]
 
+_NONE = np.empty(0, dtype=np.intp)
 _LARGEST_EXACT = 2.0**53  # every whole number up to it is a float64
 
 
@@ -45,12 +46,15 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Neighbours of one type and byte order: their place among the sorted values and among the gathered words."""
+    """Neighbours of one type: their place among the sorted values and among the gathered bytes.
+
+    `beyond` is the first float64 too large for a 64-bit integer type; 0 for the others, which are all exact.
+    """
 
     values: slice
-    words: slice
+    data: slice
     dtype: np.dtype[np.generic]
-    is_wide: bool
+    beyond: float
 
 
 class BlockDecoder:
@@ -65,10 +69,9 @@ class BlockDecoder:
 
     Notes
     -----
-    Planned once: values are sorted by type and byte order, so that at read time one gather brings all words into place,
-    one view for each type and byte order turns them into numbers, and one more gather puts these into the order of the
-    tags. There is no loop over tags. Swapping the bytes of each word is the same as reversing the words and reading the
-    value with the other byte order, which costs nothing.
+    Planned once: values are sorted by type, so that at read time one gather brings all bytes into place, whatever the
+    orders, one view for each type turns them into numbers, and one more gather puts these into the order of the tags.
+    There is no loop over tags.
     """
 
     def __init__(self, tags: Sequence[Tag], start: int) -> None:
@@ -76,36 +79,29 @@ class BlockDecoder:
         self._scale = np.array([tag.scale for tag in tags], dtype=np.float64)
         self._offset = np.array([tag.offset for tag in tags], dtype=np.float64)
         self._is_scaled = bool(np.any(self._scale != 1.0) or np.any(self._offset != 0.0))
-        groups: dict[tuple[str, bool], list[int]] = {}
+        groups: dict[str, list[int]] = {}
         bits: list[int] = []
         for position, tag in enumerate(tags):
             if tag.address < start:
                 raise CodecError(f"tag {tag.name} at {tag.address} lies before the block at {start}")
             if tag.type in NUMBER_FORMATS:
-                groups.setdefault((tag.type, tag.order in {"BADC", "DCBA"}), []).append(position)
+                groups.setdefault(tag.type, []).append(position)
             elif not tag.is_text:
                 bits.append(position)
         gather: list[int] = []
         placed: list[int] = []
         self._runs: list[_Run] = []
         # wide types first: then every view begins at a multiple of its size
-        for (kind, is_swapped), positions in sorted(groups.items(), key=lambda group: -NUMBER_FORMATS[group[0][0]][1]):
-            words_at, values_at = len(gather), len(placed)
+        for kind, positions in sorted(groups.items(), key=lambda group: -NUMBER_FORMATS[group[0]][1]):
+            data_at, values_at = len(gather), len(placed)
             for position in positions:
-                first = tags[position].address - start
-                gather.extend(first + offset for offset in _memory_words(kind, tags[position].order))
+                gather.extend(_bytes(tags[position], start))
             placed.extend(positions)
-            dtype = np.dtype(kind)
-            run = _Run(
-                slice(values_at, len(placed)),
-                slice(words_at, len(gather)),
-                dtype.newbyteorder() if is_swapped else dtype,
-                kind in {"int64", "uint64"},
-            )
+            beyond = {"int64": 2.0**63, "uint64": 2.0**64}.get(kind, 0.0)
+            run = _Run(slice(values_at, len(placed)), slice(data_at, len(gather)), np.dtype(kind), beyond)
             self._runs.append(run)
         self._bits = slice(len(placed), len(placed) + len(bits))
-        self._bit_words = slice(len(gather), len(gather) + len(bits))
-        gather.extend(tags[position].address - start for position in bits)
+        self._bit_words = np.array([tags[position].address - start for position in bits], dtype=np.intp)
         placed.extend(bits)
         self._masks = np.array([_mask(tags[position]) for position in bits], dtype=np.uint16)
         self._gather = np.array(gather, dtype=np.intp)
@@ -123,22 +119,23 @@ class BlockDecoder:
         block : uint16 [n_registers]
             Registers, or bits of a coil table as 0 and 1.
         """
-        words = block[self._gather]
+        data = np.ascontiguousarray(block).view(np.uint8)[self._gather]
         values = np.empty(len(self._tag_of) + 1)
         values[-1] = np.nan
         inexact: list[NDArray[np.intp]] = []
         with np.errstate(invalid="ignore"):  # a signalling NaN would warn when it is widened
             for run in self._runs:
-                numbers = words[run.words].view(run.dtype)
+                numbers = data[run.data].view(run.dtype)
                 values[run.values] = numbers
-                if run.is_wide:
-                    rounded = _rounded(numbers, values[run.values])
-                    inexact.append(self._tag_of[run.values][rounded])
+                if run.beyond:
+                    rounded = _rounded(numbers, values[run.values], run.beyond)
+                    if rounded is not None:
+                        inexact.append(self._tag_of[run.values][rounded])
         if len(self._masks):
-            values[self._bits] = (words[self._bit_words] & self._masks) != 0
-        lost = np.concatenate(inexact) if inexact else None
+            values[self._bits] = (block[self._bit_words] & self._masks) != 0
+        lost = np.concatenate(inexact) if inexact else _NONE
         in_order = values[:-1] if self._is_sorted else values[self._places]
-        return Raw(in_order, lost if lost is not None and len(lost) else None)
+        return Raw(in_order, lost if len(lost) else None)
 
     def raw(self, block: NDArray[np.uint16]) -> NDArray[np.float64]:
         """Return the raw values alone, float64 [n_tags]; see :meth:`read`."""
@@ -156,23 +153,20 @@ class BlockDecoder:
         return self.engineering(self.raw(block))
 
 
-def _memory_words(kind: str, order: str) -> tuple[int, ...]:
-    """Return which words to gather for a view with this machine's byte order, or the other one if bytes are swapped."""
-    offsets = word_offsets(kind, order)
-    return offsets[::-1] if order in {"BADC", "DCBA"} else offsets
+def _bytes(tag: Tag, start: int) -> list[int]:
+    """Return which bytes of a block, as it lies in memory, make the tag's value, in this machine's order."""
+    is_swapped = int(tag.order in {"BADC", "DCBA"})
+    words = [tag.address - start + offset for offset in word_offsets(tag.type, tag.order)]
+    return [2 * word + (byte ^ is_swapped) for word in words for byte in (0, 1)]
 
 
-def _rounded(numbers: NDArray[np.generic], values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which 64-bit integers are not exactly the float64 they became."""
-    result = np.abs(values) >= _LARGEST_EXACT
-    if not result.any():
-        return result
-    # exact if the bits between the first and the last that are set are no more than 53: the rest is a power of two
-    native = numbers.astype(numbers.dtype.newbyteorder("="))[result]
-    size = np.where(native < 0, -native.astype(np.uint64), native.astype(np.uint64))
-    lowest = size & (~size + np.uint64(1))
-    result[result] = size // np.maximum(lowest, np.uint64(1)) > np.uint64(_LARGEST_EXACT)
-    return result
+def _rounded(numbers: NDArray[np.generic], values: NDArray[np.float64], beyond: float) -> NDArray[np.bool_] | None:
+    """Tell which 64-bit integers are not exactly the float64 they became; None when all are."""
+    if not (np.abs(values) >= _LARGEST_EXACT).any():
+        return None
+    # what rounds up to one more than the largest integer cannot be turned back
+    rounded: NDArray[np.bool_] = (values.astype(numbers.dtype) != numbers) | (values >= beyond)
+    return rounded
 
 
 def _mask(tag: Tag) -> int:

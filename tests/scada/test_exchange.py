@@ -135,7 +135,8 @@ def test_telegraf_keys_as_a_table(tmp_path: Path) -> None:
     assert len(taken(tmp_path, rows, "t.csv", interval_s=5.0, device="d").tags) == 3
 
 
-IGNITION = """Path,Name,TagType,DataType,OPCItemPath,ScaleMode,RawLow,RawHigh,ScaledLow,ScaledHigh,EngUnit,EngLow,EngHigh,Tooltip
+COLUMNS = "Path,Name,TagType,DataType,OPCItemPath,ScaleMode,RawLow,RawHigh,ScaledLow,ScaledHigh"
+IGNITION = f"""{COLUMNS},EngUnit,EngLow,EngHigh,Tooltip
 PS,,6,,,,,,,,,,,
 PS,Flow,0,4,[PS1]HRF41,0,,,,,м3/год,0,500,Витрата
 PS,Level,0,4,ns=1;s=[PS1]2.IRUS7,1,0,4095,1,11,m,,,

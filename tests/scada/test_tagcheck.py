@@ -96,8 +96,8 @@ def test_a_table_of_nothing_but_overlaps_is_checked_in_a_moment() -> None:
 
 @pytest.mark.parametrize(
     ("text", "unit"),
-    [("м3/год", "m3/h"), ("М³/ГОД", "m3/h"), ("л/с", "L/s"), ("МПа", "MPa"), ("кВт", "kW"), ("Бар", "bar"), ("mw", "mw"),
-     ("MW", "MW"), ("", ""), ("furlong", "furlong"), ("m³ / h", "m3/h")],
+    [("м3/год", "m3/h"), ("М³/ГОД", "m3/h"), ("л/с", "L/s"), ("МПа", "MPa"), ("кВт", "kW"), ("Бар", "bar"),
+     ("mw", "mw"), ("MW", "MW"), ("", ""), ("furlong", "furlong"), ("m³ / h", "m3/h")],
 )  # fmt: skip
 def test_units_are_known_as_people_write_them(text: str, unit: str) -> None:
     assert known_unit(text) == unit

@@ -55,7 +55,7 @@ def text_words(text: str, kind: str = "string12", order: str = "ABCD") -> dict[i
 @pytest.mark.parametrize("order", ["ABCD", "BADC"])
 def test_text_reaches_the_user_with_its_sample(order: str) -> None:
     tags = [Tag("name", "d", "holding", 0, "string12", order), Tag("n", "d", "holding", 6, "uint16")]
-    rounds = [text_words("FW 2.13", order=order), text_words("FW 2.14 ", order=order), {k: 0xFFFF for k in range(6)}]
+    rounds = [text_words("FW 2.13", order=order), text_words("FW 2.14 ", order=order), dict.fromkeys(range(6), 65535)]
     told = read(tags, rounds)
     names = [samples[0] for samples in told]
     assert [text_of(sample) for sample in names] == ["FW 2.13", "FW 2.14", None]
