@@ -1,6 +1,7 @@
 """`umanflow tags`, `write` and `audit` as a user meets them, and what `poll` puts on the wire."""
 
 import asyncio
+import io
 import json
 import os
 import re
@@ -8,8 +9,9 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ import pytest
 from scada.plc.stations import pump_station
 from scada.tag import Tag
 from scada.tags import read_tags, write_tags
+from umanflow.cli import main
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """
@@ -40,6 +43,18 @@ max = 60
 
 
 def umanflow(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command line in this process: a start of its own takes a second each."""
+    argv, out, err = sys.argv, io.StringIO(), io.StringIO()
+    sys.argv = ["umanflow", *map(str, arguments)]
+    try:
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        sys.argv = argv
+    return subprocess.CompletedProcess(sys.argv, int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def in_a_process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "umanflow", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
@@ -57,6 +72,7 @@ class Plc:
         self.port = 0
         self.functions: list[int] = []
         self.words: dict[int, int] = {0: 4500}
+        self.is_silent_on_writes = False
 
     async def serve(self, ready: threading.Event, stop: asyncio.Event) -> None:
         server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
@@ -71,6 +87,8 @@ class Plc:
                 number, _, length = struct.unpack(">HHH", await reader.readexactly(6))
                 unit, function, start, count = struct.unpack(">BBHH", (await reader.readexactly(length))[:6])
                 self.functions.append(function)
+                if function == 6 and self.is_silent_on_writes:
+                    continue
                 if function == 6:
                     self.words[start] = count
                     body = struct.pack(">BBHH", unit, function, start, count)
@@ -119,7 +137,7 @@ def test_check_tells_everything_at_once_and_warnings_are_no_failure(tmp_path: Pa
     rows = "a,ps-2,input,0,float32,bar,flow\nb,ps-1,input,x,uint16,,\nc,ps-1,input,3,uint16,,,\n"
     file.write_text("name,device,table,address,type,unit,quantity\n" + rows)
     bad = umanflow("tags", "check", file, "--config", config)
-    assert bad.returncode == 2
+    refused(bad, "bad.csv", "3 errors")
     assert all(word in bad.stdout for word in ("'ps-2' is not configured", "'bar' does not fit", "'x' is no whole"))
     answer = json.loads(umanflow("tags", "check", file, "--config", config, "--json").stdout)
     assert [(row["line"], row["severity"]) for row in answer["findings"]] == [(2, "error"), (2, "error"), (3, "error")]
@@ -146,9 +164,10 @@ def test_import_and_export_through_files(tmp_path: Path) -> None:
     partly = tmp_path / "part.conf"
     partly.write_text(conf.read_text().replace('type="FLOAT32"', 'type="FLOAT16"', 1))
     done = umanflow("tags", "import", partly, "-o", tmp_path / "p.csv", "--json")
-    assert done.returncode == 2
+    refused(done, "1 row not taken")
     assert len(read_tags(tmp_path / "p.csv")) == len(ours) - 1
     refused(umanflow("tags", "import", tmp_path / "tags.toml", "-o", tmp_path / "x.csv"), "cannot be read")
+    refused(umanflow("tags", "check", tmp_path / "none.csv"), "none.csv", "1 error")
     refused(umanflow("tags", "export", tmp_path / "tags.csv", "-o", tmp_path / "x.xls"), "--format")
 
 
@@ -156,7 +175,7 @@ def test_poll_sends_functions_1_to_4_and_nothing_else(tmp_path: Path) -> None:
     """A real process against a real socket that would take a write, with writing enabled in the configuration."""
     with a_plc() as plc:
         config = plant(tmp_path, plc.port, WRITING.format(enabled="true"))
-        done = umanflow("poll", "--config", config, "--duration", "4", "--status", "--json")
+        done = in_a_process("poll", "--config", config, "--duration", "4", "--status", "--json")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)[0]["good"] > 0
         assert set(plc.functions) == {1, 2, 3, 4}
@@ -180,7 +199,7 @@ def test_write_needs_both_switches_and_is_on_record(tmp_path: Path) -> None:
         refused(umanflow("write", "ps-1.pump1_command", "1", "--config", config, "--write"), "not on the list")
         refused(umanflow("write", "ps-1.pressure_setpoint", "much", "--config", config, "--write"), "no number")
         assert 6 not in plc.functions
-        done = umanflow(*order, config, "--write", "--why", "night", "--json")
+        done = in_a_process(*order, config, "--write", "--why", "night", "--json")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout) == {"tag": order[1], "old": 45.0, "new": 42.5, "read_back": 42.5}
         assert plc.words[0] == 4250
@@ -192,6 +211,23 @@ def test_write_needs_both_switches_and_is_on_record(tmp_path: Path) -> None:
     trail = tmp_path / "writes.jsonl"
     trail.write_text(trail.read_text().replace("night", "right"))
     refused(umanflow("audit", "--config", config), "writes.jsonl:3", "changed")
+
+
+def test_write_during_which_the_program_was_killed_is_visible(tmp_path: Path) -> None:
+    with a_plc() as plc:
+        plc.is_silent_on_writes = True
+        config = plant(tmp_path, plc.port, WRITING.format(enabled="true"))
+        config.write_text(config.read_text().replace("timeout_s = 1.0", "timeout_s = 60.0"))
+        arguments = ["write", "ps-1.pressure_setpoint", "42.5", "--config", str(config), "--write"]
+        program = subprocess.Popen([sys.executable, "-m", "umanflow", *arguments])
+        deadline = time.monotonic() + 60
+        while 6 not in plc.functions and time.monotonic() < deadline:
+            time.sleep(0.02)
+        program.kill()
+        program.wait(timeout=10)
+    listed = umanflow("audit", "--config", config)
+    assert listed.returncode == 0
+    assert "records: 1, the chain is whole, 1 of them without a result: look at the device" in listed.stdout
 
 
 def test_steady_values_are_left_out_and_text_is_exported(tmp_path: Path) -> None:

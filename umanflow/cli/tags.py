@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from umanflow.errors import UserError
+
 if TYPE_CHECKING:
     from scada.errors import TagError
 
@@ -43,8 +45,7 @@ def check_table(
     devices = len({tag.device for tag in checked.tags})
     summary = f"{file}: {len(checked.tags)} good rows, {devices} devices"
     _show(checked.findings, as_json, {"file": str(file), "tags": len(checked.tags), "devices": devices}, summary)
-    if checked.errors:
-        raise typer.Exit(2)
+    _fail_on(len(checked.errors), f"{file}: {_counted(len(checked.errors), 'error')}; mend the rows listed")
 
 
 @app.command("import")
@@ -86,8 +87,8 @@ def import_table(
         for entry in devices:
             url, unit = entry["url"] or "tcp://…", 1 if entry["unit"] is None else entry["unit"]
             print(f'[[devices]]  # for umanflow.toml\nname = "{entry["name"]}"\nurl = "{url}"\nunit = {unit}')
-    if not found.tags or any(finding.severity == "error" for finding in findings):
-        raise typer.Exit(2)
+    wrong = sum(finding.severity == "error" for finding in findings)
+    _fail_on(wrong or not found.tags, f"{file}: {_counted(wrong, 'row')} not taken; mend what is listed")
 
 
 @app.command("export")
@@ -118,8 +119,7 @@ def export_table(
     left_out = sum(finding.severity == "error" for finding in findings)
     summary = f"{out}: {len(table) - left_out} tags"
     _show(findings, as_json, {"file": str(file), "out": str(out), "tags": len(table) - left_out}, summary)
-    if left_out:
-        raise typer.Exit(2)
+    _fail_on(left_out, f"{out}: {_counted(left_out, 'tag')} left out; see the list")
 
 
 def _show(findings: Sequence[TagError], as_json: bool, facts: dict[str, object], summary: str) -> None:
@@ -150,6 +150,12 @@ def _show(findings: Sequence[TagError], as_json: bool, facts: dict[str, object],
     if len(findings) > _LONGEST_TABLE:
         print(f"and {len(findings) - _LONGEST_TABLE} more; --json has all")
     print(f"{summary}; {_counted(counts['error'], 'error')}, {_counted(counts['warning'], 'warning')}")
+
+
+def _fail_on(wrong: int, text: str) -> None:
+    """Exit with 2 and one line on stderr; what is wrong was listed before."""
+    if wrong:
+        raise UserError(text)
 
 
 def _counted(count: int, word: str) -> str:

@@ -55,4 +55,4 @@ def audit(config: _Config, as_json: _Json = False) -> None:
     if records:
         show([{column: record.get(column) for column in columns} for record in records], False)
     lost = f", {len(unfinished)} of them without a result: look at the device" if unfinished else ""
-    print(f"{trail.path}: {len(records)} records, the chain is whole{lost}")
+    print(f"{trail.path}: records: {len(records)}, the chain is whole{lost}")
