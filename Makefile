@@ -39,6 +39,7 @@ bench: install  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/batch_memory.py
 	$(BIN)/python benchmarks/fast_batch.py
 	$(BIN)/python benchmarks/kernels.py
+	$(BIN)/python benchmarks/codec.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/sensitivity.py
 	$(BIN)/python benchmarks/screening.py

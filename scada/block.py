@@ -8,14 +8,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from scada.behaviour import Behaviour, Memory
 from scada.blockdecoder import BlockDecoder
+from scada.deviceclock import DeviceClock
 from scada.plan import Request, request_for
-from scada.quality import REASONS, judge, limits_of
+from scada.quality import QUALITY_OF, REASONS, judge, limits_of
 from scada.sample import Quality, Sample
 from scada.status import ReaderStatus
 from scada.tag import Tag
+from scada.textregisters import TextReader
 
 __all__ = ["Block", "absent", "halves", "joined"]
+
+_GRADES = tuple(Quality(grade) for grade in QUALITY_OF.tolist())
+_WORDS = tuple(reason.value for reason in REASONS)
 
 
 class Block:
@@ -24,14 +30,19 @@ class Block:
     Parameters
     ----------
     request : Request
+    memory : Memory, optional
+        What the device's tags did before; the blocks of one device share it, so that it outlives them.
     """
 
-    __slots__ = ("_decoder", "_limits", "_registers", "registers", "request")
+    __slots__ = ("_behaviour", "_clock", "_decoder", "_limits", "_registers", "_texts", "registers", "request")
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, memory: Memory | None = None) -> None:
         self.request = request
         self._decoder = BlockDecoder(request.tags, request.start)
         self._limits = limits_of(request.tags)
+        self._behaviour = Behaviour(request.tags, memory or Memory(len(request.tags)))
+        self._clock = DeviceClock.of(request.tags)
+        self._texts = TextReader.of(request.tags, request.start)
         self._registers = np.array([tag.registers for tag in request.tags])
         self.registers = int(self._registers.sum())
 
@@ -47,31 +58,40 @@ class Block:
         status : ReaderStatus
             Of the block's device.
         """
-        raw = self._decoder.raw(words)
-        values = self._decoder.engineering(raw)
-        quality, reason = judge(self._limits, raw, values)
+        raw = self._decoder.read(words)
+        values = self._decoder.engineering(raw.values)
+        reason = judge(self._limits, raw.values, values, raw.inexact)
+        self._behaviour.judge(raw.values, values, reason, slot_ms)
         names = self._decoder.names
-        if reason.any():
+        if reason.any() or self._clock is not None:
             samples = [
-                Sample(name, slot_ms, arrival_ms, value, Quality(grade), REASONS[why].value)
-                for name, value, grade, why in zip(
-                    names, values.tolist(), quality.tolist(), reason.tolist(), strict=True
-                )
+                Sample(name, slot_ms, arrival_ms, value, _GRADES[why], _WORDS[why])
+                for name, value, why in zip(names, values.tolist(), reason.tolist(), strict=True)
             ]
-            good = int((reason == 0).sum())
-            registers_bad = int(self._registers[reason != 0].sum())
+            if self._texts is not None:
+                self._texts.put(samples, words)
+            if self._clock is not None:
+                samples = self._clock.stamped(samples)
+            self._count(samples, status)
         else:
             samples = [
                 Sample(name, slot_ms, arrival_ms, value) for name, value in zip(names, values.tolist(), strict=True)
             ]
-            good, registers_bad = len(samples), 0
+            status.samples_good += len(samples)
+            status.registers_read += self.registers
+            status.last_good_ms = arrival_ms
+        return samples
+
+    def _count(self, samples: Sequence[Sample], status: ReaderStatus) -> None:
+        is_good = np.array([sample.quality is Quality.GOOD for sample in samples])
+        good = int(is_good.sum())
+        registers_bad = int(self._registers[~is_good].sum())
         status.samples_good += good
         status.samples_bad += len(samples) - good
         status.registers_bad += registers_bad
         status.registers_read += self.registers - registers_bad
         if good:
-            status.last_good_ms = arrival_ms
-        return samples
+            status.last_good_ms = samples[0].arrival_ms
 
 
 def absent(tags: Sequence[Tag], slot_ms: int, arrival_ms: int, reason: str) -> list[Sample]:

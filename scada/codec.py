@@ -17,13 +17,25 @@ DCBA  reversed       swapped
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 
 from scada.errors import CodecError
 
-__all__ = ["NUMBER_FORMATS", "ORDERS", "decode", "encode", "is_type", "pattern_value", "register_count"]
+__all__ = [
+    "NUMBER_FORMATS",
+    "ORDERS",
+    "decode",
+    "encode",
+    "is_type",
+    "pattern_value",
+    "raw_range",
+    "register_count",
+    "text_length",
+]
 
 ORDERS = ("ABCD", "CDAB", "BADC", "DCBA")
 
@@ -42,17 +54,20 @@ _LARGEST_STRING = 250  # characters: 125 registers, one request
 _STRING = re.compile(r"string([1-9]\d{0,2})")
 
 
-def _string_length(kind: str) -> int:
+def text_length(kind: str) -> int:
+    """Return how many characters a value of type `kind` holds; 0 where it is no text."""
     match = _STRING.fullmatch(kind)
     length = int(match.group(1)) if match else 0
     return length if length <= _LARGEST_STRING else 0
 
 
+@lru_cache(maxsize=1024)
 def is_type(kind: str) -> bool:
     """Tell whether `kind` names a register type, such as ``float32`` or ``string12``."""
-    return kind in {"bool", "bit"} or kind in NUMBER_FORMATS or _string_length(kind) > 0
+    return kind in {"bool", "bit"} or kind in NUMBER_FORMATS or text_length(kind) > 0
 
 
+@lru_cache(maxsize=1024)
 def register_count(kind: str) -> int:
     """Return how many registers (or bits of a coil table) a value of type `kind` takes.
 
@@ -65,10 +80,20 @@ def register_count(kind: str) -> int:
         return NUMBER_FORMATS[kind][1]
     if kind in {"bool", "bit"}:
         return 1
-    length = _string_length(kind)
+    length = text_length(kind)
     if not length:
         raise CodecError(f"unknown register type '{kind}'")
     return (length + 1) // 2
+
+
+def raw_range(kind: str) -> tuple[float, float]:
+    """Return the smallest and the largest raw value of a type; infinite for floats, 0 and 1 for bits."""
+    if kind not in NUMBER_FORMATS:
+        return 0.0, 1.0
+    if kind.startswith("float"):
+        return -math.inf, math.inf
+    bits = 16 * NUMBER_FORMATS[kind][1]
+    return (0.0, 2.0**bits - 1.0) if kind.startswith("u") else (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1.0)
 
 
 def _switches(order: str) -> tuple[bool, bool]:
@@ -128,7 +153,7 @@ def decode(words: Sequence[int], kind: str, order: str = "ABCD", bit: int = 0) -
         return data != b"\0\0"
     if kind == "bit":
         return bool(int.from_bytes(data, "big") >> _checked_bit(bit) & 1)
-    return data[: _string_length(kind)].rstrip(b"\0").decode("latin-1")
+    return data[: text_length(kind)].rstrip(b"\0").decode("latin-1")
 
 
 def encode(value: bool | int | float | str, kind: str, order: str = "ABCD", bit: int = 0) -> list[int]:
@@ -151,7 +176,7 @@ def encode(value: bool | int | float | str, kind: str, order: str = "ABCD", bit:
         data = str(value).encode("latin-1")
     except UnicodeEncodeError as error:
         raise CodecError(f"'{value}' has characters outside Latin-1") from error
-    if len(data) > _string_length(kind):
+    if len(data) > text_length(kind):
         raise CodecError(f"'{value}' is longer than {kind}")
     return _to_words(data.ljust(2 * count, b"\0"), False, swap)
 

@@ -13,6 +13,9 @@
     |   +-- Disconnected          the connection broke before the reply was whole
     |   +-- GarbledReply          a reply that is not the answer to the request
     |   +-- ModbusExceptionReply  the device refused: code
+    +-- WriteRefused              a value is not written: tag, and nothing left this program
+    +-- WriteFailed               a value was sent, and is not known to stand in the device: tag, result
+    +-- AuditError                the record of writes cannot be kept, or was changed: path, line
     +-- HistorianError            the store failed: path
     +-- PortInUse                 a simulated PLC cannot listen: host, port
 
@@ -26,6 +29,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 __all__ = [
+    "AuditError",
     "CodecError",
     "Disconnected",
     "GarbledReply",
@@ -39,6 +43,8 @@ __all__ = [
     "TagErrors",
     "Timeout",
     "WireError",
+    "WriteFailed",
+    "WriteRefused",
 ]
 
 
@@ -68,12 +74,15 @@ class TagError(ScadaError):
         What is wrong.
     mend : str
         What to write instead.
+    severity : {'error', 'warning'}
+        A table with an error is not used; a warning is for whoever writes it.
     """
 
     file: str
     line: int
     what: str
     mend: str
+    severity: str = "error"
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}: " if self.file else ""
@@ -156,6 +165,51 @@ class ModbusExceptionReply(WireError):
         self.code = code
         self.reason = "illegal-address" if code == 2 else f"exception-{code}"
         super().__init__(url, unit, f"Modbus exception {code}")
+
+
+class WriteRefused(ScadaError):
+    """A value is not written; nothing was sent.
+
+    Attributes
+    ----------
+    tag : str
+    """
+
+    def __init__(self, tag: str, why: str) -> None:
+        self.tag = tag
+        super().__init__(f"{tag} is not written: {why}")
+
+
+class WriteFailed(ScadaError):
+    """A value was sent, and it is not known to stand in the device.
+
+    Attributes
+    ----------
+    tag : str
+    result : str
+        The word in the audit: refused, mismatch or unconfirmed.
+    """
+
+    def __init__(self, tag: str, result: str, detail: str) -> None:
+        self.tag = tag
+        self.result = result
+        super().__init__(f"{tag}: {result}: {detail}")
+
+
+class AuditError(ScadaError):
+    """The record of writes cannot be kept, or was changed by somebody else.
+
+    Attributes
+    ----------
+    path : str
+    line : int
+        The first line that is wrong; 0 where it is the file as a whole.
+    """
+
+    def __init__(self, path: str, line: int, why: str) -> None:
+        self.path = path
+        self.line = line
+        super().__init__(f"{path}:{line}: {why}" if line else f"{path}: {why}")
 
 
 class HistorianError(ScadaError):

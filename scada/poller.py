@@ -160,7 +160,7 @@ class Poller:
                 words, error = await self._attempt(unit, request)
             if words is not None:
                 answered.append(request)
-                self._sink(Block(request).samples(words, slot_ms, self._clock.now_ms(), unit.status))
+                self._sink(Block(request, unit.memory).samples(words, slot_ms, self._clock.now_ms(), unit.status))
                 continue
             if not isinstance(error, ModbusExceptionReply) or error.code not in _ILLEGAL:
                 self._abandon(unit, [request, *todo], slot_ms, error)
@@ -168,7 +168,7 @@ class Poller:
             if len(request.tags) > 1:
                 todo.extend(reversed(halves(request)))
             else:
-                refusals.append(Refusal(Block(request), error.reason, self._clock.now_ms() + RECHECK_MS))
+                refusals.append(Refusal(Block(request, unit.memory), error.reason, self._clock.now_ms() + RECHECK_MS))
                 self._refuse(unit, request.tags, slot_ms, error.reason)
             error = None
         is_bits = block.request.table in {"coil", "discrete"}
@@ -176,7 +176,7 @@ class Poller:
         # without a refused tag the gap was refused, or the length: then the halves stay as they are
         kept = joined(answered, limit) if refusals else answered
         entry.blocks.remove(block)
-        entry.blocks.extend(Block(request) for request in kept)
+        entry.blocks.extend(Block(request, unit.memory) for request in kept)
         entry.refusals.extend(refusals)
 
     async def _attempt(self, unit: Unit, request: Request) -> tuple[NDArray[np.uint16] | None, WireError | None]:

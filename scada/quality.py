@@ -11,11 +11,26 @@ from numpy.typing import NDArray
 from scada.sample import Quality, Reason
 from scada.tag import Tag
 
-__all__ = ["REASONS", "Limits", "judge", "limits_of"]
+__all__ = ["QUALITY_OF", "REASONS", "Limits", "judge", "limits_of"]
 
 # what the reason codes of judge() mean
-REASONS = (Reason.NONE, Reason.NAN, Reason.SENTINEL, Reason.RANGE)
-_NAN, _SENTINEL, _RANGE = 1, 2, 3
+REASONS = (
+    Reason.NONE,
+    Reason.NAN,
+    Reason.SENTINEL,
+    Reason.RANGE,
+    Reason.INEXACT,
+    Reason.FLAT_LINE,
+    Reason.SPIKE,
+    Reason.WRAP,
+    Reason.METER_EXCHANGED,
+)
+_NAN, _SENTINEL, _RANGE, _INEXACT = 1, 2, 3, 4
+# their quality, uint8; a wrap is worth knowing and no fault
+QUALITY_OF = np.array(
+    [Quality.GOOD if why in {Reason.NONE, Reason.WRAP} else Quality.UNCERTAIN for why in REASONS], dtype=np.uint8
+)
+QUALITY_OF[[_NAN, _SENTINEL]] = Quality.BAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +62,12 @@ def limits_of(tags: Sequence[Tag]) -> Limits:
 
 
 def judge(
-    limits: Limits, raw: NDArray[np.float64], values: NDArray[np.float64]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Judge the values of one block.
+    limits: Limits,
+    raw: NDArray[np.float64],
+    values: NDArray[np.float64],
+    inexact: NDArray[np.intp] | None = None,
+) -> NDArray[np.uint8]:
+    """Judge the values of one block by themselves.
 
     Parameters
     ----------
@@ -58,21 +76,20 @@ def judge(
         Raw values, compared with the sentinels.
     values : float64 [n_tags]
         Engineering values, compared with the range.
+    inexact : intp [n], optional
+        Which values were rounded.
 
     Returns
     -------
-    quality : uint8 [n_tags]
-        BAD for NaN, infinity and sentinels; UNCERTAIN out of range, as OPC UA part 8 calls a value that exceeds its
-        engineering units.
-    reason : uint8 [n_tags]
-        Index into :data:`REASONS`.
+    uint8 [n_tags]
+        Index into :data:`REASONS` and :data:`QUALITY_OF`: BAD for NaN, infinity and sentinels; UNCERTAIN out of range,
+        as OPC UA part 8 calls a value that exceeds its engineering units, and for a 64-bit integer that is no float64.
     """
     reason = np.zeros(len(values), dtype=np.uint8)
+    if inexact is not None:
+        reason[inexact] = _INEXACT
     reason[(values < limits.low) | (values > limits.high)] = _RANGE
     reason[~np.isfinite(values)] = _NAN
     if limits.bad.shape[1]:
         reason[(raw[:, None] == limits.bad).any(axis=1)] = _SENTINEL
-    return _QUALITY[reason], reason
-
-
-_QUALITY = np.array([Quality.GOOD, Quality.BAD, Quality.BAD, Quality.UNCERTAIN], dtype=np.uint8)
+    return reason

@@ -16,15 +16,25 @@ class Quality(IntEnum):
 
 
 class Reason(StrEnum):
-    """Why a sample is not GOOD.
+    """Why a sample is not GOOD; or, of a GOOD one, what is worth knowing.
 
-    Exceptions other than the illegal address are written ``exception-N`` and have no member here.
+    Exceptions other than the illegal address are written ``exception-N`` and have no member here, nor have texts, which
+    are written ``text: ...``. ``wrap`` and ``unchanged`` stand with GOOD samples: a counter began again at zero; the
+    samples since the one stored before differed by less than the deadband.
     """
 
     NONE = ""
     NAN = "nan"
     SENTINEL = "sentinel"
     RANGE = "range"
+    INEXACT = "inexact"
+    FLAT_LINE = "flat-line"
+    SPIKE = "spike"
+    WRAP = "wrap"
+    METER_EXCHANGED = "meter-exchanged"
+    STALE = "stale"
+    CLOCK = "clock"
+    UNCHANGED = "unchanged"
     TIMEOUT = "timeout"
     REFUSED = "refused"
     DISCONNECTED = "disconnected"
@@ -43,14 +53,14 @@ class Sample:
     tag : str
         Name of the tag.
     time_ms : int
-        The slot the value stands for, UTC ms since 1970.
+        The slot the value stands for, or the time by the device's own clock, UTC ms since 1970.
     arrival_ms : int
         When the reply (or its absence) was known, UTC ms since 1970.
     value : float
         Engineering value; NaN where nothing came.
     quality : Quality
     reason : str
-        Empty when GOOD, else a :class:`Reason` or ``exception-N``.
+        A :class:`Reason`, ``exception-N`` or ``text: ...``; empty with nearly all that is GOOD.
     """
 
     tag: str

@@ -7,22 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from scada.codec import register_count
+from scada.quantity import QUANTITIES
 
 __all__ = ["QUANTITIES", "Tag", "TagTable"]
-
-QUANTITIES = (
-    "pressure",
-    "flow",
-    "level",
-    "demand",
-    "status",
-    "speed",
-    "setpoint",
-    "power",
-    "energy",
-    "volume",
-    "other",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +41,8 @@ class Tag:
     element : str
         Element of the network it measures; may be empty.
     quantity : str
-        pressure, flow, level, demand, status, speed, setpoint, power, energy, volume or other.
+        pressure, flow, level, demand, status, speed, setpoint, power, energy, volume, time or other. A ``time`` is the
+        device's clock (UTC since 1970): what is read in the same request carries its time.
     min, max : float
         Bounds of a plausible engineering value.
     bad_values : tuple of float
@@ -62,7 +50,8 @@ class Tag:
     wrap : float or None
         Raw value at which a totaliser starts from zero again.
     deadband : float
-        Change of the engineering value too small to matter.
+        Change of the engineering value too small to matter; with one, a sample that does not differ by more from the
+        last one stored is left out (:mod:`scada.deadband`).
     text_uk, text_en : str
         Description for the operator.
     """
@@ -100,7 +89,7 @@ class Tag:
 
     @property
     def is_text(self) -> bool:
-        """Whether it holds characters; such a tag is not sampled."""
+        """Whether it holds characters; its samples carry them as their reason."""
         return self.type.startswith("string")
 
 

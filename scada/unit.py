@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from scada.backoff import Backoff
+from scada.behaviour import Memory
 from scada.block import Block
 from scada.device import DeviceSettings
 from scada.plan import plan
@@ -67,7 +68,7 @@ class Unit:
     ----------
     settings : DeviceSettings
     tags : sequence of Tag
-        Of this device; text tags are left out.
+        Of this device.
     rng : random.Random
         Source of jitter.
 
@@ -81,7 +82,8 @@ class Unit:
         self.settings = settings
         self.status = ReaderStatus(settings.name)
         self.backoff = Backoff(settings.reconnect_holdoff_s * 1000, rng)
+        self.memory = Memory(len(tags))
         rounds: dict[int, list[Block]] = {}
-        for request in plan([tag for tag in tags if not tag.is_text], settings.max_registers):
-            rounds.setdefault(request.tags[0].interval_ms, []).append(Block(request))
+        for request in plan(tags, settings.max_registers):
+            rounds.setdefault(request.tags[0].interval_ms, []).append(Block(request, self.memory))
         self.rounds = [Round(self, interval, blocks) for interval, blocks in sorted(rounds.items())]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -27,7 +28,7 @@ class TagsSection(_Section):
     """The tag table."""
 
     file: str = "tags.csv"
-    addressing: Literal["wire", "modicon"] = "wire"
+    addressing: Literal["wire", "document", "modicon"] = "wire"
 
 
 class DeviceSection(_Section):
@@ -45,6 +46,32 @@ class DeviceSection(_Section):
     def settings(self) -> DeviceSettings:
         """What the reader takes."""
         return DeviceSettings(**self.model_dump())
+
+
+class AllowSection(_Section):
+    """A tag that may be written, and what to it; in the tag's unit."""
+
+    tag: str = Field(min_length=1)
+    min: float = -math.inf
+    max: float = math.inf
+    max_change: float = Field(default=math.inf, gt=0)
+
+
+class WritingSection(_Section):
+    """Writing to the plant (`umanflow write`); off unless enabled.
+
+    Attributes
+    ----------
+    audit
+        The record of writes.
+    settle_s
+        How long a device may take until a value can be read back, s.
+    """
+
+    enabled: bool = False
+    audit: str = "writes.jsonl"
+    settle_s: float = Field(default=2.0, ge=0)
+    allow: tuple[AllowSection, ...] = ()
 
 
 class PlcSection(_Section):
@@ -76,6 +103,7 @@ class Config(_Section):
     tags: TagsSection = TagsSection()
     devices: tuple[DeviceSection, ...] = ()
     plc: PlcSection = PlcSection()
+    writing: WritingSection = WritingSection()
     folder: Path = Path()
 
     @field_validator("timezone")

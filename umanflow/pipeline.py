@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from hydro.record import Record
+from scada.deadband import restored
+from scada.historian import Historian
+from scada.quantity import si_factor
 from scada.tag import Tag
 
-# SI per unit of a tag
-_UNITS = {
-    "pressure": {"m": 1.0, "bar": 10.1972, "kPa": 1.0 / 9.80665},
-    "flow": {"m3/h": 1.0 / 3600.0, "L/s": 1e-3, "m3/s": 1.0, "m3/d": 1.0 / 86400.0},
-    "level": {"m": 1.0, "cm": 0.01, "mm": 0.001},
-    "demand": {"L/h": 1.0 / 3.6e6, "m3/h": 1.0 / 3600.0, "L/s": 1e-3},
-}
+_MEASURED = ("pressure", "flow", "level", "demand")
 
 
 def measured_tags(tags: Iterable[Tag]) -> list[Tag]:
-    """Tags that measure a quantity of the hydraulic state at an element of the network."""
-    return [tag for tag in tags if tag.element and tag.quantity in _UNITS]
+    """Tags that measure a quantity of the hydraulic state at an element, in a unit that is one of length or volume."""
+    return [
+        tag
+        for tag in tags
+        if tag.element and tag.quantity in _MEASURED and si_factor(tag.unit, tag.quantity) is not None
+    ]
+
+
+def frame_of(
+    store: Historian, tags: Sequence[Tag], from_ms: int | None = None, to_ms: int | None = None
+) -> pd.DataFrame:
+    """Samples of a period, one column for each tag in the tag's unit, NaN where not GOOD; index UTC.
+
+    What a deadband left out is filled in.
+    """
+    names = [tag.name for tag in tags]
+    if any(tag.deadband for tag in tags):
+        return restored(store.range(names, from_ms, to_ms), tags)
+    return store.frame(names, from_ms, to_ms)
 
 
 def record_of(frame: pd.DataFrame, tags: Iterable[Tag]) -> Record:
@@ -39,9 +53,9 @@ def record_of(frame: pd.DataFrame, tags: Iterable[Tag]) -> Record:
     Record
         SI.
     """
-    tables: dict[str, dict[str, pd.Series]] = {quantity: {} for quantity in _UNITS}
+    tables: dict[str, dict[str, pd.Series]] = {quantity: {} for quantity in _MEASURED}
     for tag in measured_tags(tags):
         if tag.name in frame.columns:
-            factor = _UNITS[tag.quantity].get(tag.unit or "", 1.0)
-            tables[tag.quantity].setdefault(tag.element, frame[tag.name] * factor)
+            factor = si_factor(tag.unit, tag.quantity)
+            tables[tag.quantity].setdefault(tag.element, frame[tag.name] * (1.0 if factor is None else factor))
     return Record(**{quantity: pd.DataFrame(columns, index=frame.index) for quantity, columns in tables.items()})

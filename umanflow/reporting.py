@@ -17,7 +17,7 @@ from scada.historian import open_historian
 from umanflow.config import Config
 from umanflow.detection import write_detection
 from umanflow.errors import UserError
-from umanflow.pipeline import measured_tags, record_of
+from umanflow.pipeline import frame_of, measured_tags, record_of
 from umanflow.report import Content, LeakRow, SensorHealth, TrueLeak, read_leaks, summarise, write_report
 from umanflow.service import milliseconds, tags_of
 
@@ -140,7 +140,7 @@ def report_period(
     network = load(config.network_path, config.crs)
     store = open_historian(config.historian_url)
     try:
-        frame = store.frame([tag.name for tag in wanted], milliseconds(since, "--from"), milliseconds(until, "--to"))
+        frame = frame_of(store, wanted, milliseconds(since, "--from"), milliseconds(until, "--to"))
     finally:
         store.close()
     if frame.empty:

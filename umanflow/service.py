@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from scada.clock import SystemClock
+from scada.deadband import Deadband
 from scada.endpoint import parse_url
 from scada.historian import open_historian
 from scada.plan import plan
@@ -57,13 +58,17 @@ def run_poll(config: Config, duration_s: float | None) -> Reader:
 
 async def _poll(config: Config, table: TagTable, duration_s: float | None) -> Reader:
     store = open_historian(config.historian_url)
+    sink = Deadband(table.tags, store.append)
     try:
         devices = [device.settings() for device in config.devices]
-        reader = Reader(devices, list(table.tags), SystemClock(), store.append)
+        reader = Reader(devices, list(table.tags), SystemClock(), sink)
         await reader.run(stop=_stop_event(duration_s))
         return reader
     finally:
-        store.close()
+        try:
+            sink.flush()
+        finally:
+            store.close()
 
 
 def _stop_event(duration_s: float | None) -> asyncio.Event:

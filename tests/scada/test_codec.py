@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scada.blockdecoder import BlockDecoder
@@ -157,12 +157,55 @@ def register_maps(draw: st.DrawFn) -> tuple[list[Tag], np.ndarray]:
 def test_block_agrees_with_single_values(drawn: tuple[list[Tag], np.ndarray]) -> None:
     tags, block = drawn
     start = tags[0].address
-    values = BlockDecoder(tags, start).decode(block)
+    decoder = BlockDecoder(tags, start)
+    values = decoder.decode(block)
+    inexact = decoder.read(block).inexact
+    told = set() if inexact is None else set(inexact.tolist())
+    for position, tag in enumerate(tags):
+        raw = decode(block[tag.address - start :][: tag.registers].tolist(), tag.type, tag.order, tag.bit)
+        assert (position in told) == (type(raw) is int and int(float(raw)) != raw)
     for tag, value in zip(tags, values, strict=True):
         words = block[tag.address - start :][: tag.registers].tolist()
         raw = decode(words, tag.type, tag.order, tag.bit)
         expected = math.nan if isinstance(raw, str) else float(raw) * tag.scale + tag.offset
         np.testing.assert_equal(value, expected)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=40)
+@given(data=st.data())
+def test_block_of_one_type_agrees_with_struct(kind: str, order: str, data: st.DataObject) -> None:
+    """Any bit pattern, NaN payloads and all, against struct by way of the order's letters."""
+    count = register_count(kind)
+    patterns = data.draw(st.lists(st.binary(min_size=2 * count, max_size=2 * count), min_size=1, max_size=6))
+    tags = [Tag(f"t{k}", "d", "input", k * count, kind, order) for k in range(len(patterns))]
+    block = np.array([word for pattern in patterns for word in naive_wire(pattern, order)], dtype=np.uint16)
+    wanted = [float(struct.unpack(">" + NUMBER_FORMATS[kind][0], pattern)[0]) for pattern in patterns]
+    np.testing.assert_array_equal(BlockDecoder(tags, 0).raw(block), wanted)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("bit", range(16))
+@settings(max_examples=20)
+@given(word=st.integers(0, 65535))
+def test_block_of_bits_agrees_with_arithmetic(order: str, bit: int, word: int) -> None:
+    tag = Tag("t", "d", "input", 0, "bit", order, bit)
+    seen = word if order in {"ABCD", "CDAB"} else word >> 8 | (word & 0xFF) << 8
+    assert BlockDecoder([tag], 0).raw(np.array([word], dtype=np.uint16)).tolist() == [float(seen >> bit & 1)]
+
+
+@pytest.mark.parametrize(
+    ("value", "is_exact"),
+    [(2**53, True), (2**53 + 1, False), (-(2**53) - 1, False), (2**63 - 1, False), (-(2**63), True), (3 * 2**60, True)],
+)
+def test_rounded_integer_is_told(value: int, is_exact: bool) -> None:
+    for order in ORDERS:
+        raw = BlockDecoder([Tag("t", "d", "input", 0, "int64", order)], 0).read(
+            np.array(encode(value, "int64", order), dtype=np.uint16)
+        )
+        assert raw.values[0] == float(value)
+        assert (raw.inexact is None) == is_exact
 
 
 def test_block_does_not_reach_before_its_start() -> None:

@@ -112,7 +112,7 @@ def test_only_reading_functions_are_on_the_wire() -> None:
             samples: list[Sample] = []
             reader, _ = in_lockstep([DeviceSettings("d", server.url)], tags, 3, samples)
             await reader.run(until_ms=3 * MINUTE_MS)
-            assert len(samples) == 3 * 6, "text is not sampled"
+            assert len(samples) == 3 * 7
             return {asked.function for asked in server.asked}
 
     assert asyncio.run(run()) == {1, 2, 3, 4}

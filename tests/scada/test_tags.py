@@ -124,9 +124,9 @@ def test_malformed_file_is_told(tmp_path: Path, text: str, what: str) -> None:
 def test_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(TagErrors, match="cannot be read"):
         read_tags(tmp_path / "none.csv")
-    (tmp_path / "latin.csv").write_bytes("ім'я".encode("cp1251"))
+    (tmp_path / "book.csv").write_bytes(b"PK\x03\x04\x00\x00\xff")
     with pytest.raises(TagErrors, match="UTF-8"):
-        read_tags(tmp_path / "latin.csv")
+        read_tags(tmp_path / "book.csv")
     (tmp_path / "good.csv").write_text("name,device,table,address,type\n")
     with pytest.raises(TagErrors, match="addressing 'octal'"):
         read_tags(tmp_path / "good.csv", addressing="octal")
@@ -210,7 +210,7 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
             scale=numbers.filter(lambda scale: scale != 0),
             offset=numbers,
             interval_s=st.sampled_from([0.5, 1.0, 900.0]),
-            quantity=st.sampled_from(QUANTITIES),
+            quantity=st.sampled_from([quantity for quantity in QUANTITIES if quantity != "time"]),
             bad_values=st.lists(st.integers(0, 65535).map(float), max_size=3).map(tuple),
             wrap=st.none() | st.just(65536.0),
             text_uk=words,

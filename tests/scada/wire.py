@@ -20,6 +20,7 @@ class Asked:
     function: int
     start: int
     count: int
+    data: bytes = b""
 
 
 Manners = Callable[[Asked], Awaitable[bytes | None]]
@@ -97,8 +98,8 @@ class WireServer:
         while True:
             head = await reader.readexactly(6)
             number, _, length = struct.unpack(">HHH", head)
-            unit, function, start, count = struct.unpack(">BBHH", (await reader.readexactly(length))[:6])
-            asked = Asked(number, unit, function, start, count)
+            body = await reader.readexactly(length)
+            asked = Asked(number, *struct.unpack(">BBHH", body[:6]), body[6:])
             self.asked.append(asked)
             reply = await self.manners(asked)
             if reply is None:

@@ -61,6 +61,11 @@ def free_port() -> int:
         "networks dmas",
         "networks import",
         "history export",
+        "tags check",
+        "tags import",
+        "tags export",
+        "write",
+        "audit",
     ],
 )
 def test_every_command_has_help_with_an_example(command):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from umanflow.cli import batch, calibrate, demo, detect, live, networks, report, sensitivity, simulate
+from umanflow.cli import batch, calibrate, demo, detect, live, networks, report, sensitivity, simulate, tags, write
 
 # what wrong options raise; the library has no public name for it
 _WRONG_USAGE: Any = typer.BadParameter.__mro__[1]
@@ -40,12 +40,15 @@ def _root(
 
 app.add_typer(networks.app, name="networks")
 app.add_typer(live.history, name="history")
+app.add_typer(tags.app, name="tags")
 app.command("simulate")(simulate.simulate)
 app.command("sensitivity")(sensitivity.sensitivity)
 app.command("batch")(batch.batch)
 app.command("plc")(live.plc)
 app.command("poll")(live.poll)
 app.command("calibrate")(calibrate.calibrate)
+app.command("write")(write.write)
+app.command("audit")(write.audit)
 app.command("detect")(detect.detect)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)

@@ -31,7 +31,7 @@ from umanflow.demo.leaks import DrawnLeak, draw_leaks
 from umanflow.demo.nature import TruthLog, make_twin, old_leaks, write_city
 from umanflow.demo.scoring import Score, score_leaks
 from umanflow.detection import write_detection, write_json
-from umanflow.pipeline import measured_tags, record_of
+from umanflow.pipeline import frame_of, measured_tags, record_of
 from umanflow.plant import HOST, Plant
 
 Progress = Callable[[str, float], None]
@@ -179,6 +179,6 @@ def _read_back(url: str, tags: Sequence[Tag]) -> Record:
     store = open_historian(url)
     try:
         wanted = measured_tags(tags)
-        return record_of(store.frame([tag.name for tag in wanted]), wanted)
+        return record_of(frame_of(store, wanted), wanted)
     finally:
         store.close()

@@ -1,0 +1,89 @@
+"""What a deadband leaves out can be told exactly."""
+
+import math
+
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scada.deadband import LONGEST_SLOTS, Deadband, restored
+from scada.sample import Quality, Sample
+from scada.tag import Tag
+
+TAG = Tag("p", "d", "input", 0, "float32", interval_s=60.0, deadband=0.5)
+MINUTE_MS = 60_000
+
+
+def rows(samples: list[Sample]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "time": pd.to_datetime([s.time_ms for s in samples], unit="ms", utc=True),
+            "tag": [s.tag for s in samples],
+            "value": [s.value for s in samples],
+            "quality": [int(s.quality) for s in samples],
+            "reason": [s.reason for s in samples],
+        }
+    )
+
+
+def run(read: list[float | None], flush: bool = True) -> tuple[list[Sample], Deadband]:
+    """Feed values, None for a slot that went by unread, NaN for one that brought nothing."""
+    stored: list[Sample] = []
+    sink = Deadband([TAG], stored.extend)
+    for slot, value in enumerate(read):
+        if value is not None:
+            bad = math.isnan(value)
+            quality, reason = (Quality.BAD, "timeout") if bad else (Quality.GOOD, "")
+            sink([Sample("p", slot * MINUTE_MS, slot * MINUTE_MS, value, quality, reason)])
+    if flush:
+        sink.flush()
+    return stored, sink
+
+
+values = st.one_of(st.none(), st.just(math.nan), st.sampled_from([10.0, 10.2, 10.4, 10.6, 11.0, 20.0]))
+
+
+@given(read=st.lists(values, min_size=1, max_size=80))
+def test_every_slot_read_comes_back_within_the_deadband_and_no_other(read: list[float | None]) -> None:
+    stored, sink = run(read)
+    column = restored(rows(stored), [TAG])["p"] if stored else pd.Series(dtype=float)
+    for slot, value in enumerate(read):
+        time = pd.Timestamp(slot * MINUTE_MS, unit="ms", tz="UTC")
+        back = float(column.get(time, math.nan))
+        if value is None or math.isnan(value):
+            assert math.isnan(back), "good because it was good before"
+        else:
+            assert abs(back - value) <= TAG.deadband
+    assert len(stored) + sink.left_out == sum(value is not None for value in read)
+    assert len({sample.time_ms for sample in stored}) == len(stored)
+
+
+def test_steady_value_is_stored_once_in_ten() -> None:
+    stored, _ = run([10.0 + 0.01 * (slot % 3) for slot in range(101)])
+    assert [sample.time_ms // MINUTE_MS for sample in stored] == list(range(0, 101, LONGEST_SLOTS))
+    assert {sample.reason for sample in stored[1:]} == {"unchanged"}
+
+
+def test_crash_promises_nothing_of_what_was_not_stored() -> None:
+    stored, _ = run([10.0, 10.0, 10.0], flush=False)
+    again, _ = run([None] * 6 + [10.0])
+    column = restored(rows([*stored, *again]), [TAG])["p"]
+    assert column.notna().sum() == 2
+
+
+def test_tags_without_a_deadband_and_what_is_not_plainly_good_pass() -> None:
+    stored: list[Sample] = []
+    sink = Deadband([TAG], stored.extend)
+    other = [Sample("q", slot, slot, 1.0) for slot in range(5)]
+    sink(other)
+    told = [Sample("p", slot * MINUTE_MS, 0, 1.0, Quality.UNCERTAIN, "range") for slot in range(5)]
+    sink(told)
+    sink([Sample("p", 9 * MINUTE_MS, 0, 1.0, Quality.GOOD, "wrap")])
+    assert len(stored) == 11
+    assert sink.left_out == 0
+
+
+def test_tags_without_samples_have_an_empty_column() -> None:
+    frame = restored(rows(run([1.0])[0]), [TAG, Tag("none", "d", "input", 9, "uint16")])
+    assert list(frame.columns) == ["p", "none"]
+    assert frame["none"].isna().all()
