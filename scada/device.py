@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scada.tls import TlsSettings
+
 __all__ = ["DeviceSettings"]
 
 
@@ -15,11 +17,11 @@ class DeviceSettings:
     ----------
     name : str
     url : str
-        ``tcp://host:port`` or ``rtu+tcp://host:port``; devices with the same one share a connection.
+        As :func:`scada.endpoint.parse_url` reads it; devices with the same one share a connection.
     unit : int
         Modbus unit id.
     timeout_s : float
-        Longest wait for a reply, s.
+        Longest wait for a reply, s; the time that characters take on a serial line is added.
     max_registers : int
         Most registers it answers at once.
     request_delay_ms : int
@@ -28,6 +30,8 @@ class DeviceSettings:
         Further tries after a timeout, for meters that sleep.
     reconnect_holdoff_s : float
         Pause after the first failure, s; it doubles with each failure in a row.
+    tls : TlsSettings or None
+        For ``tls://``; devices that share a connection share them.
     """
 
     name: str
@@ -38,3 +42,4 @@ class DeviceSettings:
     request_delay_ms: int = 0
     wake_retries: int = 0
     reconnect_holdoff_s: float = 1.0
+    tls: TlsSettings | None = None

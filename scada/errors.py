@@ -10,6 +10,7 @@
     +-- WireError                 a request brought no value: url, unit, reason
     |   +-- Timeout               no reply in time
     |   +-- Refused               no connection
+    |   |   +-- Untrusted         TLS: certificates or versions do not fit
     |   +-- Disconnected          the connection broke before the reply was whole
     |   +-- GarbledReply          a reply that is not the answer to the request
     |   +-- ModbusExceptionReply  the device refused: code
@@ -38,6 +39,7 @@ __all__ = [
     "TagError",
     "TagErrors",
     "Timeout",
+    "Untrusted",
     "WireError",
 ]
 
@@ -127,6 +129,13 @@ class Refused(WireError):
 
     reason = "refused"
     sentence = "no connection"
+
+
+class Untrusted(Refused):
+    """The two sides of a TLS connection do not trust each other, or speak no common version."""
+
+    reason = "tls"
+    sentence = "no TLS connection"
 
 
 class Disconnected(WireError):

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     RANGE = "range"
     TIMEOUT = "timeout"
     REFUSED = "refused"
+    TLS = "tls"
     DISCONNECTED = "disconnected"
     GARBLED = "garbled"
     PARKED = "parked"
