@@ -8,15 +8,17 @@ there, no older one can come.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from scada.frames import FUNCTION_OF
 
-__all__ = ["LATEST_S", "LateReplies"]
+__all__ = ["LateReplies", "latest_s"]
 
-LATEST_S = 30.0  # no serial device or modem answers later
-_MAX_REGISTERS = 125
-_MAX_BITS = 2000
+_LATEST_S = 2.0  # what a 4G modem adds at most
+_LATEST_PATIENCES = 10
+
+
+def latest_s(timeout_s: float) -> float:
+    """Return how late a reply can be, s: ten times the patience its device is given, and 2 s at least."""
+    return max(_LATEST_S, _LATEST_PATIENCES * timeout_s)
 
 
 class LateReplies:
@@ -25,9 +27,9 @@ class LateReplies:
     def __init__(self) -> None:
         self._forms: dict[int, dict[tuple[int, int], float]] = {}
 
-    def expect(self, unit: int, table: str, count: int, now_s: float) -> None:
-        """Remember that a request was given up unanswered."""
-        self._forms.setdefault(unit, {})[_form(table, count)] = now_s + LATEST_S
+    def expect(self, unit: int, table: str, count: int, until_s: float) -> None:
+        """Remember that a request was given up unanswered, and may be answered until then."""
+        self._forms.setdefault(unit, {})[_form(table, count)] = until_s
 
     def forget(self, unit: int) -> None:
         """Nothing older can come: a reply of another form has come from `unit`."""
@@ -45,12 +47,18 @@ class LateReplies:
             del self._forms[unit]
         return _form(table, count) in forms
 
-    def counts(self, unit: int, table: str, count: int) -> Iterator[int]:
-        """Yield counts whose replies cannot be mistaken, those within the request first."""
-        step, most = (8, _MAX_BITS) if table in {"coil", "discrete"} else (1, _MAX_REGISTERS)
-        for other in [*range(1, count, step), *range(count + step, min(count + 4 * step, most) + 1, step)]:
-            if _form(table, other) not in self._forms.get(unit, {}):
-                yield other
+    def probes(self, unit: int, table: str, count: int) -> list[tuple[str, int, bool]]:
+        """Return requests whose replies cannot be mistaken: table, count, and whether a refusal settles it too.
+
+        A shorter piece of what was asked is known to any device. Another function code serves where there is none;
+        even its refusal bears that code.
+        """
+        forms = self._forms.get(unit, {})
+        step = 8 if table in {"coil", "discrete"} else 1
+        shorter = [(table, other, False) for other in range(1, count, step) if _form(table, other) not in forms]
+        functions = {function for function, _ in forms}
+        others = [(other, 1, True) for other in FUNCTION_OF if FUNCTION_OF[other] not in functions]
+        return [*shorter[:1], *others, *shorter[1:2]]
 
 
 def _form(table: str, count: int) -> tuple[int, int]:

@@ -96,6 +96,9 @@ class Link(TransactionManager):
         except ssl.SSLError as error:
             raise DialError(tls_trouble(error), is_tls=True) from error
         except OSError as error:
+            if self.comm_params.sslctx is not None and isinstance(error, ConnectionResetError | ConnectionAbortedError):
+                # the alert that would say why may be lost with the connection
+                raise DialError("it broke off the TLS handshake; does it demand a client certificate?", True) from error
             raise DialError(_cause(error)) from error
         except _TerminalError as error:
             raise DialError(f"the serial port does not take {self.endpoint.line}") from error

@@ -59,6 +59,7 @@ class Poller:
         self._sink = sink
         self._rounds = [entry for unit in units for entry in unit.rounds]
         self._backoff = Backoff(min(unit.settings.reconnect_holdoff_s for unit in units) * 1000, rng)
+        self._why_held = Reason.REFUSED.value
         self._schedule: Schedule | None = None
 
     def begin(self, phases_ms: Sequence[int]) -> None:
@@ -208,6 +209,7 @@ class Poller:
                 )
             except WireError as error:
                 unit.status.errors[error.reason] += 1
+                unit.status.last_error = str(error)
                 if isinstance(error, ModbusExceptionReply):
                     self._backoff.succeed()
                     if error.code not in _GATEWAY:
@@ -220,6 +222,7 @@ class Poller:
                     raise
             else:
                 unit.status.round_trips_ms.append((time.perf_counter() - began) * 1000)
+                unit.status.last_error = ""
                 self._backoff.succeed()
                 unit.backoff.succeed()
                 return words
@@ -230,12 +233,15 @@ class Poller:
             return Reason.STOPPED.value
         now_ms = self._clock.now_ms()
         if self._backoff.is_holding(now_ms):
-            return Reason.REFUSED.value
+            return self._why_held
         return Reason.PARKED.value if unit.backoff.is_holding(now_ms) else None
 
     def _fail(self, unit: Unit, error: WireError) -> None:
-        backoff = self._backoff if isinstance(error, Refused) else unit.backoff
-        backoff.fail(self._clock.now_ms())
+        if isinstance(error, Refused):
+            self._why_held = error.reason
+            self._backoff.fail(self._clock.now_ms())
+        else:
+            unit.backoff.fail(self._clock.now_ms())
 
     def _lose(self, unit: Unit, tags: Sequence[Tag], slot_ms: int, reason: str) -> None:
         unit.status.samples_lost += len(tags)

@@ -24,7 +24,7 @@ from scada.errors import (
     WireError,
 )
 from scada.frames import FUNCTION_OF, REQUESTS, RegistersReply
-from scada.late import LateReplies
+from scada.late import LateReplies, latest_s
 from scada.link import DialError, Link, TlsBroken
 from scada.tls import TlsSettings, client_context
 
@@ -35,7 +35,6 @@ logging.getLogger("pymodbus").addHandler(logging.NullHandler())
 
 _OVERHEAD = 8 + 5  # bytes of a serial request, and of a reply around its data
 _TLS_PATIENCE = 4  # a handshake takes up to three round trips more than a plain connection
-_PROBES = 3
 
 
 class Connection:
@@ -134,18 +133,18 @@ class Connection:
 
     async def _settle(self, unit: int, table: str, start: int, count: int, timeout_s: float) -> None:
         """Ask for something whose answer no late reply can be taken for."""
-        for _ in range(_PROBES):
-            other = next(self._late.counts(unit, table, count), None)
-            if other is None:
-                break
+        for other_table, other, is_sure in self._late.probes(unit, table, count):
             try:
-                await self._exchange(unit, table, start, other, timeout_s)
+                await self._exchange(unit, other_table, start, other, timeout_s)
             except GarbledReply:  # the late one, perhaps
                 continue
             except ModbusExceptionReply:
-                break
+                if not is_sure:
+                    self._late.expect(unit, other_table, other, time.monotonic() + latest_s(timeout_s))
+                    continue
+                self._late.forget(unit)
             return
-        raise GarbledReply(self._url, unit, "a late reply may still come; it is waited out")
+        raise Timeout(self._url, unit, "no reply in time; those that may still come are waited out")
 
     async def _exchange(self, unit: int, table: str, start: int, count: int, timeout_s: float) -> NDArray[np.uint16]:
         await self.open(timeout_s, unit)
@@ -157,22 +156,20 @@ class Connection:
         request = REQUESTS[table](address=start, count=count, dev_id=unit)
         await self._keep_silence()
         link.listen_anew()
-        with self._translated(unit, table, count):
+        with self._translated(unit, table, count, timeout_s):
             reply = await link.execute(False, request)
             self._quiet_from_s = time.monotonic()
             is_numbered = self.endpoint.framing == "socket"
             if is_numbered and reply.transaction_id != request.transaction_id:
                 raise GarbledReply(self._url, unit, "a reply with another number")
-            if not reply.isError():
+            words = None
+            if reply.function_code != FUNCTION_OF[table] | 0x80:
                 is_answer = isinstance(reply, RegistersReply) and reply.function_code == FUNCTION_OF[table]
                 words = reply.words(count) if isinstance(reply, RegistersReply) and is_answer else None
                 if words is None:
                     raise GarbledReply(self._url, unit)
         self._has_answered = True
-        if reply.isError():
-            if reply.function_code != FUNCTION_OF[table] | 0x80:
-                self.close()
-                raise GarbledReply(self._url, unit)
+        if words is None:
             raise ModbusExceptionReply(self._url, unit, reply.exception_code)
         self._late.forget(unit)
         return words
@@ -189,7 +186,7 @@ class Connection:
                 await asyncio.sleep(left_s)
 
     @contextmanager
-    def _translated(self, unit: int, table: str, count: int) -> Iterator[None]:
+    def _translated(self, unit: int, table: str, count: int, timeout_s: float) -> Iterator[None]:
         """Translate pymodbus' errors; leave the connection closed unless it is known to be in step."""
         is_in_step = False
         has_heard = False
@@ -211,7 +208,7 @@ class Connection:
         finally:
             if not is_in_step:  # also when the caller is cancelled
                 if self.endpoint.framing == "rtu":
-                    self._late.expect(unit, table, count, time.monotonic())
+                    self._late.expect(unit, table, count, time.monotonic() + latest_s(timeout_s))
                 self.close()
 
     def _disconnected(self, unit: int) -> WireError:

@@ -137,8 +137,8 @@ class PlcServer:
 
     def _conduct(self, unit: int) -> Misconduct | None:
         device = self._devices.get(unit)
-        if device is None:
-            return None
+        if device is None:  # a gateway says so, on a line nobody answers
+            return Misconduct(kind="silent") if self._line is not None else None
         if self._line is not None and self.faults.is_port_shut([device]):
             return Misconduct(kind="silent")
         return self.faults.misconduct(device)

@@ -196,8 +196,8 @@ class RegisterImage:
             patterns = np.add.reduceat(bits.weights * is_set[bits.values], bits.starts, dtype=np.uint16)
             self.words[bits.words] = self.words[bits.words] & ~bits.cleared | patterns
         for name in self._swapped:
-            at, count = self._places[name]
-            self.words[at : at + count] = self.words[at : at + count][::-1].copy()
+            first, count = self._places[name]
+            self.words[first : first + count] = self.words[first : first + count][::-1].copy()
 
 
 def _runs(tags: Sequence[Tag], at: int) -> tuple[Run, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tty
+from contextlib import suppress
 from pathlib import Path
 
 from scada.endpoint import SerialLine
@@ -111,7 +112,5 @@ class PseudoCable:
                 ready = 1 + max(0, int((self._loop.time() - free_s) / self._line.character_s))
                 part, data = data[:ready], data[ready:]
                 free_s += (len(part) - 1) * self._line.character_s
-                try:
+                with suppress(BlockingIOError):  # nobody reads: lost, as on a line
                     os.write(target, part)
-                except BlockingIOError:
-                    pass  # nobody reads: lost, as on a line

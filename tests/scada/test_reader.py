@@ -461,8 +461,8 @@ def test_settings_that_cannot_work_are_refused() -> None:
         pair = [DeviceSettings(f"d{number}", url) for number, url in enumerate(urls)]
         with pytest.raises(ScadaError, match=text):
             Reader(pair, [], clock, list[Sample]().extend)
+    mixed = [DeviceSettings("a", "tls://x"), DeviceSettings("b", "tls://x", tls=TlsSettings())]
     with pytest.raises(ScadaError, match="differ in their TLS settings"):
-        mixed = [DeviceSettings("a", "tls://x"), DeviceSettings("b", "tls://x", tls=TlsSettings())]
         Reader(mixed, [], clock, list[Sample]().extend)
     with pytest.raises(ScadaError, match="is no tls:// device"):
         Reader([DeviceSettings("d", "tcp://x", tls=TlsSettings())], [], clock, list[Sample]().extend)
