@@ -76,15 +76,17 @@ class PlcServer:
         self._tags = [tag for tags in units.values() for tag in tags]
         self._spoiler = Spoiler(self.faults, self._tags)
         self._heartbeats = [tag.name for tag in self._tags if tag.name.endswith(".heartbeat")]
+        self._modes = [tag.name for tag in self._tags if tag.name.endswith(".in_automatic")]
         self._first_beats: dict[str, float] = {}
         self._is_wanted = self._was_restarting = False
         self._cable: PseudoCable | None = None
         self._server: LoopServer | SerialLoopServer | None = None
 
-    @property
-    def commands(self) -> Mapping[str, float]:
-        """Engineering values of the tags that were written to over the wire, by name."""
-        return self._image.commands
+    def take_commands(self) -> dict[str, float]:
+        """Return engineering values of the tags that were written to over the wire since the last call, by name."""
+        taken = dict(self._image.commands)
+        self._image.commands.clear()
+        return taken
 
     async def start(self) -> None:
         """Listen.
@@ -128,6 +130,7 @@ class PlcServer:
         is_restarting = self.faults.is_restarting(self._devices.values())
         if is_restarting:
             self._image.commands.clear()
+            self._image.commands.update(dict.fromkeys(self._modes, 1.0))
         elif self._was_restarting:
             self._first_beats = {name: values[name] for name in self._heartbeats if name in values}
         self._was_restarting = is_restarting

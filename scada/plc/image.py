@@ -80,11 +80,12 @@ class RegisterImage:
     runs : dict of (int, str) to tuple of Run
         The readable addresses of each unit and table, ascending.
     commands : dict of str to float
-        Engineering values of the tags that were written to over the wire.
+        Engineering values of the tags that were written to over the wire; whoever takes them clears them.
 
     Notes
     -----
-    As in a PLC, integers saturate instead of wrapping. NaN becomes the tag's first bad value, or 0 where it has none.
+    As in a PLC, integers saturate; totalisers (tags with a wrap) start from zero again. NaN becomes the tag's first bad
+    value, or 0 where it has none.
     """
 
     def __init__(self, units: Mapping[int, Sequence[Tag]]) -> None:
@@ -113,6 +114,7 @@ class RegisterImage:
             raise ScadaError("two tags of one simulated PLC have the same name; rename one")
         self._scale = np.array([tag.scale for tag, _ in placed])
         self._offset = np.array([tag.offset for tag, _ in placed])
+        self._wrap = np.array([tag.wrap or np.inf for tag, _ in placed])
         self._values = self._offset.copy()  # raw zero
         self._numbers = _number_groups(placed)
         self._bits = _bit_group(placed)
@@ -181,6 +183,7 @@ class RegisterImage:
     def _encode(self) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             raw = (self._values - self._offset) / self._scale
+            raw = np.where(raw >= self._wrap, np.floor(raw) % self._wrap, raw)
             for group in self._numbers:
                 part = raw[group.values]
                 if math.isfinite(group.low):
