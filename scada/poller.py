@@ -135,7 +135,20 @@ class Poller:
             self._fail(unit, error)
             self._lose(unit, block.request.tags, slot_ms, error.reason)
         else:
-            self._sink(block.samples(words, slot_ms, self._clock.now_ms(), unit.status))
+            self._give(unit, block, words, slot_ms)
+
+    def _give(self, unit: Unit, block: Block, words: NDArray[np.uint16], slot_ms: int) -> None:
+        """Hand over what a reply holds, as stale as the unit's heartbeat says."""
+        before, read = unit.status.samples_good, unit.status.registers_read
+        samples = unit.heartbeat.judge(block.samples(words, slot_ms, self._clock.now_ms(), unit.status))
+        if unit.heartbeat.is_standing:
+            unit.status.samples_bad += unit.status.samples_good - before
+            unit.status.registers_bad += unit.status.registers_read - read
+            unit.status.samples_good, unit.status.registers_read = before, read
+            unit.status.last_error = (
+                f"{unit.settings.name}: {unit.heartbeat.tag} stands still; has its program stopped?"
+            )
+        self._sink(samples)
 
     async def _serve_refusal(self, entry: Round, refusal: Refusal, slot_ms: int) -> None:
         """Record a refused tag as bad, and ask for it again once in a while."""
@@ -161,7 +174,7 @@ class Poller:
                 words, error = await self._attempt(unit, request)
             if words is not None:
                 answered.append(request)
-                self._sink(Block(request).samples(words, slot_ms, self._clock.now_ms(), unit.status))
+                self._give(unit, Block(request), words, slot_ms)
                 continue
             if not isinstance(error, ModbusExceptionReply) or error.code not in _ILLEGAL:
                 self._abandon(unit, [request, *todo], slot_ms, error)

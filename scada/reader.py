@@ -81,7 +81,8 @@ class Reader:
             rng = random.Random(f"{seed} {group[0].name}")
             units = [Unit(settings, tags_of.get(settings.name, ()), rng) for settings in group]
             self.status.update({unit.settings.name: unit.status for unit in units})
-            self._connections.append(Connection(endpoint, group[0].tls))
+            holdoff_s = max(settings.socket_holdoff_s for settings in group)
+            self._connections.append(Connection(endpoint, group[0].tls, holdoff_s))
             self._pollers.append(Poller(self._connections[-1], units, clock, self._deliver, rng))
 
     async def run(self, until_ms: int | None = None, stop: asyncio.Event | None = None) -> None:

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     PARKED = "parked"
     ILLEGAL_ADDRESS = "illegal-address"
     STOPPED = "stopped"
+    HEARTBEAT = "heartbeat"
 
 
 @dataclass(frozen=True, slots=True)

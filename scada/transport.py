@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,8 @@ class Connection:
     endpoint : Endpoint
     tls : TlsSettings, optional
         For a ``tls`` endpoint; without it the system's authorities are believed and no certificate is shown.
+    holdoff_s : float
+        Least time between the end of a connection and the next, s.
 
     Raises
     ------
@@ -59,7 +62,7 @@ class Connection:
     timeout, and the silence that parts two frames is kept. Only function codes 1 to 4 can be sent.
     """
 
-    def __init__(self, endpoint: Endpoint, tls: TlsSettings | None = None) -> None:
+    def __init__(self, endpoint: Endpoint, tls: TlsSettings | None = None, holdoff_s: float = 0.0) -> None:
         if tls is not None and endpoint.scheme != "tls":
             raise ScadaError(f"{endpoint} has TLS settings, but is no tls:// device; remove them or write tls://")
         self.endpoint = endpoint
@@ -70,6 +73,8 @@ class Connection:
         self._late = LateReplies()
         self._has_answered = False
         self._quiet_from_s = 0.0
+        self._holdoff_s = holdoff_s
+        self._closed_s = -math.inf
 
     @property
     def is_open(self) -> bool:
@@ -89,6 +94,9 @@ class Connection:
         if self.is_open:
             return
         self.close()
+        left_s = self._closed_s + self._holdoff_s - time.monotonic()
+        if left_s > 0:
+            await asyncio.sleep(left_s)
         link = Link(self.endpoint, self._context, self._tls.server_name)
         try:
             await link.dial(timeout_s * (_TLS_PATIENCE if self._context is not None else 1))
@@ -103,6 +111,7 @@ class Connection:
         link, self._link = self._link, None
         if link is not None:
             link.close()
+            self._closed_s = time.monotonic()
 
     async def read(self, unit: int, table: str, start: int, count: int, timeout_s: float) -> NDArray[np.uint16]:
         """Read one block, connecting first if need be.

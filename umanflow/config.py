@@ -67,6 +67,8 @@ class DeviceSection(_TlsKeys):
     request_delay_ms: int = Field(default=0, ge=0)
     wake_retries: int = Field(default=0, ge=0, le=10)
     reconnect_holdoff_s: float = Field(default=1.0, ge=0)
+    socket_holdoff_s: float = Field(default=0.0, ge=0)
+    heartbeat: str = ""
     tls_server_name: str = ""
 
     @model_validator(mode="after")

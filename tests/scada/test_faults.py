@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from scada.clock import LockstepClock
+from scada.endpoint import parse_url
 from scada.errors import ScadaError
 from scada.plc.device import PlcServer
 from scada.plc.faultfile import FaultFile, read_faults
@@ -15,6 +17,7 @@ from scada.plc.faults import KINDS, Fault, Faults
 from scada.reader import DeviceSettings, Reader
 from scada.sample import Quality, Sample
 from scada.tag import Tag
+from scada.transport import Connection
 
 MINUTE_MS = 60_000
 TAGS = [
@@ -126,6 +129,42 @@ def test_frozen_instrument_stays_and_frozen_program_stops_the_heartbeat() -> Non
     shown = {(s.tag, s.time_ms // MINUTE_MS): s.value for s in samples}
     assert [shown["d.heartbeat", k] for k in range(8)] == [0, 1, 1, 1, 1, 5, 6, 7]
     assert [shown["e.time", k] for k in range(8)] == [60.0 * k for k in range(8)]
+
+
+def test_heartbeat_that_stands_makes_its_device_stale_and_no_other() -> None:
+    samples, reader, _ = follow(Faults([Fault("frozen", "d", start_ms=2 * MINUTE_MS, lasts_ms=6 * MINUTE_MS)]), 10)
+    reasons = {(s.tag, s.time_ms // MINUTE_MS): (s.quality, s.reason) for s in samples}
+    good, stale = (Quality.GOOD, ""), (Quality.STALE, "heartbeat")
+    # it beat last at minute 1; three readings without a change tell
+    assert [reasons["d.flow", k] for k in range(10)] == [good] * 4 + [stale] * 4 + [good] * 2
+    assert {reasons["e.time", k] for k in range(10)} == {good}
+    assert reader.status["d"].samples_bad == sum(s.reason == "heartbeat" for s in samples)
+    assert reader.status["d"].last_error == ""
+
+
+def test_heartbeat_has_to_be_a_tag_of_the_device() -> None:
+    settings = DeviceSettings("d", "tcp://x", heartbeat="d.pulse")
+    with pytest.raises(ScadaError, match=r"no tag 'd\.pulse' to be its heartbeat"):
+        Reader([settings], TAGS, LockstepClock(0), list[Sample]().extend)
+
+
+def test_socket_is_left_alone_between_two_connections() -> None:
+    """A gateway with one socket needs a while to notice that it is free."""
+
+    async def run() -> float:
+        server = PlcServer("127.0.0.1", 0, {1: TAGS})
+        await server.start()
+        connection = Connection(parse_url(f"tcp://127.0.0.1:{server.port}"), holdoff_s=0.3)
+        await connection.read(1, "input", 0, 2, 1.0)
+        connection.close()
+        began = time.monotonic()
+        await connection.read(1, "input", 0, 2, 1.0)
+        took = time.monotonic() - began
+        connection.close()
+        await server.stop()
+        return took
+
+    assert asyncio.run(run()) >= 0.29
 
 
 def test_nan_is_bad_or_the_sentinel() -> None:
