@@ -5,8 +5,8 @@
 Each device has one kind of fault that comes and goes, on Modbus TCP and, where frames matter, again on serial framing
 over TCP; a pseudo-terminal carries a mixture. Every tag is due every minute. What is counted: whether each due sample
 is there once, as good, bad or missing with its reason; GOOD values that are not the plant's at that minute; and for
-frozen values, drift and swapped words, which no single reply betrays, the share of struck tags that is noticed (a value that
-came and is not GOOD) and how long after the beginning. One JSON line at the end.
+frozen values, drift and swapped words, which no single reply betrays, the share of struck tags that is noticed (a value
+that came and is not GOOD) and how long after the beginning. One JSON line at the end.
 """
 
 from __future__ import annotations

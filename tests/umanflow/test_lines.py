@@ -1,7 +1,6 @@
 """`umanflow plc` and `poll` in two processes over every way to reach a device, with faults that come while they run."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -12,9 +11,9 @@ import trustme
 
 from scada.plc.stations import pump_station
 from scada.tags import write_tags
+from tests.umanflow.test_cli import free_port, umanflow
 from umanflow.config import read_config
 from umanflow.errors import ConfigError
-from tests.umanflow.test_cli import free_port, umanflow
 
 HEAD = """
 network = "Net1"
@@ -62,7 +61,7 @@ def test_plc_and_poll_over_every_way(tmp_path):
     plc = subprocess.Popen([sys.executable, "-m", "umanflow", "plc", "--config", str(config), "--duration", "60"])
     try:
         deadline = time.monotonic() + 40
-        while not os.path.islink(tmp_path / "tty"):
+        while not (tmp_path / "tty").is_symlink():
             assert time.monotonic() < deadline
             time.sleep(0.1)
         time.sleep(0.5)
@@ -81,7 +80,7 @@ def test_plc_and_poll_over_every_way(tmp_path):
     finally:
         plc.terminate()
         assert plc.wait(timeout=20) == 0
-    assert not os.path.islink(tmp_path / "tty")
+    assert not (tmp_path / "tty").is_symlink()
 
 
 @pytest.mark.parametrize(
