@@ -70,6 +70,7 @@ class Connection:
         self._tls = tls or TlsSettings()
         self._context = client_context(self._tls) if endpoint.scheme == "tls" else None
         self._link: Link | None = None
+        self._is_numbered = endpoint.framing == "socket"
         self._late = LateReplies()
         self._has_answered = False
         self._quiet_from_s = 0.0
@@ -136,7 +137,7 @@ class Connection:
         ------
         Refused, Untrusted, Timeout, Disconnected, GarbledReply, ModbusExceptionReply
         """
-        if self._late.may_be(unit, table, count, time.monotonic()):
+        if not self._is_numbered and self._late.may_be(unit, table, count, time.monotonic()):
             await self._settle(unit, table, start, count, timeout_s)
         return await self._exchange(unit, table, start, count, timeout_s)
 
@@ -168,8 +169,7 @@ class Connection:
         with self._translated(unit, table, count, timeout_s):
             reply = await link.execute(False, request)
             self._quiet_from_s = time.monotonic()
-            is_numbered = self.endpoint.framing == "socket"
-            if is_numbered and reply.transaction_id != request.transaction_id:
+            if self._is_numbered and reply.transaction_id != request.transaction_id:
                 raise GarbledReply(self._url, unit, "a reply with another number")
             words = None
             if reply.function_code != FUNCTION_OF[table] | 0x80:
@@ -216,7 +216,7 @@ class Connection:
             raise GarbledReply(self._url, unit, error.string) from error
         finally:
             if not is_in_step:  # also when the caller is cancelled
-                if self.endpoint.framing == "rtu":
+                if not self._is_numbered:
                     self._late.expect(unit, table, count, time.monotonic() + latest_s(timeout_s))
                 self.close()
 

@@ -18,6 +18,7 @@ from scada.reader import DeviceSettings, Reader
 from scada.sample import Quality, Sample
 from scada.tag import Tag
 from scada.transport import Connection
+from tests.scada.wire import Asked, WireServer, own_addresses, serving
 
 MINUTE_MS = 60_000
 TAGS = [
@@ -56,7 +57,7 @@ def follow(
 
         samples: list[Sample] = []
         url = f"{'tcp' if framing == 'socket' else 'rtu+tcp'}://127.0.0.1:{server.port}"
-        more = {"timeout_s": 0.1, "reconnect_holdoff_s": 1.0} | settings
+        more = {"timeout_s": 0.2, "reconnect_holdoff_s": 1.0} | settings
         devices = [DeviceSettings(name, url, unit, **more) for unit, name in enumerate("de", 1)]  # type: ignore[arg-type]
         reader = Reader(devices, [*TAGS, *OTHER], LockstepClock(0, before_wake), samples.extend)
         await reader.run(until_ms=slots * MINUTE_MS)
@@ -76,7 +77,7 @@ def for_three_minutes(kind: str, **more: object) -> Fault:
 
 
 WIRE = [
-    ("slow", {"delay_s": 0.2}, {"timeout", "parked"}),
+    ("slow", {"delay_s": 0.4}, {"timeout", "parked"}),
     ("silent", {}, {"timeout", "parked"}),
     ("drop", {}, {"disconnected", "parked"}),
     ("wrong-unit", {}, {"garbled", "parked"}),
@@ -273,3 +274,28 @@ def test_every_kind_is_in_the_table() -> None:
     from scada.plc import faults
 
     assert all(f"\n{kind} " in str(faults.__doc__) for kind in KINDS)
+
+
+def test_units_of_a_gateway_have_one_request_on_the_way_at_a_time() -> None:
+    on_the_way = most = 0
+
+    async def manners(asked: Asked) -> bytes | None:
+        nonlocal on_the_way, most
+        on_the_way += 1
+        most = max(most, on_the_way)
+        await asyncio.sleep(0.002)
+        on_the_way -= 1
+        return await own_addresses(asked)
+
+    async def run() -> WireServer:
+        async with serving(manners) as server:
+            devices = [DeviceSettings(f"d{n}", server.url, unit=n) for n in range(1, 6)]
+            tags = [Tag(f"d{n}.{at}", f"d{n}", "input", at, "uint16") for n in range(1, 6) for at in (0, 500)]
+            reader = Reader(devices, tags, LockstepClock(0), list[Sample]().extend)
+            await reader.run(until_ms=4 * MINUTE_MS)
+            return server
+
+    server = asyncio.run(run())
+    assert len(server.asked) == 5 * 2 * 4
+    assert (most, server.connections) == (1, 1)
+    assert {asked.function for asked in server.asked} == {4}

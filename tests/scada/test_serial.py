@@ -64,7 +64,7 @@ def test_hundred_registers_at_the_pace_of_9600_baud(
         server.update({tag.name: 3.0 * n for n, tag in enumerate(tags)})
         connection = Connection(parse_url(url_of(tmp_path / "tty", line)))
         began = time.monotonic()
-        words = await connection.read(7, "input", 0, 100, 0.1)  # the time on the line comes on top
+        words = await connection.read(7, "input", 0, 100, 0.2)  # the time on the line comes on top
         took = time.monotonic() - began
         assert words.tolist() == [3 * n for n in range(100)]
         with pytest.raises(ModbusExceptionReply) as caught:
@@ -93,7 +93,7 @@ def test_units_share_a_line_one_request_at_a_time(tmp_path: Path) -> None:
 
         samples: list[Sample] = []
         url = url_of(tmp_path / "tty")
-        devices = [DeviceSettings(name, url, unit=k, timeout_s=0.1) for k, name in enumerate(("a", "b", "gone"), 1)]
+        devices = [DeviceSettings(name, url, unit=k, timeout_s=0.3) for k, name in enumerate(("a", "b", "gone"), 1)]
         reader = Reader(devices, tags, LockstepClock(0, before_wake), samples.extend)
         await reader.run(until_ms=20 * 10_000)
         await server.stop()
