@@ -47,6 +47,10 @@ class LateReplies:
             del self._forms[unit]
         return _form(table, count) in forms
 
+    def may_refuse(self, unit: int, table: str) -> bool:
+        """Tell whether a refusal with the function code of `table` may be a late one."""
+        return any(function == FUNCTION_OF[table] for function, _ in self._forms.get(unit, ()))
+
     def probes(self, unit: int, table: str, count: int) -> list[tuple[str, int, bool]]:
         """Return requests whose replies cannot be mistaken: table, count, and whether a refusal settles it too.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 from functools import partial
+from typing import cast
 
-from pymodbus.exceptions import ConnectionException, ModbusException
+from pymodbus.exceptions import ConnectionException, ModbusException, ModbusIOException
 from pymodbus.framer import FramerRTU, FramerSocket
-from pymodbus.pdu import DecodePDU
+from pymodbus.pdu import DecodePDU, ModbusPDU
 from pymodbus.transaction import TransactionManager
 from pymodbus.transport import CommParams, CommType
 
@@ -108,6 +109,21 @@ class Link(TransactionManager):
     def listen_anew(self) -> None:
         """Forget what was heard before a request."""
         self.has_heard = False
+
+    async def another(self, timeout_s: float) -> ModbusPDU:
+        """Wait for one more reply without asking again.
+
+        Raises
+        ------
+        ModbusIOException
+            None came in time.
+        """
+        async with self._lock:
+            self.response_future = asyncio.Future()
+            try:
+                return cast(ModbusPDU, await asyncio.wait_for(self.response_future, timeout_s))
+            except TimeoutError as error:
+                raise ModbusIOException("no further reply") from error
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the wire."""

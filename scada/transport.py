@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 from pymodbus.exceptions import ConnectionException, ModbusException, ModbusIOException
+from pymodbus.pdu import ModbusPDU
 
 from scada.endpoint import Endpoint, parse_url
 from scada.errors import (
@@ -145,18 +146,20 @@ class Connection:
         """Ask for something whose answer no late reply can be taken for."""
         for other_table, other, is_sure in self._late.probes(unit, table, count):
             try:
-                await self._exchange(unit, other_table, start, other, timeout_s)
-            except GarbledReply:  # the late one, perhaps
+                await self._exchange(unit, other_table, start, other, timeout_s, is_probe=True)
+            except GarbledReply:
                 continue
             except ModbusExceptionReply:
                 if not is_sure:
-                    self._late.expect(unit, other_table, other, time.monotonic() + latest_s(timeout_s))
                     continue
                 self._late.forget(unit)
             return
         raise Timeout(self._url, unit, "no reply in time; those that may still come are waited out")
 
-    async def _exchange(self, unit: int, table: str, start: int, count: int, timeout_s: float) -> NDArray[np.uint16]:
+    async def _exchange(
+        self, unit: int, table: str, start: int, count: int, timeout_s: float, is_probe: bool = False
+    ) -> NDArray[np.uint16]:
+        """Ask and take the answer; a probe passes over late answers of other forms until its own comes."""
         await self.open(timeout_s, unit)
         link = self._link
         if link is None:
@@ -168,17 +171,19 @@ class Connection:
         link.listen_anew()
         with self._translated(unit, table, count, timeout_s):
             reply = await link.execute(False, request)
+            until_s = time.monotonic() + link.comm_params.timeout_connect
+            while is_probe and not _fits(reply, table, count):
+                reply = await link.another(max(0.0, until_s - time.monotonic()))
             self._quiet_from_s = time.monotonic()
             if self._is_numbered and reply.transaction_id != request.transaction_id:
                 raise GarbledReply(self._url, unit, "a reply with another number")
-            words = None
-            if reply.function_code != FUNCTION_OF[table] | 0x80:
-                is_answer = isinstance(reply, RegistersReply) and reply.function_code == FUNCTION_OF[table]
-                words = reply.words(count) if isinstance(reply, RegistersReply) and is_answer else None
-                if words is None:
-                    raise GarbledReply(self._url, unit)
+            if not _fits(reply, table, count):
+                raise GarbledReply(self._url, unit)
+        words = reply.words(count) if isinstance(reply, RegistersReply) else None
         self._has_answered = True
         if words is None:
+            if self._late.may_refuse(unit, table):  # then the answer to this request is still to come
+                self._late.expect(unit, table, count, time.monotonic() + latest_s(timeout_s))
             raise ModbusExceptionReply(self._url, unit, reply.exception_code)
         self._late.forget(unit)
         return words
@@ -226,3 +231,12 @@ class Connection:
         # the alert that says so may be lost with the connection
         detail = "closed at the first request; does the server demand a client certificate (tls_certificate, tls_key)?"
         return Untrusted(self._url, unit, detail)
+
+
+def _fits(reply: ModbusPDU, table: str, count: int) -> bool:
+    """Whether a reply has the form of the answer: the function's data in the right length, or its refusal."""
+    if reply.function_code == FUNCTION_OF[table] | 0x80:
+        return True
+    if not isinstance(reply, RegistersReply) or reply.function_code != FUNCTION_OF[table]:
+        return False
+    return reply.words(count) is not None

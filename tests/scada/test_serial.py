@@ -140,6 +140,28 @@ def test_late_reply_on_a_line_is_never_taken_for_the_next(tmp_path: Path, count:
     asyncio.run(run())
 
 
+def test_late_refusal_does_not_hide_that_an_answer_is_still_to_come(tmp_path: Path) -> None:
+    """The refusal of the first request answers the second, whose answer must not pass for that to the third."""
+    faults = Faults([Fault("slow", delay_s=0.3)])
+    tags = numbered(4)
+
+    async def run() -> None:
+        server = PlcServer(str(tmp_path / "tty"), 0, {1: tags}, line=FAST, faults=faults)
+        await server.start()
+        server.update({tag.name: 100.0 + n for n, tag in enumerate(tags)})
+        connection = Connection(parse_url(url_of(tmp_path / "tty")))
+        with pytest.raises(Timeout):
+            await connection.read(1, "input", 900, 3, 0.1)
+        with pytest.raises(ModbusExceptionReply):
+            await connection.read(1, "input", 0, 2, 1.0)
+        words = await connection.read(1, "input", 2, 2, 1.0)
+        assert words.tolist() == [102, 103]
+        connection.close()
+        await server.stop()
+
+    asyncio.run(run())
+
+
 def test_forms_are_told_apart_and_forgotten_in_time() -> None:
     late = LateReplies()
     assert not late.may_be(1, "input", 4, 0.0)
