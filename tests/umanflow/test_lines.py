@@ -65,7 +65,7 @@ def test_plc_and_poll_over_every_way(tmp_path):
             assert time.monotonic() < deadline
             time.sleep(0.1)
         time.sleep(0.5)
-        result = umanflow("poll", "--config", str(config), "--duration", "4", "--status", "--json")
+        result = umanflow("poll", "--config", str(config), "--duration", "2.5", "--status", "--json")
         assert result.returncode == 0, result.stderr
         status = {row["device"]: row for row in json.loads(result.stdout)}
         for name in ("tcp", "tls", "line"):
@@ -74,7 +74,7 @@ def test_plc_and_poll_over_every_way(tmp_path):
         assert "Modbus exception 6" in status["gateway"]["last error"]
         (tmp_path / "faults.toml").write_text("")  # on demand: the fault is gone
         time.sleep(1.5)
-        result = umanflow("poll", "--config", str(config), "--duration", "3", "--status", "--json")
+        result = umanflow("poll", "--config", str(config), "--duration", "2", "--status", "--json")
         status = {row["device"]: row for row in json.loads(result.stdout)}
         assert status["gateway"]["good"] > 0
     finally:
