@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tty
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,6 +45,10 @@ class PseudoCable:
         self._ends: list[tuple[int, int]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
+        try:
+            import tty  # Windows has none
+        except ImportError as error:
+            raise ScadaError("this system has no pseudo-terminals; name a serial port that is there") from error
         try:
             self._ends = [os.openpty(), os.openpty()]
         except OSError as error:
