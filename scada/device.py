@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scada.tls import TlsSettings
+
 __all__ = ["DeviceSettings"]
 
 
@@ -15,11 +17,11 @@ class DeviceSettings:
     ----------
     name : str
     url : str
-        ``tcp://host:port`` or ``rtu+tcp://host:port``; devices with the same one share a connection.
+        As :func:`scada.endpoint.parse_url` reads it; devices with the same one share a connection.
     unit : int
         Modbus unit id.
     timeout_s : float
-        Longest wait for a reply, s.
+        Longest wait for a reply, s; the time that characters take on a serial line is added.
     max_registers : int
         Most registers it answers at once.
     request_delay_ms : int
@@ -28,6 +30,14 @@ class DeviceSettings:
         Further tries after a timeout, for meters that sleep.
     reconnect_holdoff_s : float
         Pause after the first failure, s; it doubles with each failure in a row.
+    socket_holdoff_s : float
+        Least time between the end of a connection and the next, s, for gateways that are slow to free a socket; the
+        longest of the devices that share one counts.
+    heartbeat : str
+        Tag that the device's program counts up; by default the one whose name ends in ``.heartbeat``. While it stands
+        the device's samples are STALE.
+    tls : TlsSettings or None
+        For ``tls://``; devices that share a connection share them.
     """
 
     name: str
@@ -38,3 +48,6 @@ class DeviceSettings:
     request_delay_ms: int = 0
     wake_retries: int = 0
     reconnect_holdoff_s: float = 1.0
+    socket_holdoff_s: float = 0.0
+    heartbeat: str = ""
+    tls: TlsSettings | None = None

@@ -10,6 +10,7 @@
     +-- WireError                 a request brought no value: url, unit, reason
     |   +-- Timeout               no reply in time
     |   +-- Refused               no connection
+    |   |   +-- Untrusted         TLS: certificates or versions do not fit
     |   +-- Disconnected          the connection broke before the reply was whole
     |   +-- GarbledReply          a reply that is not the answer to the request
     |   +-- ModbusExceptionReply  the device refused: code
@@ -42,6 +43,7 @@ __all__ = [
     "TagError",
     "TagErrors",
     "Timeout",
+    "Untrusted",
     "WireError",
     "WriteFailed",
     "WriteRefused",
@@ -136,6 +138,13 @@ class Refused(WireError):
 
     reason = "refused"
     sentence = "no connection"
+
+
+class Untrusted(Refused):
+    """The two sides of a TLS connection do not trust each other, or speak no common version."""
+
+    reason = "tls"
+    sentence = "no TLS connection"
 
 
 class Disconnected(WireError):

@@ -59,6 +59,7 @@ class Poller:
         self._sink = sink
         self._rounds = [entry for unit in units for entry in unit.rounds]
         self._backoff = Backoff(min(unit.settings.reconnect_holdoff_s for unit in units) * 1000, rng)
+        self._why_held = Reason.REFUSED.value
         self._schedule: Schedule | None = None
 
     def begin(self, phases_ms: Sequence[int]) -> None:
@@ -134,7 +135,20 @@ class Poller:
             self._fail(unit, error)
             self._lose(unit, block.request.tags, slot_ms, error.reason)
         else:
-            self._sink(block.samples(words, slot_ms, self._clock.now_ms(), unit.status))
+            self._give(unit, block, words, slot_ms)
+
+    def _give(self, unit: Unit, block: Block, words: NDArray[np.uint16], slot_ms: int) -> None:
+        """Hand over what a reply holds, as stale as the unit's heartbeat says."""
+        before, read = unit.status.samples_good, unit.status.registers_read
+        samples = unit.heartbeat.judge(block.samples(words, slot_ms, self._clock.now_ms(), unit.status))
+        if unit.heartbeat.is_standing:
+            unit.status.samples_bad += unit.status.samples_good - before
+            unit.status.registers_bad += unit.status.registers_read - read
+            unit.status.samples_good, unit.status.registers_read = before, read
+            unit.status.last_error = (
+                f"{unit.settings.name}: {unit.heartbeat.tag} stands still; has its program stopped?"
+            )
+        self._sink(samples)
 
     async def _serve_refusal(self, entry: Round, refusal: Refusal, slot_ms: int) -> None:
         """Record a refused tag as bad, and ask for it again once in a while."""
@@ -160,7 +174,7 @@ class Poller:
                 words, error = await self._attempt(unit, request)
             if words is not None:
                 answered.append(request)
-                self._sink(Block(request, unit.memory).samples(words, slot_ms, self._clock.now_ms(), unit.status))
+                self._give(unit, Block(request, unit.memory), words, slot_ms)
                 continue
             if not isinstance(error, ModbusExceptionReply) or error.code not in _ILLEGAL:
                 self._abandon(unit, [request, *todo], slot_ms, error)
@@ -208,6 +222,7 @@ class Poller:
                 )
             except WireError as error:
                 unit.status.errors[error.reason] += 1
+                unit.status.last_error = str(error)
                 if isinstance(error, ModbusExceptionReply):
                     self._backoff.succeed()
                     if error.code not in _GATEWAY:
@@ -220,6 +235,7 @@ class Poller:
                     raise
             else:
                 unit.status.round_trips_ms.append((time.perf_counter() - began) * 1000)
+                unit.status.last_error = ""
                 self._backoff.succeed()
                 unit.backoff.succeed()
                 return words
@@ -230,12 +246,15 @@ class Poller:
             return Reason.STOPPED.value
         now_ms = self._clock.now_ms()
         if self._backoff.is_holding(now_ms):
-            return Reason.REFUSED.value
+            return self._why_held
         return Reason.PARKED.value if unit.backoff.is_holding(now_ms) else None
 
     def _fail(self, unit: Unit, error: WireError) -> None:
-        backoff = self._backoff if isinstance(error, Refused) else unit.backoff
-        backoff.fail(self._clock.now_ms())
+        if isinstance(error, Refused):
+            self._why_held = error.reason
+            self._backoff.fail(self._clock.now_ms())
+        else:
+            unit.backoff.fail(self._clock.now_ms())
 
     def _lose(self, unit: Unit, tags: Sequence[Tag], slot_ms: int, reason: str) -> None:
         unit.status.samples_lost += len(tags)

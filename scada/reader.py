@@ -73,13 +73,7 @@ class Reader:
         tags_of: dict[str, list[Tag]] = {}
         for tag in tags:
             tags_of.setdefault(tag.device, []).append(tag)
-        groups: dict[Endpoint, list[DeviceSettings]] = {}
-        names: set[str] = set()
-        for settings in devices:
-            if settings.name in names:
-                raise ScadaError(f"device '{settings.name}' is configured twice; rename one")
-            names.add(settings.name)
-            groups.setdefault(parse_url(settings.url), []).append(settings)
+        groups = _by_connection(devices)
         self._connections: list[Connection] = []
         self._pollers: list[Poller] = []
         for endpoint, group in groups.items():
@@ -87,7 +81,8 @@ class Reader:
             rng = random.Random(f"{seed} {group[0].name}")
             units = [Unit(settings, tags_of.get(settings.name, ()), rng) for settings in group]
             self.status.update({unit.settings.name: unit.status for unit in units})
-            self._connections.append(Connection(endpoint))
+            holdoff_s = max(settings.socket_holdoff_s for settings in group)
+            self._connections.append(Connection(endpoint, group[0].tls, holdoff_s))
             self._pollers.append(Poller(self._connections[-1], units, clock, self._deliver, rng))
 
     async def run(self, until_ms: int | None = None, stop: asyncio.Event | None = None) -> None:
@@ -157,3 +152,28 @@ class Reader:
         """Spread the connections over a small part of each interval."""
         share = number / len(self._pollers) if self._clock.is_realtime else 0.0
         return [int(share * min(interval_ms * _PHASE_SHARE, _LONGEST_PHASE_MS)) for interval_ms in poller.intervals_ms]
+
+
+def _by_connection(devices: Sequence[DeviceSettings]) -> dict[Endpoint, list[DeviceSettings]]:
+    """Group devices that share a connection, and refuse those that disagree about it."""
+    groups: dict[Endpoint, list[DeviceSettings]] = {}
+    places: dict[tuple[str, int], tuple[Endpoint, DeviceSettings]] = {}
+    names: set[str] = set()
+    for settings in devices:
+        if settings.name in names:
+            raise ScadaError(f"device '{settings.name}' is configured twice; rename one")
+        names.add(settings.name)
+        endpoint = parse_url(settings.url)
+        there, first = places.setdefault(endpoint.place, (endpoint, settings))
+        if there != endpoint:
+            raise ScadaError(
+                f"devices '{first.name}' and '{settings.name}' share a port and differ in its settings"
+                f" ({there}, {endpoint}); write the same url for both"
+            )
+        if first.tls != settings.tls:
+            raise ScadaError(
+                f"devices '{first.name}' and '{settings.name}' share {endpoint} and differ in their TLS settings;"
+                " write the same for both"
+            )
+        groups.setdefault(endpoint, []).append(settings)
+    return groups

@@ -37,11 +37,13 @@ class Reason(StrEnum):
     UNCHANGED = "unchanged"
     TIMEOUT = "timeout"
     REFUSED = "refused"
+    TLS = "tls"
     DISCONNECTED = "disconnected"
     GARBLED = "garbled"
     PARKED = "parked"
     ILLEGAL_ADDRESS = "illegal-address"
     STOPPED = "stopped"
+    HEARTBEAT = "heartbeat"
 
 
 @dataclass(frozen=True, slots=True)

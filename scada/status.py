@@ -31,6 +31,8 @@ class ReaderStatus:
         The same in registers (a bit of a coil table counts as one); lost includes missed slots.
     slots_missed : int
         Slots of a group of tags that went by while the connection was busy; no samples exist for them.
+    last_error : str
+        What the last failed request failed of, one line; empty when a request has succeeded since.
     last_good_ms : int or None
         Arrival of the last reply with a GOOD sample, UTC ms.
     round_trips_ms : deque of float
@@ -47,6 +49,7 @@ class ReaderStatus:
     registers_bad: int = 0
     registers_lost: int = 0
     slots_missed: int = 0
+    last_error: str = ""
     last_good_ms: int | None = None
     round_trips_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_TRIPS))
 

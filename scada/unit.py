@@ -10,6 +10,8 @@ from scada.backoff import Backoff
 from scada.behaviour import Memory
 from scada.block import Block
 from scada.device import DeviceSettings
+from scada.errors import PlanError
+from scada.heartbeat import Heartbeat, heartbeat_tag
 from scada.plan import plan
 from scada.status import ReaderStatus
 from scada.tag import Tag
@@ -75,12 +77,15 @@ class Unit:
     Raises
     ------
     PlanError
-        A tag is larger than the device's maximum.
+        A tag is larger than the device's maximum, or the heartbeat is no tag of the device.
     """
 
     def __init__(self, settings: DeviceSettings, tags: Sequence[Tag], rng: random.Random) -> None:
         self.settings = settings
         self.status = ReaderStatus(settings.name)
+        self.heartbeat = Heartbeat(heartbeat_tag(tags, settings.heartbeat))
+        if settings.heartbeat and tags and not self.heartbeat.tag:
+            raise PlanError(f"device '{settings.name}' has no tag '{settings.heartbeat}' to be its heartbeat")
         self.backoff = Backoff(settings.reconnect_holdoff_s * 1000, rng)
         self.memory = Memory(len(tags))
         rounds: dict[int, list[Block]] = {}

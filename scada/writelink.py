@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from pymodbus.pdu import ModbusPDU
@@ -18,6 +19,7 @@ from scada.transport import Connection
 __all__ = ["WriteLink"]
 
 _UNKNOWN_FUNCTION = 1
+_LONGEST = 4  # registers of one value
 
 
 class WriteLink(Connection):
@@ -57,12 +59,18 @@ class WriteLink(Connection):
     async def _send(self, request: ModbusPDU, timeout_s: float) -> None:
         unit, url = request.dev_id, str(self.endpoint)
         await self.open(timeout_s, unit)
-        client = self._client
-        if client is None:
+        link = self._link
+        if link is None:
             raise Disconnected(url, unit)
-        client.ctx.comm_params.timeout_connect = timeout_s
-        with self._translated(unit):
-            reply = await client.ctx.execute(False, request)
+        link.comm_params.timeout_connect = timeout_s + self._transmission_s(_LONGEST)
+        await self._keep_silence()
+        link.listen_anew()
+        # a late reply to a write has a function code of its own and is never taken for what is read
+        with self._translated(unit, "holding", 1, timeout_s):
+            reply = await link.execute(False, request)
+            self._quiet_from_s = time.monotonic()
+            if self._is_numbered and reply.transaction_id != request.transaction_id:
+                raise GarbledReply(url, unit, "a reply with another number")
         if reply.isError():
             raise ModbusExceptionReply(url, unit, reply.exception_code)
         if reply.function_code != request.function_code or reply.address != request.address:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from scada.endpoint import parse_url
+from scada.errors import ScadaError
 from scada.reader import DeviceSettings
+from scada.tls import TlsSettings
 from umanflow.errors import ConfigError
 
 
@@ -31,8 +34,31 @@ class TagsSection(_Section):
     addressing: Literal["wire", "document", "modicon"] = "wire"
 
 
-class DeviceSection(_Section):
-    """One Modbus unit."""
+class _TlsKeys(_Section):
+    """Files for Modbus Security, from the configuration's folder.
+
+    Attributes
+    ----------
+    tls_ca
+        Authorities that are believed, PEM; those of the system where not given.
+    tls_certificate, tls_key
+        Our own certificate and its private key, PEM.
+    """
+
+    tls_ca: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+
+    def tls_files(self, folder: Path, server_name: str = "") -> TlsSettings:
+        """What `scada` takes."""
+        ca, certificate, key = (
+            str(folder / name) if name else "" for name in (self.tls_ca, self.tls_certificate, self.tls_key)
+        )
+        return TlsSettings(ca, certificate, key, server_name)
+
+
+class DeviceSection(_TlsKeys):
+    """One Modbus unit; `tls_server_name` is the name in its certificate where that is not the URL's host."""
 
     name: str = Field(min_length=1)
     url: str
@@ -42,10 +68,27 @@ class DeviceSection(_Section):
     request_delay_ms: int = Field(default=0, ge=0)
     wake_retries: int = Field(default=0, ge=0, le=10)
     reconnect_holdoff_s: float = Field(default=1.0, ge=0)
+    socket_holdoff_s: float = Field(default=0.0, ge=0)
+    heartbeat: str = ""
+    tls_server_name: str = ""
 
-    def settings(self) -> DeviceSettings:
-        """What the reader takes."""
-        return DeviceSettings(**self.model_dump())
+    @model_validator(mode="after")
+    def _fits_its_url(self) -> Self:
+        try:
+            endpoint = parse_url(self.url)
+        except ScadaError as error:
+            raise ValueError(str(error)) from error
+        if endpoint.scheme != "tls" and (self.tls_ca or self.tls_certificate or self.tls_key or self.tls_server_name):
+            raise ValueError(f"'{self.name}' has tls_ keys, but its url is no tls://; remove them or write tls://")
+        if endpoint.framing == "rtu" and not 1 <= self.unit <= 247:
+            raise ValueError(f"'{self.name}': unit {self.unit} is none of a serial line's; write 1..247")
+        return self
+
+    def settings(self, folder: Path = Path()) -> DeviceSettings:
+        """What the reader takes; files are looked for in `folder`."""
+        own = self.model_dump(exclude={"tls_ca", "tls_certificate", "tls_key", "tls_server_name"})
+        is_tls = parse_url(self.url).scheme == "tls"
+        return DeviceSettings(**own, tls=self.tls_files(folder, self.tls_server_name) if is_tls else None)
 
 
 class AllowSection(_Section):
@@ -74,7 +117,7 @@ class WritingSection(_Section):
     allow: tuple[AllowSection, ...] = ()
 
 
-class PlcSection(_Section):
+class PlcSection(_TlsKeys):
     """Simulated PLCs (`umanflow plc`).
 
     Attributes
@@ -85,11 +128,18 @@ class PlcSection(_Section):
         Hydraulic step, s of the city.
     seed
         Of the twin's mismatch and noise.
+    faults
+        Schedule of faults (see `scada.plc.faultfile`); read again whenever it is changed.
+
+    Notes
+    -----
+    Devices whose URL is ``tls://`` are served with `tls_certificate`; with `tls_ca` only to clients that show one.
     """
 
     speed: float = Field(default=1.0, gt=0)
     step_s: int = Field(default=60, ge=1)
     seed: int = 0
+    faults: str = ""
 
 
 class Config(_Section):

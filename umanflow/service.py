@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,15 +12,20 @@ import pandas as pd
 
 from scada.clock import SystemClock
 from scada.deadband import Deadband
-from scada.endpoint import parse_url
+from scada.endpoint import Endpoint, parse_url
 from scada.historian import open_historian
 from scada.plan import plan
+from scada.plc.faultfile import FaultFile
+from scada.plc.faults import Faults
 from scada.reader import Reader
+from scada.tag import Tag
 from scada.tags import TagTable, read_tags
 from umanflow.config import Config
 from umanflow.errors import ConfigError, UserError
 from umanflow.plant import Plant
 from umanflow.twin import Twin
+
+_logger = logging.getLogger(__name__)
 
 
 def tags_of(config: Config) -> TagTable:
@@ -60,7 +66,7 @@ async def _poll(config: Config, table: TagTable, duration_s: float | None) -> Re
     store = open_historian(config.historian_url)
     sink = Deadband(table.tags, store.append)
     try:
-        devices = [device.settings() for device in config.devices]
+        devices = [device.settings(config.folder) for device in config.devices]
         reader = Reader(devices, list(table.tags), SystemClock(), sink)
         await reader.run(stop=_stop_event(duration_s))
         return reader
@@ -95,6 +101,7 @@ def status_rows(reader: Reader) -> list[dict[str, object]]:
             "bad": s.samples_bad,
             "lost": s.samples_lost,
             "errors": "; ".join(f"{kind} {count}" for kind, count in sorted(s.errors.items())) or None,
+            "last error": s.last_error or None,
             "p50 ms": round(s.p50_ms, 2),
             "p99 ms": round(s.p99_ms, 2),
             "last good": pd.Timestamp(s.last_good_ms, unit="ms", tz="UTC").isoformat() if s.last_good_ms else None,
@@ -106,12 +113,11 @@ def status_rows(reader: Reader) -> list[dict[str, object]]:
 def run_plc(config: Config, duration_s: float | None) -> None:
     """Serve every configured device on its own address until stopped."""
     table = tags_of(config)
-    addresses: dict[tuple[str, int], dict[int, Sequence[object]]] = {}
+    addresses: dict[Endpoint, dict[int, Sequence[Tag]]] = {}
     for device in config.devices:
-        endpoint = parse_url(device.url)
         tags = table.by_device.get(device.name, ())
         if tags:
-            addresses.setdefault((endpoint.host, endpoint.port), {})[device.unit] = tags
+            addresses.setdefault(parse_url(device.url), {})[device.unit] = tags
     if not addresses:
         raise ConfigError("no device of the configuration has tags; there is nothing to serve")
     now_ms = pd.Timestamp.now(tz="UTC").value // 1_000_000
@@ -123,12 +129,19 @@ def run_plc(config: Config, duration_s: float | None) -> None:
 
 
 async def _serve(
-    config: Config, twin: Twin, addresses: Mapping[tuple[str, int], object], start_ms: int, duration_s: float | None
+    config: Config,
+    twin: Twin,
+    addresses: Mapping[Endpoint, Mapping[int, Sequence[Tag]]],
+    start_ms: int,
+    duration_s: float | None,
 ) -> None:
-    ports = list(addresses.values())
+    faults = Faults(seed=config.plc.seed)
+    names = [device.name for device in config.devices]
+    file = FaultFile(config.path(config.plc.faults), faults, start_ms, names) if config.plc.faults else None
     clock = SystemClock()
     began = clock.now_ms()
-    async with Plant(ports, twin, list(addresses)) as plant:  # type: ignore[arg-type]
+    tls = config.plc.tls_files(config.folder)
+    async with Plant(list(addresses.values()), twin, list(addresses), faults, tls) as plant:
         stop = _stop_event(duration_s)
         await plant.advance(start_ms)
         tick_s = min(1.0, config.plc.step_s / config.plc.speed)
@@ -136,6 +149,8 @@ async def _serve(
             try:
                 await asyncio.wait_for(stop.wait(), tick_s)
             except TimeoutError:
+                if file is not None and file.refresh() and file.trouble:
+                    _logger.warning("faults stay as they were: %s", file.trouble)
                 await plant.advance(start_ms + int((clock.now_ms() - began) * config.plc.speed))
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hydro.engine import Engine
 from networks import Network
 from scada.tag import Tag
+from umanflow.controls import Controls
 
 Floats = NDArray[np.float64]
 
@@ -160,6 +161,8 @@ class Twin:
         engine.start()
         engine.solve()
         self._take()
+        self._controls = Controls(engine, self._tags)
+        self._control(0)
 
     def close(self) -> None:
         """Free the hydraulics."""
@@ -198,18 +201,19 @@ class Twin:
     # time ---------------------------------------------------------------------------------------------------------
 
     def advance(self, t_ms: int, commands: Mapping[str, float]) -> dict[str, float]:
-        """Move on to a time and show every tag; commands are not taken yet.
+        """Let the PLCs take commands, move on to a time and show every tag.
 
         Parameters
         ----------
         t_ms
             UTC ms; a time that has passed shows the present anew.
         commands
-            Value by tag, as written to the PLCs.
+            Value by tag, written to the PLCs since the last call.
         """
+        self._controls.command(self._now_ms, commands)
         while self._now_ms < t_ms:
             remaining = max(1, (t_ms - self._now_ms) // 1000)
-            self._engine.set_hydraulic_step(int(min(self._step_s, remaining)))
+            self._engine.set_hydraulic_step(int(min(self._step_s, remaining, self._controls.longest_step_s)))
             seconds = self._engine.advance()
             if seconds <= 0:
                 break
@@ -218,10 +222,16 @@ class Twin:
             for leak, node in self._leaks:
                 self._engine.open_leak(node, leak.coefficient * leak.opening(self._now_ms))
             self._set_demand(self._now_ms)
+            self._control(seconds)
             self._engine.solve()
             self._take()
         self._beats += 1
-        return {tag.name: show() for tag, show in zip(self._tags, self._show, strict=True)}
+        shown = {tag.name: show() for tag, show in zip(self._tags, self._show, strict=True)}
+        return shown | self._controls.values(self._now_ms)
+
+    def _control(self, seconds: int) -> None:
+        ratio = self._setting / self._engine.pressure_unit  # a pump's setting has no unit
+        self._controls.step(seconds, self._pressure, self._status, ratio)
 
     def _set_demand(self, t_ms: int) -> None:
         """Demand at a moment: the model's pattern, true shares, and noise of days, hours and households."""

@@ -21,7 +21,7 @@ def audit_of(config: Config) -> Audit:
 
 def writer_of(config: Config, who: str) -> Writer:
     """A writer as the configuration allows; off where it does not say otherwise."""
-    devices = {device.name: device.settings() for device in config.devices}
+    devices = {device.name: device.settings(config.folder) for device in config.devices}
     rules = {rule.tag: WriteRule(rule.tag, rule.min, rule.max, rule.max_change) for rule in config.writing.allow}
     section = config.writing
     table = tags_of(config)

@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scada.blockdecoder import word_offsets
-from scada.codec import NUMBER_FORMATS
+from scada.codec import NUMBER_FORMATS, decode
 from scada.errors import ScadaError
+from scada.plc.commands import is_command
 from scada.tag import Tag
 
 __all__ = ["RegisterImage", "Run"]
 
 _READABLE_GAP = 64
+_ILLEGAL_ADDRESS, _ILLEGAL_VALUE = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +79,24 @@ class RegisterImage:
         All registers, and all bits of coil tables as 0 and 1.
     runs : dict of (int, str) to tuple of Run
         The readable addresses of each unit and table, ascending.
+    commands : dict of str to float
+        Engineering values of the tags that were written to over the wire; whoever takes them clears them.
 
     Notes
     -----
-    As in a PLC, integers saturate instead of wrapping. NaN becomes the tag's first bad value, or 0 where it has none.
+    As in a PLC, integers saturate; totalisers (tags with a wrap) start from zero again. NaN becomes the tag's first bad
+    value, or 0 where it has none.
     """
 
     def __init__(self, units: Mapping[int, Sequence[Tag]]) -> None:
         self.runs: dict[tuple[int, str], tuple[Run, ...]] = {}
+        self.commands: dict[str, float] = {}
+        self._writable: dict[tuple[int, str], list[Tag]] = {
+            (unit, tag.table): [] for unit, tags in units.items() for tag in tags
+        }
+        for unit, tags in units.items():
+            for tag in filter(is_command, tags):
+                self._writable[unit, tag.table].append(tag)
         self._units = frozenset(units)
         placed: list[tuple[Tag, int]] = []
         size = 0
@@ -102,10 +114,13 @@ class RegisterImage:
             raise ScadaError("two tags of one simulated PLC have the same name; rename one")
         self._scale = np.array([tag.scale for tag, _ in placed])
         self._offset = np.array([tag.offset for tag, _ in placed])
+        self._wrap = np.array([tag.wrap or np.inf for tag, _ in placed])
         self._values = self._offset.copy()  # raw zero
         self._numbers = _number_groups(placed)
         self._bits = _bit_group(placed)
         self._flags = _flag_group(placed)
+        self._places = {tag.name: (at, tag.registers) for tag, at in placed}
+        self._swapped: frozenset[str] = frozenset()
 
     def write(self, values: Mapping[str, float]) -> None:
         """Encode engineering values by tag name; names of other PLCs are passed over, tags not named keep theirs."""
@@ -133,9 +148,42 @@ class RegisterImage:
                 return self.words[at : at + count]
         return None
 
+    def swap_words(self, names: frozenset[str]) -> None:
+        """Show the words of these tags in reverse from the next writing on, and of all others as they should be."""
+        self._swapped = names
+
+    def command(self, unit: int, table: str, start: int, words: Sequence[int]) -> int:
+        """Take what was written over the wire, all of it or nothing.
+
+        Returns
+        -------
+        int
+            0, or the Modbus exception: 2 where an address takes no command, or a value is written by half; 3 where a
+            value is beyond the limits of its tag.
+        """
+        end = start + len(words)
+        inside = [
+            tag
+            for tag in self._writable.get((unit, table), ())
+            if start <= tag.address and tag.address + tag.registers <= end
+        ]
+        taken = {address for tag in inside for address in range(tag.address, tag.address + tag.registers)}
+        if len(taken) != len(words):
+            return _ILLEGAL_ADDRESS
+        values: dict[str, float] = {}
+        for tag in inside:
+            part = words[tag.address - start : tag.address - start + tag.registers]
+            values[tag.name] = float(decode(part, tag.type, tag.order, tag.bit)) * tag.scale + tag.offset
+            if not tag.min <= values[tag.name] <= tag.max:  # NaN too
+                return _ILLEGAL_VALUE
+        self.commands.update(values)
+        self.write(values)
+        return 0
+
     def _encode(self) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             raw = (self._values - self._offset) / self._scale
+            raw = np.where(raw >= self._wrap, np.floor(raw) % self._wrap, raw)
             for group in self._numbers:
                 part = raw[group.values]
                 if math.isfinite(group.low):
@@ -150,6 +198,9 @@ class RegisterImage:
         if bits is not None:
             patterns = np.add.reduceat(bits.weights * is_set[bits.values], bits.starts, dtype=np.uint16)
             self.words[bits.words] = self.words[bits.words] & ~bits.cleared | patterns
+        for name in self._swapped:
+            first, count = self._places[name]
+            self.words[first : first + count] = self.words[first : first + count][::-1].copy()
 
 
 def _runs(tags: Sequence[Tag], at: int) -> tuple[Run, ...]:

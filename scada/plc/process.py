@@ -19,7 +19,7 @@ class Process(Protocol):
         t_ms : int
             UTC ms; never before that of the last call.
         commands : mapping of str to float
-            Engineering values of the tags that were written to, by tag name.
+            Engineering values of the tags that were written to since the last call, by tag name.
 
         Returns
         -------

@@ -16,6 +16,8 @@ __all__ = ["dma_inlet", "pressure_logger", "pump_station", "tank", "valve_statio
 _UINT32_WRAP = 4294967296.0
 _NO_SENSOR = (-32768.0, 32767.0)  # 0x8000 and 0x7FFF: wire broken, short circuit
 _NO_COUNT = (65535.0,)
+_SETPOINT: dict[str, object] = {"unit": "m", "scale": 0.01, "min": 0.0, "max": 120.0}  # beyond, it is refused
+_SPEED: dict[str, object] = {"unit": "Hz", "scale": 0.01, "min": 0.0, "max": 60.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,11 @@ def pump_station(
 ) -> list[Tag]:
     """Return the map of a pump station.
 
-    Coils: start command of each pump. Discrete inputs: running, fault and remote of each pump from 0, door and mains
-    failure from 100. Input registers:
+    Coils: start command of each pump from 0, reset of trips at 16. Discrete inputs: running, fault and remote of each
+    pump from 0, door and mains failure from 100, start inhibited of each pump from 110. Input registers:
     suction and discharge pressure and flow as float32 CDAB from 0, sump level int16 mm, station totaliser uint32,
     heartbeat; speed, current, power and run hours of each pump from 20 in steps of 10. Holding registers: pressure
-    setpoint, and a status word of bits.
+    setpoint, a status word of bits, and the speed setpoint of each pump from 10.
 
     Parameters
     ----------
@@ -76,7 +78,8 @@ def pump_station(
         station.tag("sump_level", "input", 6, "int16", "level", unit="m", scale=0.001, bad_values=_NO_SENSOR),
         station.tag("volume", "input", 8, "uint32", "volume", unit="m3", wrap=_UINT32_WRAP, **cdab),
         station.tag("heartbeat", "input", 10, "uint16", "other", wrap=65536.0),
-        station.tag("pressure_setpoint", "holding", 0, "uint16", "setpoint", unit="m", scale=0.01),
+        station.tag("reset", "coil", 16, "bool", "status"),
+        station.tag("pressure_setpoint", "holding", 0, "uint16", "setpoint", **_SETPOINT),
         station.tag("in_automatic", "holding", 1, "bit", "status", bit=0),
         station.tag("has_alarm", "holding", 1, "bit", "status", bit=1),
         station.tag("door_open", "discrete", 100, "bool", "status"),
@@ -98,6 +101,8 @@ def _pump(station: _Station, pump: int) -> list[Tag]:
         station.tag(_numbered(pump, "speed"), "input", word, "uint16", "speed", unit="Hz", scale=0.01, max=100.0),
         station.tag(_numbered(pump, "current"), "input", word + 1, "uint16", "other", unit="A", scale=0.1),
         station.tag(_numbered(pump, "power"), "input", word + 2, "uint16", "power", unit="kW", scale=0.1),
+        station.tag(_numbered(pump, "speed_setpoint"), "holding", 9 + pump, "uint16", "setpoint", **_SPEED),
+        station.tag(_numbered(pump, "inhibited"), "discrete", 109 + pump, "bool", "status"),
         station.tag(_numbered(pump, "run_hours"), "input", word + 4, "uint32", "other", **hours),
     ]
 
@@ -116,7 +121,7 @@ def valve_station(device: str, elements: Mapping[str, str] | None = None, interv
         station.tag("downstream_pressure", "input", 2, "float32", "pressure", unit="m", min=-10.0, max=200.0, **cdab),
         station.tag("flow", "input", 4, "float32", "flow", unit="m3/h", min=-2000.0, max=2000.0, **cdab),
         station.tag("position", "input", 6, "uint16", "other", unit="%", scale=0.1, max=100.0, bad_values=_NO_COUNT),
-        station.tag("pressure_setpoint", "holding", 0, "uint16", "setpoint", unit="m", scale=0.01),
+        station.tag("pressure_setpoint", "holding", 0, "uint16", "setpoint", **_SETPOINT),
         station.tag("is_open", "discrete", 0, "bool", "status"),
         station.tag("is_closed", "discrete", 1, "bool", "status"),
         station.tag("fault", "discrete", 2, "bool", "status"),

@@ -14,6 +14,7 @@ from scada.plc.device import PlcServer
 from scada.reader import DeviceSettings, Reader
 from scada.sample import Quality, Sample
 from scada.tag import Tag
+from scada.tls import TlsSettings
 from tests.scada.wire import HANG_UP, Asked, WireServer, own_addresses, refusal, serving
 
 MINUTE_MS = 60_000
@@ -453,8 +454,18 @@ def test_settings_that_cannot_work_are_refused() -> None:
     device = DeviceSettings("d", "tcp://localhost")
     with pytest.raises(ScadaError, match="twice"):
         Reader([device, device], [], clock, list[Sample]().extend)
-    with pytest.raises(ScadaError, match="not supported yet"):
-        Reader([DeviceSettings("d", "tls://x")], [], clock, list[Sample]().extend)
+    for urls, text in [
+        (("rtu:///dev/x?baud=9600", "rtu:///dev/x?baud=19200"), "share a port and differ"),
+        (("tcp://x:502", "rtu+tcp://x:502"), "share a port and differ"),
+    ]:
+        pair = [DeviceSettings(f"d{number}", url) for number, url in enumerate(urls)]
+        with pytest.raises(ScadaError, match=text):
+            Reader(pair, [], clock, list[Sample]().extend)
+    mixed = [DeviceSettings("a", "tls://x"), DeviceSettings("b", "tls://x", tls=TlsSettings())]
+    with pytest.raises(ScadaError, match="differ in their TLS settings"):
+        Reader(mixed, [], clock, list[Sample]().extend)
+    with pytest.raises(ScadaError, match="is no tls:// device"):
+        Reader([DeviceSettings("d", "tcp://x", tls=TlsSettings())], [], clock, list[Sample]().extend)
     tags = [Tag("t", "d", "input", 0, "float64")]
     with pytest.raises(PlanError):
         Reader([DeviceSettings("d", "tcp://x", max_registers=2)], tags, clock, list[Sample]().extend)

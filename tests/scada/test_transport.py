@@ -192,6 +192,9 @@ def test_patience_is_that_of_each_request() -> None:
         ("tcp://10.0.0.1:1502", "socket", "10.0.0.1", 1502),
         ("tcp://plc", "socket", "plc", 502),
         ("rtu+tcp://[::1]:4001", "rtu", "::1", 4001),
+        ("tls://plc", "socket", "plc", 802),
+        ("rtu:///dev/ttyUSB0?baud=9600&parity=n&stopbits=2", "rtu", "/dev/ttyUSB0", 0),
+        ("rtu://COM3", "rtu", "COM3", 0),
     ],
 )
 def test_url_is_read(url: str, framing: str, host: str, port: int) -> None:
@@ -203,8 +206,13 @@ def test_url_is_read(url: str, framing: str, host: str, port: int) -> None:
 @pytest.mark.parametrize(
     ("url", "text"),
     [
-        ("tls://plc", "not supported yet: tls://plc; use tcp://"),
-        ("rtu:///dev/ttyUSB0?baud=9600", "not supported yet"),
+        ("udp://plc", "no known scheme"),
+        ("rtu://", "names no serial port"),
+        ("rtu:///dev/ttyUSB0?speed=9600", "no setting 'speed'"),
+        ("rtu:///dev/ttyUSB0?baud=9601", "no usual speed"),
+        ("rtu:///dev/ttyUSB0?parity=X", "none of N, E, O"),
+        ("rtu:///dev/ttyUSB0?stopbits=3", "neither 1 nor 2"),
+        ("tcp://[::1", "cannot be read"),
         ("plc:502", "no known scheme"),
         ("tcp://plc:99999", "no valid port"),
         ("tcp://plc:0", "no valid port"),
