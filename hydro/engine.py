@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from ctypes import byref, c_double, c_int
 from pathlib import Path
@@ -75,7 +74,7 @@ class Engine(OpenNetwork):
         self.warning = 0
         self._changes = Changes(self)
         self._controls_of: dict[int, tuple[bool, tuple[int, ...]]] = {}  # link -> held, its simple controls
-        self._busy = threading.Lock()
+        self._is_solving = False
         self._is_stale = self._is_solved = self._is_pending = False
 
     # time ---------------------------------------------------------------------------------------------------------
@@ -140,8 +139,9 @@ class Engine(OpenNetwork):
         NoSolution
             If EPANET cannot solve it; the error names the time and, where EPANET does, the node.
         """
-        if not self._busy.acquire(blocking=False):
+        if self._is_solving:  # set while EPANET works, which lets other threads run
             raise HydraulicError("two threads use one engine at once; give each thread an engine of its own")
+        self._is_solving = True
         try:
             if self._is_stale:
                 go_on_from(self, capture(self, self._changes), self._changes, _KEEP_FLOWS)
@@ -150,7 +150,7 @@ class Engine(OpenNetwork):
         except EpanetError as error:
             raise self._no_solution(error) from error
         finally:
-            self._busy.release()
+            self._is_solving = False
         self._is_solved, self._is_pending = True, False
         return now
 

@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 
 _COMPILING = 500_000  # values read one by one in the time that compiling a loop takes
 
+_LAST_WARNING = 100
 _TRACE = 3  # EPANET's code of a water quality that is the share of one source
 
 
@@ -75,6 +76,8 @@ class Project:
         self._handle = self.library.create()
         self._hydraulics_open = self._has_run = False
         self._traced: bytes | None = None
+        # a small network's step takes no longer than a few calls of Python: these two are looked up once
+        self._run_h, self._next_h = (self.library.function(name) for name in ("runH", "nextH"))
         self._clock = c_long()
         self._clock_pointer = byref(self._clock)
         self._read_singly = 0
@@ -248,7 +251,8 @@ class Project:
         """Read one property of all nodes or links into an array; in one call where the library can."""
         code = (NODE if kind == "node" else LINK)[name]
         if self.library.has_bulk:
-            self.call(f"get{kind}values", code, out.ctypes.data)
+            # the address as numpy's `ctypes` would give it, without making that object
+            self.call(f"get{kind}values", code, out.__array_interface__["data"][0])
             return
         self._check_open()
         if self._read_singly > _COMPILING:
@@ -299,12 +303,18 @@ class Project:
 
     def solve(self) -> tuple[int, int]:
         """Solve the current moment; return its time, s, and EPANET's warning code."""
-        warning = self.call("runH", self._clock_pointer)
-        return self._clock.value, warning
+        if self._handle is None:
+            self._check_open()
+        code = self._run_h(self._handle, self._clock_pointer)
+        return self._clock.value, code if code <= _LAST_WARNING else self.library.check(code, self.where)
 
     def advance(self) -> int:
         """Go to the next event; return the step, s (0 at the end)."""
-        self.call("nextH", self._clock_pointer)
+        if self._handle is None:
+            self._check_open()
+        code = self._next_h(self._handle, self._clock_pointer)
+        if code:
+            self.library.check(code, self.where)
         return self._clock.value
 
     def stop(self) -> None:

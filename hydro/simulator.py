@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from wntr.network.io import write_inpfile
 from wntr.sim.epanet import EpanetSimulator
 from wntr.sim.results import SimulationResults
 
+from hydro.epanet20 import Epanet20
 from hydro.errors import EpanetError, HydraulicError
 from hydro.hydraulicsfile import hydraulics_option, insert_option, names_hydraulics
 from hydro.library import OPTION, READING, TIME, LibraryName, load_library
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 _VERSIONS = {2.0: "2.0", 2.2: "2.2", 2.3: "2.3"}
 _WORTH_IT = 40  # report steps; below, reading every element's properties costs more than it saves
 _NAME_LENGTH = 260  # EPANET's room for a file's name
-_ONE_AT_A_TIME = threading.RLock()  # EPANET 2.0 and EPANET-MSX have one project for the whole process
+_ONE_AT_A_TIME = threading.Lock()  # EPANET-MSX has one project for the whole process
 
 
 def _as_bytes(path: Path) -> str:
@@ -68,6 +69,9 @@ class _Newest(ENepanet):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__(version=2.2)
         self.ENlib = ctypes.cdll.LoadLibrary(str(load_library("2.3").path))
+
+
+_BINDINGS = {"2.0": Epanet20, "2.2": ENepanet, "2.3": _Newest}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,25 +209,24 @@ class Simulator(EpanetSimulator):  # type: ignore[misc]
                 with _ONE_AT_A_TIME:
                     return super().run_sim(prefix, save_hyd, use_hyd, hydfile, float(library), convergence_error)
             files = _Files.under(Path(folder), file_prefix)
-            with _ONE_AT_A_TIME if library == "2.0" else nullcontext():
-                encoding = self._write(files, library)
-                with self._epanet(files, library, encoding) as epanet:
-                    is_theirs = files.are_kept or self._has_reader or library == "2.0"  # which crashes if it changes
-                    statistic = 0 if is_theirs else self._take_statistic(epanet)
-                    reading = Reading(
-                        convergence_error, self._has_roughness_in_mm(epanet), self._network is not None, statistic
-                    )
-                    if use_hyd:
-                        epanet.ENusehydfile(_as_bytes(kept))
-                    else:
-                        epanet.ENsolveH()
-                    if save_hyd:
-                        epanet.ENsavehydfile(_as_bytes(kept))
-                    shortcut = None if use_hyd else self._shortcut(epanet, files, library, encoding)
-                    if shortcut is None:
-                        epanet.ENsolveQ()
-                    if files.are_kept:
-                        epanet.ENreport()
+            encoding = self._write(files, library)
+            with self._epanet(files, library, encoding) as epanet:
+                is_theirs = files.are_kept or self._has_reader or library == "2.0"  # which crashes if it changes
+                statistic = 0 if is_theirs else self._take_statistic(epanet)
+                reading = Reading(
+                    convergence_error, self._has_roughness_in_mm(epanet), self._network is not None, statistic
+                )
+                if use_hyd:
+                    epanet.ENusehydfile(_as_bytes(kept))
+                else:
+                    epanet.ENsolveH()
+                if save_hyd:
+                    epanet.ENsavehydfile(_as_bytes(kept))
+                shortcut = None if use_hyd else self._shortcut(epanet, files, library, encoding)
+                if shortcut is None:
+                    epanet.ENsolveQ()
+                if files.are_kept:
+                    epanet.ENreport()
             if self._has_reader:
                 return self.reader.read(str(files.results), convergence_error, reading.darcy_weisbach)
             if shortcut is not None:
@@ -266,7 +269,7 @@ class Simulator(EpanetSimulator):  # type: ignore[misc]
         SimulationError
             For any error code of EPANET's, here or inside.
         """
-        epanet = _Newest() if library == "2.3" else ENepanet(version=float(library))
+        epanet = _BINDINGS[library]()
         self.enData = epanet
         try:
             with READING:
