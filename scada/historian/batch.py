@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,7 +146,7 @@ class Interner:
         """Let samples that follow point to these meanings."""
         self._keys.update((meaning.tag, meaning.key) for meaning in meanings)
 
-    def batch(self, parts: Sequence[Sequence[Sample] | tuple[Meaning, ...]]) -> tuple[Batch, int]:
+    def batch(self, parts: Iterable[Sequence[Sample] | tuple[Meaning, ...]]) -> tuple[Batch, int]:
         """Make one batch of samples and meanings in their order.
 
         Returns
@@ -164,11 +165,11 @@ class Interner:
             if not part:
                 continue
             if isinstance(part[0], Meaning):
-                found = [item for item in part if isinstance(item, Meaning)]
+                found = cast("tuple[Meaning, ...]", part)
                 self.describe(found)
                 meanings += found
                 continue
-            some = [item for item in part if isinstance(item, Sample)]
+            some = cast("Sequence[Sample]", part)
             keys = self._keys
             samples += some
             tag += [tags.setdefault((s.tag, keys.get(s.tag, "")), len(tags)) for s in some]

@@ -1,0 +1,523 @@
+"""The way of samples from whoever appends them to the database, by batches, over the disk when the database is away.
+
+Two threads. One gathers batches and sees to it that each is safe before its time is over: the database has it, or else
+the spool. The other delivers, in order: the spool first, as long as anything is in it. A batch that the database takes
+too long over goes to the spool as well; it is then delivered twice, which changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from scada.errors import HistorianError, SpoolFull
+from scada.historian.batch import Batch, Interner, Meaning
+from scada.historian.engine import Engine, Retention
+from scada.historian.spool import Policy, Spool
+from scada.sample import Sample
+
+__all__ = ["Counters", "Writer", "WriterSettings"]
+
+_logger = logging.getLogger(__name__)
+_SHORTEST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 5.0
+_LONGEST_WAIT_S = 10.0  # of `append` for room
+_RETENTION_EVERY_S = 3600.0
+_MAINTAIN_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class WriterSettings:
+    """How samples are gathered and kept.
+
+    Attributes
+    ----------
+    batch_s : float
+        Longest time from `append` until a sample is on disk, s.
+    batch_rows : int
+        Samples that are written at once without waiting for more.
+    queue_rows : int
+        Samples kept in memory while neither the database nor the disk takes them.
+    policy : str
+        What is lost when the queue or the spool is full: ``drop-oldest`` or ``keep-oldest``.
+    retention : Retention
+    """
+
+    batch_s: float = 1.0
+    batch_rows: int = 50_000
+    queue_rows: int = 500_000
+    policy: Policy = "drop-oldest"
+    retention: Retention = field(default_factory=Retention)
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened to samples since the writer was made.
+
+    Attributes
+    ----------
+    accepted : int
+        Taken by `append`.
+    stored, revised, repeated : int
+        New in the database; stored beside an older value of the same time; there already.
+    spooled, forwarded : int
+        Written to the spool; brought from it to the database.
+    dropped : int
+        Lost because neither database nor disk took them for too long.
+    refused : int
+        Lost because their time lies outside the calendar.
+    deleted : int
+        Removed by retention.
+    batches, failures : int
+        Transactions that went well and that did not.
+    backward_steps : int
+        Times the clock of arrival went backwards.
+    longest_delay_s : float
+        Longest time from `append` until a sample was on disk.
+    last_error : str
+        Of the database or the spool; empty while all is well.
+    """
+
+    accepted: int = 0
+    stored: int = 0
+    revised: int = 0
+    repeated: int = 0
+    spooled: int = 0
+    forwarded: int = 0
+    dropped: int = 0
+    refused: int = 0
+    deleted: int = 0
+    batches: int = 0
+    failures: int = 0
+    backward_steps: int = 0
+    longest_delay_s: float = 0.0
+    last_error: str = ""
+
+
+@dataclass(slots=True)
+class _Held:
+    """A batch that is not on disk yet, and when its first sample came (monotonic s)."""
+
+    batch: Batch
+    born: float
+
+
+class Writer:
+    """Takes samples from any thread and brings them to an engine.
+
+    Parameters
+    ----------
+    engine : Engine
+        Open, or one that is away for now.
+    settings : WriterSettings
+    open_spool : callable, optional
+        Makes the spool; without one samples wait in memory only.
+    """
+
+    def __init__(
+        self, engine: Engine, settings: WriterSettings, open_spool: Callable[[], Spool] | None, is_open: bool = True
+    ) -> None:
+        self.counters = Counters()
+        self._engine = engine
+        self._settings = settings
+        self._interner = Interner()
+        self._spool = open_spool() if open_spool is not None else None
+        self._is_open = is_open
+        self._changed = threading.Condition()
+        self._parts: deque[Sequence[Sample] | tuple[Meaning, ...]] = deque()
+        self._part_rows = 0
+        self._first_came = 0.0
+        self._held: deque[_Held] = deque()
+        self._is_failing = False  # the database
+        self._is_spool_failing = False
+        self._retry_at = 0.0
+        self._spool_retry_at = 0.0
+        self._spool_lock = threading.Lock()
+        self._spool_lost = 0
+        self._making_rows = 0  # taken from the parts, not yet among the held
+        self._is_making = False
+        self._pause_s = _SHORTEST_PAUSE_S
+        self._is_urgent = False
+        self._is_closing = False
+        self._usual_commit_s = 0.0
+        self._last_arrival_ms = 0
+        self._retain_at = time.monotonic()
+        self._maintain_at = time.monotonic()
+        self._threads = [
+            threading.Thread(target=self._gather, name="historian-gather", daemon=True),
+            threading.Thread(target=self._deliver, name="historian-deliver", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Samples in memory that are not on disk yet."""
+        return self._part_rows + self._making_rows + sum(len(held.batch) for held in self._held)
+
+    @property
+    def backlog(self) -> int:
+        """Samples on disk that wait for the database."""
+        return self._spool.samples if self._spool is not None else 0
+
+    @property
+    def spool_bytes(self) -> int:
+        """Bytes of the spool."""
+        return self._spool.size if self._spool is not None else 0
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the database did not take the last batch."""
+        return self._is_failing
+
+    def append(self, samples: Sequence[Sample], is_patient: bool = False) -> None:
+        """Take samples.
+
+        Parameters
+        ----------
+        samples
+        is_patient : bool
+            Wait for the database rather than use the spool, and fail rather than lose: for whoever can come again.
+
+        Raises
+        ------
+        HistorianError
+            Patient, and the database takes nothing.
+        """
+        with self._changed:
+            if is_patient:
+                while not self._changed.wait_for(self._has_room, _LONGEST_WAIT_S):
+                    if self._is_failing:
+                        raise HistorianError(self.counters.last_error)
+            elif self.waiting > self._settings.queue_rows and not self._is_stuck():
+                self._changed.wait_for(lambda: self.waiting <= self._settings.queue_rows, _LONGEST_WAIT_S)
+            self._put(list(samples), len(samples))
+            self.counters.accepted += len(samples)
+            if self.waiting > self._settings.queue_rows:
+                self._drop_excess()
+
+    def describe(self, meanings: tuple[Meaning, ...]) -> None:
+        """Let samples that are appended from now on mean these."""
+        with self._changed:
+            self._put(meanings, 0)
+
+    def _put(self, part: Sequence[Sample] | tuple[Meaning, ...], rows: int) -> None:
+        if not part:
+            return
+        if not self._parts:
+            self._first_came = time.monotonic()
+        self._parts.append(part)
+        self._part_rows += rows
+        if len(self._parts) == 1 or self._part_rows >= self._settings.batch_rows:
+            self._changed.notify_all()
+
+    def _has_room(self) -> bool:
+        return not self._is_failing and not self.backlog and self.waiting <= 2 * self._settings.batch_rows
+
+    def _is_in_memory(self) -> bool:
+        return bool(self._parts or self._held) or self._is_making
+
+    def _is_stuck(self) -> bool:
+        return self._is_failing and (self._spool is None or self._is_spool_failing)
+
+    def _drop_excess(self) -> None:
+        """Lose samples by the policy; the batch under way stays."""
+        excess = self.waiting - self._settings.queue_rows
+        if self._settings.policy == "keep-oldest":
+            while excess > 0 and self._parts:
+                last = self._parts.pop()
+                if isinstance(last[0], Meaning):
+                    self._parts.append(last)
+                    break
+                kept = last[: max(0, len(last) - excess)]
+                excess -= len(last) - len(kept)
+                self._part_rows -= len(last) - len(kept)
+                self.counters.dropped += len(last) - len(kept)
+                if kept:
+                    self._parts.append(kept)
+            return
+        while excess > 0 and self._held:
+            rows = len(self._held.popleft().batch)
+            self.counters.dropped += rows
+            excess -= rows
+        while excess > 0 and self._parts:
+            first = self._parts.popleft()
+            if isinstance(first[0], Meaning):
+                self._interner.describe(item for item in first if isinstance(item, Meaning))
+                continue
+            kept = first[excess:]
+            lost = len(first) - len(kept)
+            self.counters.dropped += lost
+            self._part_rows -= lost
+            excess -= lost
+            if kept:
+                self._parts.appendleft(kept)
+
+    def flush(self, longest_s: float | None = None) -> None:
+        """Return when everything taken so far is in the database, or on disk while the database is away.
+
+        Parameters
+        ----------
+        longest_s : float, optional
+            Wait no longer than this, s, for what is safe on disk already.
+
+        Raises
+        ------
+        HistorianError
+            It is in memory only, since neither takes it.
+        """
+        with self._changed:
+            self._is_urgent = True
+            self._retry_at = self._spool_retry_at = 0.0
+            failures = self.counters.failures
+            self._changed.notify_all()
+
+            def is_safe() -> bool:
+                return not self._is_in_memory() or (self.counters.failures > failures and self._is_stuck())
+
+            def is_delivered() -> bool:
+                return self.backlog == 0 or (self.counters.failures > failures and self._is_failing)
+
+            try:
+                self._changed.wait_for(is_safe)
+                if self._is_in_memory():
+                    raise HistorianError(f"{self.counters.last_error}; {self.waiting} samples wait in memory")
+                self._changed.wait_for(is_delivered, longest_s)
+            finally:
+                self._is_urgent = False
+
+    def close(self) -> None:
+        """Flush and end; what could not be delivered stays in the spool for the next writer.
+
+        Raises
+        ------
+        HistorianError
+            Samples were lost, since neither database nor spool took them.
+        """
+        try:
+            self.flush(_LONGEST_WAIT_S)
+        finally:
+            with self._changed:
+                self._is_closing = True
+                self._changed.notify_all()
+            for thread in self._threads:
+                thread.join()
+            if self._spool is not None:
+                self._spool.close()
+
+    def _gather(self) -> None:
+        """Thread: make batches, and put into the spool what the database does not take in time."""
+        while True:
+            with self._changed:
+                while not self._is_closing and not self._is_due() and not self._is_overdue():
+                    self._changed.wait(self._nap_s())
+                if self._is_closing:
+                    return
+                is_due = self._is_due()
+            # neither holds the lock for long: whoever appends must not wait
+            if is_due:
+                self._make_batch()
+            self._spool_overdue()
+
+    def _margin_s(self) -> float:
+        """Time kept for the commit itself."""
+        batch_s = self._settings.batch_s
+        return min(max(2.0 * self._usual_commit_s, 0.1 * batch_s), 0.5 * batch_s)
+
+    def _is_due(self) -> bool:
+        if not self._parts or (self._is_stuck() and self._held):
+            return False
+        if self._is_urgent or self._part_rows >= self._settings.batch_rows:
+            return True
+        return time.monotonic() >= self._first_came + self._settings.batch_s - self._margin_s()
+
+    def _is_overdue(self) -> bool:
+        if not self._held or self._spool is None:
+            return False
+        if self._is_spool_failing and time.monotonic() < self._spool_retry_at:
+            return False
+        if self._is_failing or not self._spool.is_empty:
+            return True
+        return time.monotonic() >= self._held[0].born + self._settings.batch_s * 0.9
+
+    def _nap_s(self) -> float | None:
+        moments = []
+        if self._parts:
+            moments.append(self._first_came + self._settings.batch_s - self._margin_s())
+        if self._held:
+            moments.append(max(self._held[0].born + self._settings.batch_s * 0.9, self._spool_retry_at))
+        return max(0.01, min(moments) - time.monotonic()) if moments else None
+
+    def _make_batch(self) -> None:
+        with self._changed:
+            parts, self._parts = self._parts, deque()
+            self._making_rows, self._part_rows = self._part_rows, 0
+            self._is_making = True
+            born = self._first_came
+        batch, refused = self._interner.batch(parts)
+        if refused:
+            _logger.error("%d samples have a time outside the calendar and are left out", refused)
+        with self._changed:
+            self._is_making = False
+            self._making_rows = 0
+            self.counters.refused += refused
+            if len(batch):
+                self.counters.backward_steps += int(batch.arrival_ms.min()) < self._last_arrival_ms
+                self._last_arrival_ms = int(batch.arrival_ms.max())
+            if len(batch) or batch.meanings:
+                self._held.append(_Held(batch, born))
+            self._changed.notify_all()
+
+    def _spool_overdue(self) -> None:
+        """Put what is held into the spool, in order, as long as that is called for."""
+        while True:
+            with self._changed:
+                if not self._is_overdue():
+                    return
+                held = self._held[0]
+            error = self._spool_one(held.batch)
+            with self._changed:
+                self._is_spool_failing = error is not None and not isinstance(error, SpoolFull)
+                if error is not None:
+                    self._report(error)
+                if self._is_spool_failing:
+                    self._spool_retry_at = time.monotonic() + _SHORTEST_PAUSE_S
+                elif self._held and self._held[0] is held:  # else the database took it in the meantime
+                    self._held.popleft()
+                    if error is None:
+                        self._note_delay(held)
+                    else:
+                        self.counters.dropped += len(held.batch)
+                self._changed.notify_all()
+
+    def _spool_one(self, batch: Batch) -> HistorianError | None:
+        assert self._spool is not None
+        with self._spool_lock:
+            try:
+                self._spool.append(batch)
+            except HistorianError as error:
+                return error
+            finally:
+                self._count_spool()
+        return None
+
+    def _deliver(self) -> None:
+        """Thread: bring batches to the database, oldest first."""
+        while True:
+            with self._changed:
+                while not self._is_closing and not self._may_deliver():
+                    if not self._changed.wait(self._rest_s()):
+                        break
+                if self._is_closing:
+                    return
+                may_deliver = self._may_deliver()
+            if not may_deliver:
+                if not self._is_failing:
+                    self._tidy()
+                continue
+            if (batch := self._oldest_spooled()) is not None:
+                self._write(None, batch)
+                continue
+            with self._changed:
+                held = self._held[0] if self._held else None
+            if held is not None:
+                self._write(held, held.batch)
+
+    def _oldest_spooled(self) -> Batch | None:
+        if self._spool is None or self._spool.is_empty:
+            return None
+        with self._spool_lock:
+            batch = self._spool.peek()
+            self._count_spool()
+        return batch
+
+    def _may_deliver(self) -> bool:
+        has_work = bool(self._held) or not (self._spool is None or self._spool.is_empty)
+        return has_work and time.monotonic() >= self._retry_at
+
+    def _rest_s(self) -> float | None:
+        now = time.monotonic()
+        if self._held or not (self._spool is None or self._spool.is_empty):
+            return max(0.01, self._retry_at - now)
+        return max(0.01, min(self._maintain_at, self._retain_at) - now)
+
+    def _write(self, held: _Held | None, batch: Batch) -> None:
+        began = time.monotonic()
+        try:
+            if not self._is_open:
+                self._engine.open()
+                self._is_open = True
+            written = self._engine.write(batch)
+        except HistorianError as error:
+            with self._changed:
+                self.counters.failures += 1
+                self._is_failing = True
+                self._retry_at = time.monotonic() + self._pause_s
+                self._pause_s = min(2.0 * self._pause_s, _LONGEST_PAUSE_S)
+                self._report(error)
+                self._changed.notify_all()
+            return
+        if held is None and self._spool is not None:
+            with self._spool_lock:
+                self._spool.discard()
+                self._count_spool()
+        with self._changed:
+            took = time.monotonic() - began
+            self._usual_commit_s += 0.3 * (took - self._usual_commit_s)
+            self.counters.batches += 1
+            self.counters.stored += written.stored
+            self.counters.revised += written.revised
+            self.counters.repeated += written.repeated
+            if self._is_failing:
+                _logger.warning("historian %s takes samples again", self._engine.name)
+            self._is_failing = False
+            self._pause_s = _SHORTEST_PAUSE_S
+            if held is not None and self._held and self._held[0] is held:
+                self._held.popleft()
+                self._note_delay(held)
+            if not self._is_spool_failing:
+                self.counters.last_error = ""
+            self._changed.notify_all()
+        if time.monotonic() >= self._maintain_at:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Give the engine a moment for its own housekeeping."""
+        now = time.monotonic()
+        try:
+            if now >= self._maintain_at:
+                has_more = self._is_open and self._engine.maintain()
+                self._maintain_at = time.monotonic() + (0.0 if has_more else _MAINTAIN_EVERY_S)
+            if now >= self._retain_at:
+                retention = self._settings.retention
+                deleted = 0
+                if self._is_open and not retention.is_forever:
+                    deleted = self._engine.retain(retention, time.time_ns() // 1_000_000)
+                self.counters.deleted += deleted
+                self._retain_at = time.monotonic() + (0.0 if deleted else _RETENTION_EVERY_S)
+        except HistorianError as error:
+            with self._changed:
+                self._report(error)
+            self._maintain_at = self._retain_at = time.monotonic() + _LONGEST_PAUSE_S
+
+    def _note_delay(self, held: _Held) -> None:
+        self.counters.longest_delay_s = max(self.counters.longest_delay_s, time.monotonic() - held.born)
+
+    def _count_spool(self) -> None:
+        assert self._spool is not None
+        counters = self._spool.counters
+        self.counters.spooled = counters.spooled
+        self.counters.forwarded = counters.delivered
+        self.counters.dropped += counters.dropped - self._spool_lost
+        self._spool_lost = counters.dropped
+
+    def _report(self, error: HistorianError) -> None:
+        """Log an error once, not for every try."""
+        text = str(error)
+        if text != self.counters.last_error:
+            _logger.error("samples wait: %s", text)
+        self.counters.last_error = text
