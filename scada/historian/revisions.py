@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 __all__ = ["Changes", "Content", "Verdict", "judge", "settle"]
 
 Content = tuple[float | None, int, int, int, int]  # value (None for NaN), quality, reason, arrival, version
 Key = tuple[int, int]  # time, tag
-_ARRIVAL = 3
+_ARRIVAL: Final = 3
 
 
 class Verdict(Enum):

@@ -272,7 +272,7 @@ def _write(handle: int, data: bytes) -> None:
 
 def _is_whole(data: bytes) -> bool:
     magic, length, _, checksum = _HEAD.unpack_from(data)
-    return magic == _MAGIC and len(data) == _HEAD.size + length and zlib.crc32(data[_HEAD.size :]) == checksum
+    return bool(magic == _MAGIC) and len(data) == _HEAD.size + length and zlib.crc32(data[_HEAD.size :]) == checksum
 
 
 def _records(data: bytes) -> tuple[list[tuple[int, int, int]], int, int]:
@@ -280,8 +280,7 @@ def _records(data: bytes) -> tuple[list[tuple[int, int, int]], int, int]:
     found = list(_scan(data))
     end = found[-1][0] + found[-1][1] if found else 0
     holes = sum(
-        place != before
-        for (place, _, _), before in zip(found, [0, *(p + s for p, s, _ in found)], strict=False)
+        place != before for (place, _, _), before in zip(found, [0, *(p + s for p, s, _ in found)], strict=False)
     )
     return found, end, holes + (end < len(data))
 

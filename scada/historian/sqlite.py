@@ -95,7 +95,15 @@ class SqliteEngine:
                 reason_ids = np.array([self._reason_id(run, text) for text in batch.reasons], np.int64)
                 tag, reason = tag_ids[batch.tag], reason_ids[batch.reason]
                 order = np.lexsort((tag, batch.time_ms))  # stable: of two equals the first stays the first
-                columns = (batch.time_ms, tag, batch.value, batch.quality, reason, batch.arrival_ms, versions[batch.tag])
+                columns = (
+                    batch.time_ms,
+                    tag,
+                    batch.value,
+                    batch.quality,
+                    reason,
+                    batch.arrival_ms,
+                    versions[batch.tag],
+                )
                 return _store(run, [column[order] for column in columns])
         except HistorianError:
             # numbers of names that were rolled back are nobody's

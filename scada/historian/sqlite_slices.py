@@ -118,9 +118,13 @@ def _delete_sliced(run: sqlite3.Connection, cut: int, whose: str, is_general: bo
             run.execute(f"UPDATE slice SET cleaned_ts = {cut} WHERE id = {number}")
         is_empty = run.execute(f"SELECT 1 FROM compact WHERE slice_id = {number} LIMIT 1").fetchone() is None
         # one that takes part in a merge goes with it
-        if is_empty and run.execute(
-            f"SELECT 1 FROM slice WHERE into_id = {number} OR (id = {number} AND into_id IS NOT NULL)"
-        ).fetchone() is None:
+        if (
+            is_empty
+            and run.execute(
+                f"SELECT 1 FROM slice WHERE into_id = {number} OR (id = {number} AND into_id IS NOT NULL)"
+            ).fetchone()
+            is None
+        ):
             run.execute(f"DELETE FROM slice WHERE id = {number}")
     return 0
 

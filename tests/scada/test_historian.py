@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scada.errors import HistorianError
-from scada.historian import Historian, open_historian
-from scada.historian.sqlite import SCHEMA_VERSION, SqliteHistorian
+from scada.historian import Historian, WriterSettings, open_historian
+from scada.historian.sqlite import SCHEMA_VERSION
 from scada.sample import Quality, Sample
 
 DAY_MS = 1_790_000_000_000
@@ -93,7 +93,7 @@ def test_last_is_the_newest_by_time_not_by_arrival(store: Historian) -> None:
     )
 )
 def test_store_agrees_with_a_dictionary(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple]) -> None:
-    historian = SqliteHistorian(tmp_path_factory.mktemp("db") / "h.db", batch_rows=7)
+    historian = open_historian(f"sqlite:///{tmp_path_factory.mktemp('db')}/h.db", WriterSettings(batch_rows=7))
     naive: dict[tuple[int, str], Sample] = {}
     for tag, minute, value, quality, reason in rows:
         sample = Sample(tag, DAY_MS + minute, DAY_MS, value, quality, reason)
