@@ -192,7 +192,7 @@ class Interner:
 def _within_calendar(batch: Batch) -> tuple[Batch, int]:
     """Leave out what has no date: one such sample would hold up all behind it."""
     times = batch.time_ms, batch.arrival_ms
-    is_sound = np.logical_and.reduce([(0 <= t) & (t < LATEST_MS) for t in times])
+    is_sound = np.logical_and.reduce([(t >= 0) & (t < LATEST_MS) for t in times])
     refused = int(len(batch) - is_sound.sum())
     if not refused:
         return batch, 0

@@ -138,8 +138,8 @@ class Written:
 class Engine(Protocol):
     """A database of samples.
 
-    Every method raises HistorianError with one clear line, HistorianAway where another try may go well. `write`,
-    `maintain` and `retain` are called by one thread, the others by any, one at a time.
+    Every method raises HistorianError with one clear line, HistorianAway where another try may go well. Any thread may
+    call any of them: changes wait for each other, and so do questions, but no question waits for a change.
     """
 
     name: str

@@ -53,6 +53,7 @@ class PostgresEngine:
         self._writer: psycopg.Connection[Any] | None = None
         self._reader: psycopg.Connection[Any] | None = None
         self._reading = threading.Lock()
+        self._write_lock = threading.Lock()
         self._tag_ids: dict[str, int] = {}
         self._reason_ids: dict[str, int] = {}
         self._versions: dict[tuple[int, str], int] = {}
@@ -240,7 +241,7 @@ class PostgresEngine:
 
     def close(self) -> None:
         """Let the server go."""
-        with self._reading:
+        with self._write_lock, self._reading:
             for connection in (self._reader, self._writer):
                 if connection is not None:
                     connection.close()
@@ -257,7 +258,7 @@ class PostgresEngine:
 
     @contextmanager
     def _writing(self) -> Iterator[Any]:
-        with self._translated("write"):
+        with self._write_lock, self._translated("write"):
             run = self._write_connection()
             try:
                 with run.transaction():
@@ -301,10 +302,10 @@ def _store(run: Any, columns: dict[str, NDArray[Any]]) -> Written:
     """Store rows: in bulk those that are new, with care those whose key is there."""
     with run.cursor().copy("COPY stage FROM STDIN (FORMAT BINARY)") as copy:
         copy.write(postgres_copy.encode(columns))
-    names = "tag_id, ts, value, quality, reason_id, arrival, version"
+    others = "quality, reason_id, arrival, version"
     stored: int = run.execute(
-        f"INSERT INTO historian.sample ({names}) SELECT {names.replace('value', 'nullif(value, double precision $$NaN$$)')} "
-        "FROM stage ORDER BY tag_id, ts, n ON CONFLICT DO NOTHING"
+        f"INSERT INTO historian.sample (tag_id, ts, value, {others}) "
+        f"SELECT tag_id, ts, nullif(value, 'NaN'), {others} FROM stage ORDER BY tag_id, ts, n ON CONFLICT DO NOTHING"
     ).rowcount
     if stored == len(columns["ts"]):
         return Written(stored, 0, 0)
@@ -321,7 +322,7 @@ def _store(run: Any, columns: dict[str, NDArray[Any]]) -> Written:
     changes = settle(zip(keys, contents, strict=True), current, older)
     with run.cursor() as cursor:
         cursor.executemany(
-            f"INSERT INTO historian.revision (ts, tag_id, {names[12:]}) VALUES (%s, %s, %s, %s, %s, %s, %s) "
+            f"INSERT INTO historian.revision (ts, tag_id, value, {others}) VALUES (%s, %s, %s, %s, %s, %s, %s) "
             "ON CONFLICT DO NOTHING",
             [(*key[:2], *row) for key, row in changes.revisions.items()],
         )
@@ -339,7 +340,7 @@ def _drop_months(run: Any, retention: Retention, now_ms: int) -> int:
     known = [cut for cut in cuts if cut is not None]
     if len(known) < len(cuts):
         return 0
-    first_kept = f"sample_{months(np.array([min(known)]))[0].replace('-', '_')}"
+    first_kept = f"sample_{months(np.array([max(0, min(known))]))[0].replace('-', '_')}"
     query = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'historian.sample'::regclass"
     dropped = 0
     for (name,) in run.execute(query).fetchall():

@@ -276,7 +276,7 @@ def _is_whole(data: bytes) -> bool:
 
 
 def _records(data: bytes) -> tuple[list[tuple[int, int, int]], int, int]:
-    """Find the whole records: place, bytes and samples of each; where the last one ends; how many places are damaged."""
+    """Find the whole records (place, bytes, samples), where the last one ends, and how many places are damaged."""
     found = list(_scan(data))
     end = found[-1][0] + found[-1][1] if found else 0
     holes = sum(

@@ -57,9 +57,11 @@ class SqliteEngine:
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         self._reading = threading.Lock()
+        self._writing = threading.Lock()
         self._tag_ids: dict[str, int] = {}
         self._reason_ids: dict[str, int] = {}
         self._versions: dict[tuple[int, str], int] = {}
+        self._cleaned: sqlite_slices.Cleaned = {}
 
     def open(self) -> None:
         """Open the file, create or update its tables."""
@@ -165,7 +167,7 @@ class SqliteEngine:
     def retain(self, retention: Retention, now_ms: int) -> int:
         """Delete some of what is too old."""
         with self._translated("write"), self._transaction() as run:
-            return sqlite_slices.delete_old(run, retention, now_ms)
+            return sqlite_slices.delete_old(run, retention, now_ms, self._cleaned)
 
     def select(self, period: Period) -> Rows:
         """Return samples of a period by time and tag."""
@@ -208,7 +210,7 @@ class SqliteEngine:
 
     def close(self) -> None:
         """Close the file."""
-        with self._reading:
+        with self._writing, self._reading:
             for connection in (self._reader, self._writer):
                 if connection is not None:
                     connection.close()
@@ -229,17 +231,18 @@ class SqliteEngine:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        run = self._writer
-        if run is None:
-            raise HistorianError(f"historian {self._path} is closed")
-        run.execute("BEGIN IMMEDIATE")
-        try:
-            yield run
-            run.execute("COMMIT")
-        except BaseException:
-            if run.in_transaction:
-                run.execute("ROLLBACK")
-            raise
+        with self._writing:
+            run = self._writer
+            if run is None:
+                raise HistorianError(f"historian {self._path} is closed")
+            run.execute("BEGIN IMMEDIATE")
+            try:
+                yield run
+                run.execute("COMMIT")
+            except BaseException:
+                if run.in_transaction:
+                    run.execute("ROLLBACK")
+                raise
 
     @contextmanager
     def _translated(self, action: str) -> Iterator[None]:
@@ -269,10 +272,7 @@ def _store(run: sqlite3.Connection, columns: _Columns) -> Written:
     is_plain[1:] &= ~is_twin
     is_plain[:-1] &= ~is_twin
     rows = int(is_plain.sum())
-    if rows == len(ts):
-        stored = _insert(run, columns)
-    else:
-        stored = _insert(run, [column[is_plain] for column in columns])
+    stored = _insert(run, columns if rows == len(ts) else [column[is_plain] for column in columns])
     is_plain &= stored == rows  # one of them was there: which, and does it say the same?
     if is_plain.all():
         return Written(stored, 0, 0)

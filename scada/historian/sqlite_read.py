@@ -124,9 +124,9 @@ def _source(run: sqlite3.Connection, period: Period, names: list[tuple[str, int]
             f"SELECT {_COLUMNS} FROM moment CROSS JOIN sample ON ts = t AND tag_id IN ({numbers})"
         )
     sliced = (
-        "SELECT c.ts, c.tag_id, c.value, c.quality, c.reason_id, c.arrival, c.version FROM slice l CROSS JOIN compact c "
-        f"ON c.slice_id = l.id {whose.replace('tag_id', 'c.tag_id')} AND c.ts >= :low AND c.ts < :high "
-        "WHERE l.to_ts >= :low AND l.from_ts < :high"
+        "SELECT c.ts, c.tag_id, c.value, c.quality, c.reason_id, c.arrival, c.version FROM slice l "
+        f"CROSS JOIN compact c ON c.slice_id = l.id {whose.replace('tag_id', 'c.tag_id')} "
+        "AND c.ts >= :low AND c.ts < :high WHERE l.to_ts >= :low AND l.from_ts < :high"
     )
     current = f"SELECT * FROM ({by_time}) UNION ALL {sliced}"
     if period.known_ms is None:

@@ -19,6 +19,7 @@ _FAN = 8
 _TOP_LEVEL = 2
 _DELETED_AT_ONCE = 50_000
 _HOUR_MS = 3_600_000
+Cleaned = dict[tuple[int, str], int]  # slice and rule: time before which there is nothing more to delete
 _COPIED = "tag_id, ts, value, quality, reason_id, arrival, version"
 
 
@@ -73,49 +74,46 @@ def _merge(run: sqlite3.Connection) -> bool:
 
 def _begin_merge(run: sqlite3.Connection) -> int | None:
     for level in range(_TOP_LEVEL):
-        query = "SELECT id, from_ts, to_ts, cleaned_ts FROM slice WHERE level = ? ORDER BY id LIMIT ?"
+        query = "SELECT id, from_ts, to_ts FROM slice WHERE level = ? ORDER BY id LIMIT ?"
         found = run.execute(query, (level, _FAN)).fetchall()
         if len(found) == _FAN:
-            values = (level + 1, min(f[1] for f in found), max(f[2] for f in found), min(f[3] for f in found))
-            target = run.execute(
-                "INSERT INTO slice (level, from_ts, to_ts, cleaned_ts) VALUES (?, ?, ?, ?)", values
-            ).lastrowid
+            values = (level + 1, min(f[1] for f in found), max(f[2] for f in found))
+            target = run.execute("INSERT INTO slice (level, from_ts, to_ts) VALUES (?, ?, ?)", values).lastrowid
             run.execute(f"UPDATE slice SET into_id = ? WHERE id IN ({','.join(str(f[0]) for f in found)})", (target,))
             return target
     return None
 
 
-def delete_old(run: sqlite3.Connection, retention: Retention, now_ms: int) -> int:
+def delete_old(run: sqlite3.Connection, retention: Retention, now_ms: int, cleaned: Cleaned) -> int:
     """Delete some samples that are too old; return how many, 0 when none is left.
 
-    Whole hours go at once, so that a slice is looked through once an hour at most.
+    Whole hours go at once, so that a slice is looked through once an hour at most; `cleaned` remembers which were.
     """
     numbers = dict(run.execute("SELECT name, id FROM tag").fetchall())
     ruled = {numbers[name]: name for name in retention.tag_days if name in numbers}
     others = f"tag_id NOT IN ({','.join(map(str, ruled))})"
-    rules = [("", retention.before_ms(None, now_ms), others)]
-    rules += [(name, retention.before_ms(name, now_ms), f"tag_id = {number}") for number, name in ruled.items()]
-    for name, before_ms, whose in rules:
+    rules = [(retention.before_ms(None, now_ms), others)]
+    rules += [(retention.before_ms(name, now_ms), f"tag_id = {number}") for number, name in ruled.items()]
+    for before_ms, whose in rules:
         if before_ms is None:
             continue
         cut = before_ms // _HOUR_MS * _HOUR_MS
         for table, key in (("sample", "ts, tag_id"), ("revision", "tag_id, ts, arrival")):
             if deleted := _delete(run, table, key, f"ts < {cut} AND {whose}"):
                 return deleted
-        if deleted := _delete_sliced(run, cut, whose, is_general=not name):
+        if deleted := _delete_sliced(run, cut, whose, cleaned):
             return deleted
     return 0
 
 
-def _delete_sliced(run: sqlite3.Connection, cut: int, whose: str, is_general: bool) -> int:
-    skip = f"AND cleaned_ts < min({cut}, to_ts + 1)" if is_general else ""
-    query = f"SELECT id FROM slice WHERE from_ts < {cut} {skip} ORDER BY id"
-    for (number,) in run.execute(query).fetchall():
+def _delete_sliced(run: sqlite3.Connection, cut: int, whose: str, cleaned: Cleaned) -> int:
+    for number, last in run.execute(f"SELECT id, to_ts FROM slice WHERE from_ts < {cut} ORDER BY id").fetchall():
+        if cleaned.get((number, whose), 0) >= min(cut, last + 1):
+            continue
         where = f"slice_id = {number} AND ts < {cut} AND {whose}"
         if deleted := _delete(run, "compact", "slice_id, tag_id, ts", where):
             return deleted
-        if is_general:
-            run.execute(f"UPDATE slice SET cleaned_ts = {cut} WHERE id = {number}")
+        cleaned[number, whose] = cut
         is_empty = run.execute(f"SELECT 1 FROM compact WHERE slice_id = {number} LIMIT 1").fetchone() is None
         # one that takes part in a merge goes with it
         if (

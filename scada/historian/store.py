@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from scada.errors import HistorianAway, HistorianError
 from scada.historian.batch import LATEST_MS, meanings_of
 from scada.historian.engine import Engine, Period, Retention, Rows
+from scada.historian.settings import Counters, WriterSettings
 from scada.historian.spool import Spool
 from scada.historian.tables import (
     bucket_table,
@@ -24,7 +25,7 @@ from scada.historian.tables import (
     newest_samples,
     wide_table,
 )
-from scada.historian.writer import Counters, Writer, WriterSettings
+from scada.historian.writer import Writer
 from scada.sample import Sample
 from scada.tag import Tag
 
@@ -287,8 +288,8 @@ class Historian:
         Parameters
         ----------
         tags, from_ms, to_ms, known_ms
-            As in :meth:`range`. Where `from_ms` and `to_ms` are given the time from one to a tag's first value, and from
-            its last to the other, count too.
+            As in :meth:`range`. The time from `from_ms` to a tag's first value and from its last to `to_ms` count too,
+            where they are given.
         interval_s : float, optional
             Expected interval, s; by default each tag's own (:meth:`describe`), and tags never described are left out.
         tolerance : float

@@ -12,15 +12,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from scada.errors import HistorianError, SpoolFull
-from scada.historian.batch import Batch, Interner, Meaning
-from scada.historian.engine import Engine, Retention
-from scada.historian.spool import Policy, Spool
+from scada.historian.batch import Batch, Meaning
+from scada.historian.engine import Engine
+from scada.historian.pending import Pending
+from scada.historian.settings import Counters, WriterSettings
+from scada.historian.spool import Spool
 from scada.sample import Sample
 
-__all__ = ["Counters", "Writer", "WriterSettings"]
+__all__ = ["Writer"]
 
 _logger = logging.getLogger(__name__)
 _SHORTEST_PAUSE_S = 0.2
@@ -28,74 +30,6 @@ _LONGEST_PAUSE_S = 5.0
 _LONGEST_WAIT_S = 10.0  # of `append` for room
 _RETENTION_EVERY_S = 3600.0
 _MAINTAIN_EVERY_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class WriterSettings:
-    """How samples are gathered and kept.
-
-    Attributes
-    ----------
-    batch_s : float
-        Longest time from `append` until a sample is on disk, s.
-    batch_rows : int
-        Samples that are written at once without waiting for more.
-    queue_rows : int
-        Samples kept in memory while neither the database nor the disk takes them.
-    policy : str
-        What is lost when the queue or the spool is full: ``drop-oldest`` or ``keep-oldest``.
-    retention : Retention
-    """
-
-    batch_s: float = 1.0
-    batch_rows: int = 50_000
-    queue_rows: int = 500_000
-    policy: Policy = "drop-oldest"
-    retention: Retention = field(default_factory=Retention)
-
-
-@dataclass(slots=True)
-class Counters:
-    """What happened to samples since the writer was made.
-
-    Attributes
-    ----------
-    accepted : int
-        Taken by `append`.
-    stored, revised, repeated : int
-        New in the database; stored beside an older value of the same time; there already.
-    spooled, forwarded : int
-        Written to the spool; brought from it to the database.
-    dropped : int
-        Lost because neither database nor disk took them for too long.
-    refused : int
-        Lost because their time lies outside the calendar.
-    deleted : int
-        Removed by retention.
-    batches, failures : int
-        Transactions that went well and that did not.
-    backward_steps : int
-        Times the clock of arrival went backwards.
-    longest_delay_s : float
-        Longest time from `append` until a sample was on disk.
-    last_error : str
-        Of the database or the spool; empty while all is well.
-    """
-
-    accepted: int = 0
-    stored: int = 0
-    revised: int = 0
-    repeated: int = 0
-    spooled: int = 0
-    forwarded: int = 0
-    dropped: int = 0
-    refused: int = 0
-    deleted: int = 0
-    batches: int = 0
-    failures: int = 0
-    backward_steps: int = 0
-    longest_delay_s: float = 0.0
-    last_error: str = ""
 
 
 @dataclass(slots=True)
@@ -124,13 +58,10 @@ class Writer:
         self.counters = Counters()
         self._engine = engine
         self._settings = settings
-        self._interner = Interner()
+        self._pending = Pending()
         self._spool = open_spool() if open_spool is not None else None
         self._is_open = is_open
         self._changed = threading.Condition()
-        self._parts: deque[Sequence[Sample] | tuple[Meaning, ...]] = deque()
-        self._part_rows = 0
-        self._first_came = 0.0
         self._held: deque[_Held] = deque()
         self._is_failing = False  # the database
         self._is_spool_failing = False
@@ -157,7 +88,7 @@ class Writer:
     @property
     def waiting(self) -> int:
         """Samples in memory that are not on disk yet."""
-        return self._part_rows + self._making_rows + sum(len(held.batch) for held in self._held)
+        return self._pending.rows + self._making_rows + sum(len(held.batch) for held in self._held)
 
     @property
     def backlog(self) -> int:
@@ -208,54 +139,31 @@ class Writer:
     def _put(self, part: Sequence[Sample] | tuple[Meaning, ...], rows: int) -> None:
         if not part:
             return
-        if not self._parts:
-            self._first_came = time.monotonic()
-        self._parts.append(part)
-        self._part_rows += rows
-        if len(self._parts) == 1 or self._part_rows >= self._settings.batch_rows:
+        was_empty = not self._pending
+        self._pending.put(part, rows, time.monotonic())
+        if was_empty or self._pending.rows >= self._settings.batch_rows:
             self._changed.notify_all()
 
     def _has_room(self) -> bool:
         return not self._is_failing and not self.backlog and self.waiting <= 2 * self._settings.batch_rows
 
     def _is_in_memory(self) -> bool:
-        return bool(self._parts or self._held) or self._is_making
+        return bool(self._pending or self._held) or self._is_making
 
     def _is_stuck(self) -> bool:
         return self._is_failing and (self._spool is None or self._is_spool_failing)
 
     def _drop_excess(self) -> None:
-        """Lose samples by the policy; the batch under way stays."""
+        """Lose samples by the policy."""
         excess = self.waiting - self._settings.queue_rows
         if self._settings.policy == "keep-oldest":
-            while excess > 0 and self._parts:
-                last = self._parts.pop()
-                if isinstance(last[0], Meaning):
-                    self._parts.append(last)
-                    break
-                kept = last[: max(0, len(last) - excess)]
-                excess -= len(last) - len(kept)
-                self._part_rows -= len(last) - len(kept)
-                self.counters.dropped += len(last) - len(kept)
-                if kept:
-                    self._parts.append(kept)
+            self.counters.dropped += self._pending.drop_newest(excess)
             return
         while excess > 0 and self._held:
             rows = len(self._held.popleft().batch)
             self.counters.dropped += rows
             excess -= rows
-        while excess > 0 and self._parts:
-            first = self._parts.popleft()
-            if isinstance(first[0], Meaning):
-                self._interner.describe(item for item in first if isinstance(item, Meaning))
-                continue
-            kept = first[excess:]
-            lost = len(first) - len(kept)
-            self.counters.dropped += lost
-            self._part_rows -= lost
-            excess -= lost
-            if kept:
-                self._parts.appendleft(kept)
+        self.counters.dropped += self._pending.drop_oldest(excess)
 
     def flush(self, longest_s: float | None = None) -> None:
         """Return when everything taken so far is in the database, or on disk while the database is away.
@@ -329,11 +237,11 @@ class Writer:
         return min(max(2.0 * self._usual_commit_s, 0.1 * batch_s), 0.5 * batch_s)
 
     def _is_due(self) -> bool:
-        if not self._parts or (self._is_stuck() and self._held):
+        if not self._pending or (self._is_stuck() and self._held):
             return False
-        if self._is_urgent or self._part_rows >= self._settings.batch_rows:
+        if self._is_urgent or self._pending.rows >= self._settings.batch_rows:
             return True
-        return time.monotonic() >= self._first_came + self._settings.batch_s - self._margin_s()
+        return time.monotonic() >= self._pending.first_came + self._settings.batch_s - self._margin_s()
 
     def _is_overdue(self) -> bool:
         if not self._held or self._spool is None:
@@ -346,19 +254,19 @@ class Writer:
 
     def _nap_s(self) -> float | None:
         moments = []
-        if self._parts:
-            moments.append(self._first_came + self._settings.batch_s - self._margin_s())
+        if self._pending:
+            moments.append(self._pending.first_came + self._settings.batch_s - self._margin_s())
         if self._held:
             moments.append(max(self._held[0].born + self._settings.batch_s * 0.9, self._spool_retry_at))
         return max(0.01, min(moments) - time.monotonic()) if moments else None
 
     def _make_batch(self) -> None:
         with self._changed:
-            parts, self._parts = self._parts, deque()
-            self._making_rows, self._part_rows = self._part_rows, 0
+            self._making_rows = self._pending.rows
             self._is_making = True
-            born = self._first_came
-        batch, refused = self._interner.batch(parts)
+            parts = self._pending.take()
+            born = self._pending.first_came
+        batch, refused = self._pending.batch(parts)
         if refused:
             _logger.error("%d samples have a time outside the calendar and are left out", refused)
         with self._changed:
