@@ -55,7 +55,7 @@ class Counters:
     batches, failures : int
         Transactions that went well and that did not.
     backward_steps : int
-        Times the clock of arrival went backwards.
+        Times the computer's clock was set back.
     longest_delay_s : float
         Longest time from `append` until a sample was on disk.
     last_error : str

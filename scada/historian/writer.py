@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from scada.errors import HistorianError, SpoolFull
+from scada.historian.arrival import ArrivalOrder
 from scada.historian.batch import Batch, Meaning
 from scada.historian.engine import Engine
 from scada.historian.pending import Pending
@@ -75,7 +76,7 @@ class Writer:
         self._is_urgent = False
         self._is_closing = False
         self._usual_commit_s = 0.0
-        self._last_arrival_ms = 0
+        self._arrivals = ArrivalOrder()
         self._retain_at = time.monotonic()
         self._maintain_at = time.monotonic()
         self._threads = [
@@ -267,15 +268,14 @@ class Writer:
             parts = self._pending.take()
             born = self._pending.first_came
         batch, refused = self._pending.batch(parts)
+        batch = self._arrivals.correct(batch, time.time_ns() // 1_000_000)
         if refused:
             _logger.error("%d samples have a time outside the calendar and are left out", refused)
         with self._changed:
             self._is_making = False
             self._making_rows = 0
             self.counters.refused += refused
-            if len(batch):
-                self.counters.backward_steps += int(batch.arrival_ms.min()) < self._last_arrival_ms
-                self._last_arrival_ms = int(batch.arrival_ms.max())
+            self.counters.backward_steps = self._arrivals.backward_steps
             if len(batch) or batch.meanings:
                 self._held.append(_Held(batch, born))
             self._changed.notify_all()

@@ -273,22 +273,27 @@ def test_samples_outside_the_calendar_hold_up_nobody(store: Historian) -> None:
     assert store.range()["reason"].tolist() == ["x\N{REPLACEMENT CHARACTER}"]
 
 
-def test_a_clock_that_steps_back_loses_nothing(store: Historian) -> None:
-    """An hour is lived twice: what was read at the same times is kept beside, what lies between is new."""
-    hour = 60
-    first = [good("a", minute, float(minute)) for minute in range(hour, 2 * hour)]
-    store.append(first)
+def test_a_clock_that_is_set_back_loses_nothing(store: Historian) -> None:
+    """A minute is lived twice: the second reading of a slot counts, the first is kept; what lies between is new."""
+    now_ms = time.time_ns() // 1_000_000
+    ahead = [Sample("a", now_ms + 1000 * k, now_ms + 1000 * k, float(k)) for k in range(60)]
+    store.append(ahead)
     store.flush()
-    again = [Sample("a", s.time_ms + shift, s.arrival_ms - 10, -1.0) for s in first for shift in (0, 30_000)]
-    store.append(again)
-    status = store.status
-    assert status.counters.backward_steps == 1
-    table = store.range()
-    assert len(table) == 2 * hour
-    assert table["value"].tolist()[::2] == [sample.value for sample in first]
-    assert set(table["value"][1::2]) == {-1.0}
-    before = store.range(known_ms=first[0].arrival_ms - 10)
-    assert before["value"].tolist() == [-1.0, -1.0]
+    right = [Sample("a", s.time_ms + shift, s.arrival_ms + shift - 3, -1.0) for s in ahead for shift in (0, 500)]
+    store.append(right[:40])
+    store.flush()
+    store.append(right[40:])
+    table = store.range(is_full=True)
+    assert len(table) == 120
+    assert (table["value"] == -1.0).all()
+    assert store.status.counters.backward_steps == 1
+    assert store.status.counters.revised == 60
+    before = store.range(known_ms=ahead[-1].arrival_ms)
+    assert before["value"].tolist()[::2] == [sample.value for sample in ahead][: len(before) // 2 + 1]
+    assert [s.value for s in store.last(known_ms=ahead[-1].arrival_ms).values()] == [59.0]
+    store.append([Sample("a", now_ms - 10**9, now_ms - 10**9, 5.0)])  # somebody's record, no step
+    assert store.range(["a"], to_ms=now_ms, is_full=True)["arrival"].iloc[0].value // 10**6 == now_ms - 10**9
+    assert store.status.counters.backward_steps == 1
 
 
 def test_what_was_stored_is_there_after_reopening(opened: Callable[..., Historian]) -> None:
