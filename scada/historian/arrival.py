@@ -43,15 +43,17 @@ class ArrivalOrder:
             The computer's clock, UTC ms.
         """
         is_live = np.abs(batch.arrival_ms - now_ms) < _LIVE_MS
-        is_early = is_live & (batch.arrival_ms < self._latest_ms - _JITTER_MS)
         # a step may fall inside the batch
-        running = np.maximum.accumulate(np.where(is_live, batch.arrival_ms, 0))
-        is_early |= is_live & (batch.arrival_ms < running - _JITTER_MS)
-        if is_early.any():
-            self.backward_steps += not self._is_behind
+        running = np.maximum.accumulate(np.where(is_live, batch.arrival_ms, self._latest_ms))
+        behind_ms = np.where(is_live, np.maximum(running, self._latest_ms) - batch.arrival_ms, 0)
+        if not self._is_behind and (behind_ms > _JITTER_MS).any():
+            self._is_behind = True
+            self.backward_steps += 1
+            behind_ms[: np.argmax(behind_ms > _JITTER_MS)] = 0
+        if self._is_behind and is_live.any():
+            self._is_behind = bool((behind_ms > 0).any())
             latest = max(self._latest_ms, int(running.max())) + 1
-            batch = replace(batch, arrival_ms=np.where(is_early, latest, batch.arrival_ms))
-        self._is_behind = bool(is_early.any())
+            batch = replace(batch, arrival_ms=np.where(behind_ms > 0, latest, batch.arrival_ms))
         if is_live.any():
             self._latest_ms = max(self._latest_ms, int(batch.arrival_ms[is_live].max()))
         return batch

@@ -66,15 +66,29 @@ class SqliteEngine:
     def open(self) -> None:
         """Open the file, create or update its tables."""
         with self._translated("open"):
-            self._writer = self._connect()
             try:
+                self._writer = self._connect()
                 self._writer.execute("PRAGMA journal_mode = WAL")
                 migrate(self._writer, self._path)
                 self._reader = self._connect()
                 self._reader.execute("PRAGMA query_only = 1")
+            except sqlite3.OperationalError as error:
+                self.close()
+                if "readonly" not in str(error) or not self._open_to_read():
+                    raise
             except BaseException:
                 self.close()
                 raise
+
+    def _open_to_read(self) -> bool:
+        """Open a file that is somebody else's to write; return whether its schema is the one we read."""
+        address = f"{self._path.absolute().as_uri()}?mode=ro"
+        self._reader = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+        try:
+            return bool(self._reader.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION)
+        except sqlite3.Error:
+            self.close()
+            return False
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
@@ -234,7 +248,7 @@ class SqliteEngine:
         with self._writing:
             run = self._writer
             if run is None:
-                raise HistorianError(f"historian {self._path} is closed")
+                raise sqlite3.OperationalError("readonly database" if self._reader is not None else "it is closed")
             run.execute("BEGIN IMMEDIATE")
             try:
                 yield run

@@ -289,7 +289,7 @@ def test_a_clock_that_is_set_back_loses_nothing(store: Historian) -> None:
     assert store.status.counters.backward_steps == 1
     assert store.status.counters.revised == 60
     before = store.range(known_ms=ahead[-1].arrival_ms)
-    assert before["value"].tolist()[::2] == [sample.value for sample in ahead][: len(before) // 2 + 1]
+    assert before["value"].tolist() == [sample.value for sample in ahead]
     assert [s.value for s in store.last(known_ms=ahead[-1].arrival_ms).values()] == [59.0]
     store.append([Sample("a", now_ms - 10**9, now_ms - 10**9, 5.0)])  # somebody's record, no step
     assert store.range(["a"], to_ms=now_ms, is_full=True)["arrival"].iloc[0].value // 10**6 == now_ms - 10**9
