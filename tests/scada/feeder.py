@@ -1,0 +1,33 @@
+"""A process that appends samples until it is killed, and tells on its standard output which it had appended when.
+
+    python feeder.py URL BATCH_S FIRST
+
+Sample number k has tag ``s{k % 50}``, time START_MS + k and value k. Each line is the number of the last sample that
+was appended and the machine's monotonic clock then, in ns.
+"""
+
+import sys
+import time
+
+from scada.historian import WriterSettings, open_historian
+from scada.sample import Sample
+
+START_MS = 1_790_000_000_000
+AT_ONCE = 20
+
+
+def main() -> None:
+    url, batch_s, first = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
+    store = open_historian(url, WriterSettings(batch_s=batch_s))
+    number = first
+    while True:
+        some = range(number, number + AT_ONCE)
+        store.append([Sample(f"s{k % 50}", START_MS + k, START_MS + k, float(k)) for k in some])
+        number += AT_ONCE
+        sys.stdout.write(f"{number - 1} {time.monotonic_ns()}\n")
+        sys.stdout.flush()
+        time.sleep(0.002)
+
+
+if __name__ == "__main__":
+    main()
