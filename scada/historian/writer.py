@@ -75,6 +75,7 @@ class Writer:
         self._pause_s = _SHORTEST_PAUSE_S
         self._is_urgent = False
         self._is_closing = False
+        self._told: set[str] = set()
         self._usual_commit_s = 0.0
         self._arrivals = ArrivalOrder()
         self._retain_at = time.monotonic()
@@ -389,6 +390,7 @@ class Writer:
                 self._note_delay(held)
             if not self._is_spool_failing:
                 self.counters.last_error = ""
+                self._told.clear()
             self._changed.notify_all()
         if time.monotonic() >= self._maintain_at:
             self._tidy()
@@ -426,6 +428,7 @@ class Writer:
     def _report(self, error: HistorianError) -> None:
         """Log an error once, not for every try."""
         text = str(error)
-        if text != self.counters.last_error:
+        if text not in self._told:
             _logger.error("samples wait: %s", text)
+            self._told.add(text)
         self.counters.last_error = text
