@@ -136,7 +136,7 @@ class Spool:
             handle = self._writable()
             segment = self._segments[-1]
             try:
-                _write(handle, _HEAD.pack(_MAGIC, len(payload), len(batch), zlib.crc32(payload)) + payload)
+                _write(handle, _HEAD.pack(_MAGIC, len(payload), len(batch), _checksum(payload, len(batch))) + payload)
             except OSError:
                 self._undo(segment)
                 raise
@@ -270,9 +270,14 @@ def _write(handle: int, data: bytes) -> None:
     os.fsync(handle)
 
 
+def _checksum(payload: bytes, samples: int) -> int:
+    return zlib.crc32(payload, zlib.crc32(samples.to_bytes(4, "little")))
+
+
 def _is_whole(data: bytes) -> bool:
-    magic, length, _, checksum = _HEAD.unpack_from(data)
-    return bool(magic == _MAGIC) and len(data) == _HEAD.size + length and zlib.crc32(data[_HEAD.size :]) == checksum
+    magic, length, samples, checksum = _HEAD.unpack_from(data)
+    payload = data[_HEAD.size :]
+    return bool(magic == _MAGIC) and len(payload) == length and _checksum(payload, samples) == checksum
 
 
 def _records(data: bytes) -> tuple[list[tuple[int, int, int]], int, int]:
