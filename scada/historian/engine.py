@@ -152,8 +152,11 @@ class Engine(Protocol):
         """Store a batch in one transaction; samples that are there already change nothing."""
         ...
 
-    def maintain(self) -> bool:
-        """Put stored samples in better order for a moment; return whether there is more to do."""
+    def maintain(self, is_busy: bool = False) -> bool:
+        """Put stored samples in better order for a moment; return whether there is more to do.
+
+        While samples wait (`is_busy`) only what cannot be put off is done.
+        """
         ...
 
     def retain(self, retention: Retention, now_ms: int) -> int:

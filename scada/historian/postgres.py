@@ -168,8 +168,8 @@ class PostgresEngine:
                 self._versions[tag_id, key] = run.execute(query, (tag_id, key, tag_id)).fetchone()[0]
         return [self._versions[pair] if pair[1] else 0 for pair in wanted]
 
-    def maintain(self) -> bool:
-        """Nothing: the server keeps its tables in order."""
+    def maintain(self, is_busy: bool = False) -> bool:
+        """Do nothing: the server keeps its tables in order."""
         return False
 
     def retain(self, retention: Retention, now_ms: int) -> int:

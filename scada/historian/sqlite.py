@@ -173,9 +173,11 @@ class SqliteEngine:
             known = self._versions[tag_id, key] = int(row[0])
         return known
 
-    def maintain(self) -> bool:
+    def maintain(self, is_busy: bool = False) -> bool:
         """Move samples from the table by time to slices by tag, and small slices to larger ones, for a moment."""
         with self._translated("write"), self._transaction() as run:
+            if is_busy and not sqlite_slices.is_urgent(run):
+                return True
             return sqlite_slices.compact(run)
 
     def retain(self, retention: Retention, now_ms: int) -> int:

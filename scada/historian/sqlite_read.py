@@ -14,13 +14,16 @@ from scada.sample import Quality
 __all__ = ["buckets", "gaps", "newest", "select", "span"]
 
 _COLUMNS = "ts, tag_id, value, quality, reason_id, arrival, version"
+# every cell of a row costs as much as the row itself: the small ones travel as one
+_REASON, _VERSION = 2, 22  # bits from the right
+_PACKED = f"ts, tag_id, value, arrival, quality | reason_id << {_REASON} | version << {_VERSION}"
 _FEW = 20  # a query for less than this part of the tags looks them up time by time
 
 
 def select(run: sqlite3.Connection, period: Period) -> Rows:
     """Return samples of a period by time and tag."""
     names = _names(run, period.tags)
-    found = run.execute(f"SELECT {_COLUMNS} FROM ({_source(run, period, names)})", _limits(period)).fetchall()
+    found = run.execute(f"SELECT {_PACKED} FROM ({_source(run, period, names)})", _limits(period)).fetchall()
     return _rows(run, names, found)
 
 
@@ -66,9 +69,10 @@ def newest(run: sqlite3.Connection, tags: Sequence[str] | None) -> Rows:
     """Return the newest sample of each tag: of those by time, or of those in slices."""
     names = _names(run, tags)
     numbers = _numbers(names)
-    young = f"SELECT max(ts), {_COLUMNS[4:]} FROM sample WHERE tag_id IN ({numbers}) GROUP BY tag_id"
+    young = f"SELECT max(ts), {_PACKED[4:]} FROM sample WHERE tag_id IN ({numbers}) GROUP BY tag_id"
     old = (
-        "SELECT c.ts, c.tag_id, c.value, c.quality, c.reason_id, c.arrival, c.version FROM latest n "
+        "SELECT c.ts, c.tag_id, c.value, c.arrival, "
+        f"c.quality | c.reason_id << {_REASON} | c.version << {_VERSION} FROM latest n "
         "CROSS JOIN slice l ON l.from_ts <= n.ts AND l.to_ts >= n.ts "
         "CROSS JOIN compact c ON c.slice_id = l.id AND c.tag_id = n.tag_id AND c.ts = n.ts "
         f"WHERE n.tag_id IN ({numbers})"
@@ -141,21 +145,22 @@ def _source(run: sqlite3.Connection, period: Period, names: list[tuple[str, int]
 
 def _rows(run: sqlite3.Connection, names: list[tuple[str, int]], found: list[tuple[Any, ...]]) -> Rows:
     texts = dict(run.execute("SELECT id, text FROM reason").fetchall())
-    ts, tag, value, quality, reason, arrival, version = zip(*found, strict=True) if found else ((),) * 7
+    ts, tag, value, arrival, packed = zip(*found, strict=True) if found else ((),) * 5
     rank = np.zeros(max((number for _, number in names), default=0) + 1, np.intp)
     for position, (_, number) in enumerate(names):
         rank[number] = position
     times = np.array(ts, np.int64)
     places = rank[np.array(tag, np.intp)]
     order = np.lexsort((places, times))
+    small = np.array(packed, np.int64)[order]
     return Rows(
         names=np.array([name for name, _ in names], dtype=object),
         reasons=np.array([texts.get(number, "") for number in range(max(texts, default=0) + 1)], dtype=object),
         ts=times[order],
         tag=places[order],
         value=np.array(value, np.float64)[order],  # None becomes NaN
-        quality=np.array(quality, np.uint8)[order],
-        reason=np.array(reason, np.intp)[order],
+        quality=(small & (1 << _REASON) - 1).astype(np.uint8),
+        reason=(small >> _REASON & (1 << _VERSION - _REASON) - 1).astype(np.intp),
         arrival=np.array(arrival, np.int64)[order],
-        version=np.array(version, np.int64)[order],
+        version=small >> _VERSION,
     )

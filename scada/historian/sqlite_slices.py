@@ -1,6 +1,6 @@
 """Putting samples in order of tag, and deleting old ones, in bounded steps inside a transaction of the caller's.
 
-When the table `sample` has grown, its oldest part becomes a slice of `compact`; eight slices become one of the next
+When the table `sample` has grown, its oldest part becomes a slice of `compact`; sixteen slices become one of the next
 level. So a day of one tag lies in few places however many tags there are, and every sample is rewritten a few times
 only. A sample is always in exactly one place.
 """
@@ -11,12 +11,13 @@ import sqlite3
 
 from scada.historian.engine import Retention
 
-__all__ = ["compact", "delete_old"]
+__all__ = ["compact", "delete_old", "is_urgent"]
 
-HOT_ROWS = 500_000  # more than these, and the older half is moved
-_STEP_ROWS = 250_000
-_FAN = 8
-_TOP_LEVEL = 2
+HOT_ROWS = 400_000  # when there are more, the oldest are moved
+BUSY_ROWS = 4_000_000  # up to these, samples that wait to be stored go first
+_STEP_ROWS = 100_000
+_FAN = 16
+_TOP_LEVEL = 1
 _DELETED_AT_ONCE = 50_000
 _HOUR_MS = 3_600_000
 Cleaned = dict[tuple[int, str], int]  # slice and rule: time before which there is nothing more to delete
@@ -30,6 +31,11 @@ def compact(run: sqlite3.Connection) -> bool:
         _move_oldest(run)
         return True
     return _merge(run)
+
+
+def is_urgent(run: sqlite3.Connection) -> bool:
+    """Whether the table by time has grown so long that putting it in order comes before more samples."""
+    return run.execute("SELECT 1 FROM sample LIMIT 1 OFFSET ?", (BUSY_ROWS,)).fetchone() is not None
 
 
 def _move_oldest(run: sqlite3.Connection) -> None:
@@ -57,7 +63,7 @@ def _merge(run: sqlite3.Connection) -> bool:
     bounds = []
     for source in sources:
         query = "SELECT tag_id FROM compact WHERE slice_id = ? ORDER BY tag_id LIMIT 1 OFFSET ?"
-        row = run.execute(query, (source, _STEP_ROWS // _FAN)).fetchone()
+        row = run.execute(query, (source, max(1, _STEP_ROWS // _FAN))).fetchone()
         bounds.append(row[0] if row is not None else None)
     bound = min((number for number in bounds if number is not None), default=2**62)
     marks = ",".join(map(str, sources))

@@ -400,8 +400,9 @@ class Writer:
         now = time.monotonic()
         try:
             if now >= self._maintain_at:
-                has_more = self._is_open and self._engine.maintain()
-                self._maintain_at = time.monotonic() + (0.0 if has_more else _MAINTAIN_EVERY_S)
+                is_busy = self._may_deliver()
+                has_more = self._is_open and self._engine.maintain(is_busy)
+                self._maintain_at = time.monotonic() + (0.0 if has_more and not is_busy else _MAINTAIN_EVERY_S)
             if now >= self._retain_at:
                 retention = self._settings.retention
                 deleted = 0
