@@ -16,7 +16,7 @@ __all__ = ["buckets", "gaps", "newest", "select", "span"]
 _COLUMNS = "ts, tag_id, value, quality, reason_id, arrival, version"
 # every cell of a row costs as much as the row itself: the small ones travel as one
 _REASON, _VERSION = 2, 22  # bits from the right
-_PACKED = f"ts, tag_id, value, arrival, quality | reason_id << {_REASON} | version << {_VERSION}"
+_PACKED = f"ts, tag_id, value, arrival, quality | (reason_id << {_REASON}) | (version << {_VERSION})"
 _FEW = 20  # a query for less than this part of the tags looks them up time by time
 
 
@@ -72,7 +72,7 @@ def newest(run: sqlite3.Connection, tags: Sequence[str] | None) -> Rows:
     young = f"SELECT max(ts), {_PACKED[4:]} FROM sample WHERE tag_id IN ({numbers}) GROUP BY tag_id"
     old = (
         "SELECT c.ts, c.tag_id, c.value, c.arrival, "
-        f"c.quality | c.reason_id << {_REASON} | c.version << {_VERSION} FROM latest n "
+        f"c.quality | (c.reason_id << {_REASON}) | (c.version << {_VERSION}) FROM latest n "
         "CROSS JOIN slice l ON l.from_ts <= n.ts AND l.to_ts >= n.ts "
         "CROSS JOIN compact c ON c.slice_id = l.id AND c.tag_id = n.tag_id AND c.ts = n.ts "
         f"WHERE n.tag_id IN ({numbers})"
