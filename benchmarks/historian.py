@@ -41,22 +41,26 @@ STEP_MS = 10_000
 SEED = 20260105
 
 
+NAMES = tuple(f"tag-{k:05d}" for k in range(TAGS))
+
+
 def slot(moment: int, values: list[float]) -> list[Sample]:
     """One sample of every tag."""
     at = START_MS + 1000 * moment
-    return [Sample(f"tag-{k:05d}", at, at + 40, value) for k, value in enumerate(values)]
+    return [Sample(name, at, at + 40, value) for name, value in zip(NAMES, values, strict=True)]
 
 
 def append(store: Historian, slots: int) -> dict[str, object]:
-    """Samples as fast as they are taken."""
+    """Samples as fast as they are taken; they are made before."""
     rng = np.random.default_rng(SEED)
     values = [rng.normal(30.0, 5.0, TAGS).round(3).tolist() for _ in range(10)]
     store.append(slot(0, values[0]))  # the tags' names
     store.flush()
     before = store.status.counters
+    ready = [slot(moment, values[moment % 10]) for moment in range(1, slots + 1)]
     began, busy = time.perf_counter(), time.process_time()
-    for moment in range(1, slots + 1):
-        store.append(slot(moment, values[moment % 10]), is_patient=True)
+    for samples in ready:
+        store.append(samples, is_patient=True)
     store.flush()
     seconds = time.perf_counter() - began
     counters = store.status.counters
@@ -64,9 +68,12 @@ def append(store: Historian, slots: int) -> dict[str, object]:
     if counters.stored - before.stored != rows or counters.dropped:
         raise SystemExit(f"samples were lost: {counters}")
     return {
-        "append_rows": rows, "append_rows_per_s": round(rows / seconds), "append_commits": counters.batches - before.batches,
-        "append_s": round(seconds, 2), "append_cores": round((time.process_time() - busy) / seconds, 2),
-    }  # fmt: skip
+        "append_rows": rows,
+        "append_rows_per_s": round(rows / seconds),
+        "append_commits": counters.batches - before.batches,
+        "append_s": round(seconds, 2),
+        "append_cores": round((time.process_time() - busy) / seconds, 2),
+    }
 
 
 def steady(store: Historian, seconds: int) -> dict[str, object]:
@@ -119,16 +126,16 @@ def fill(store: Historian, rows: int) -> tuple[int, float]:
         n = count * tags
         store._engine.write(
             Batch(
-                names,
-                ("",) * tags,
-                ("",),
-                np.tile(np.arange(tags, dtype=np.int32), count),
-                np.zeros(n, np.int32),
-                at,
-                at + 40,
-                rng.normal(30.0, 5.0, n).round(3),
-                np.zeros(n, np.uint8),
-            )  # fmt: skip
+                tags=names,
+                keys=("",) * tags,
+                reasons=("",),
+                tag=np.tile(np.arange(tags, dtype=np.int32), count),
+                reason=np.zeros(n, np.int32),
+                time_ms=at,
+                arrival_ms=at + 40,
+                value=rng.normal(30.0, 5.0, n).round(3),
+                quality=np.zeros(n, np.uint8),
+            )
         )
         while store._engine.maintain():
             pass
@@ -175,7 +182,7 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=0.5, help="length of the steady run")
     parser.add_argument("--rows", type=float, default=10.0, help="millions of rows to find one day among")
-    parser.add_argument("--slots", type=int, default=60, help="seconds of samples to append")
+    parser.add_argument("--slots", type=int, default=40, help="seconds of samples to append")
     parser.add_argument("--only", default="append,steady,find", help="some of append, steady, find")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="historian-", dir=options.folder))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import cast
 
@@ -136,6 +136,18 @@ class Batch:
             raise HistorianError(f"a record of the spool is no batch of samples: {error}") from error
 
 
+class _Numbers(dict[str, int]):
+    """Numbers of texts; a new text gets one from a function."""
+
+    def __init__(self, number: Callable[[str], int]) -> None:
+        super().__init__()
+        self._number = number
+
+    def __missing__(self, text: str) -> int:
+        number = self[text] = self._number(text)
+        return number
+
+
 class Interner:
     """Makes batches of samples, giving every name and reason a number."""
 
@@ -155,31 +167,36 @@ class Interner:
         int
             Samples that were left out since no store could hold their time.
         """
-        tags: dict[tuple[str, str], int] = {}
-        reasons: dict[str, int] = {}
+        keys = self._keys
+        names: list[str] = []
+        keys_of: list[str] = []
+
+        def add_tag(name: str) -> int:
+            names.append(name)
+            keys_of.append(keys.get(name, ""))
+            return len(names) - 1
+
+        tags, reasons = _Numbers(add_tag), _Numbers(lambda _: len(reasons))
         meanings: list[Meaning] = []
         samples: list[Sample] = []
         tag: list[int] = []
-        reason: list[int] = []
         for part in parts:
-            if not part:
-                continue
-            if isinstance(part[0], Meaning):
+            if part and isinstance(part[0], Meaning):
                 found = cast("tuple[Meaning, ...]", part)
                 self.describe(found)
                 meanings += found
+                for meaning in found:
+                    tags.pop(meaning.tag, None)  # samples from here on mean something else
                 continue
             some = cast("Sequence[Sample]", part)
-            keys = self._keys
             samples += some
-            tag += [tags.setdefault((s.tag, keys.get(s.tag, "")), len(tags)) for s in some]
-            reason += [reasons.setdefault(s.reason, len(reasons)) for s in some]
+            tag += [tags[s.tag] for s in some]
         batch = Batch(
-            tags=tuple(_clean(name) for name, _ in tags),
-            keys=tuple(key for _, key in tags),
-            reasons=tuple(_clean(text) for text in reasons),
+            tags=tuple(map(_clean, names)),
+            keys=tuple(keys_of),
             tag=np.array(tag, np.int32),
-            reason=np.array(reason, np.int32),
+            reason=np.array([reasons[s.reason] for s in samples], np.int32),
+            reasons=tuple(map(_clean, reasons)),
             time_ms=np.array([s.time_ms for s in samples], np.int64),
             arrival_ms=np.array([s.arrival_ms for s in samples], np.int64),
             value=np.array([s.value for s in samples], np.float64),
