@@ -17,6 +17,7 @@ database instead of SQLite files.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import platform
@@ -58,6 +59,7 @@ def append(store: Historian, slots: int) -> dict[str, object]:
     store.flush()
     before = store.status.counters
     ready = [slot(moment, values[moment % 10]) for moment in range(1, slots + 1)]
+    gc.freeze()  # a reader's samples do not live long enough to be looked through
     began, busy = time.perf_counter(), time.process_time()
     for samples in ready:
         store.append(samples, is_patient=True)
@@ -193,9 +195,9 @@ def main() -> None:
             if name == "find":
                 found |= find(url, int(options.rows * 1e6))
             else:
-                # nothing is written before its second is over; whoever appends waits for room
-                rows = 10 * TAGS
-                settings = WriterSettings(batch_s=1.0, batch_rows=rows, queue_rows=4 * rows)
+                # a commit a second at the rate that is to be reached; whoever appends waits for room
+                rows = 150_000 if name == "append" else 2 * TAGS
+                settings = WriterSettings(batch_s=1.0, batch_rows=rows, queue_rows=8 * rows)
                 store = open_historian(url, settings, spool=folder / "spool")
                 try:
                     found |= (

@@ -172,8 +172,8 @@ class Interner:
         keys_of: list[str] = []
 
         def add_tag(name: str) -> int:
-            names.append(name)
-            keys_of.append(keys.get(name, ""))
+            names.append(_clean(name))
+            keys_of.append(keys.get(names[-1], ""))
             return len(names) - 1
 
         tags, reasons = _Numbers(add_tag), _Numbers(lambda _: len(reasons))
@@ -185,14 +185,13 @@ class Interner:
                 found = cast("tuple[Meaning, ...]", part)
                 self.describe(found)
                 meanings += found
-                for meaning in found:
-                    tags.pop(meaning.tag, None)  # samples from here on mean something else
+                tags.clear()  # samples from here on may mean something else
                 continue
             some = cast("Sequence[Sample]", part)
             samples += some
             tag += [tags[s.tag] for s in some]
         batch = Batch(
-            tags=tuple(map(_clean, names)),
+            tags=tuple(names),
             keys=tuple(keys_of),
             tag=np.array(tag, np.int32),
             reason=np.array([reasons[s.reason] for s in samples], np.int32),
