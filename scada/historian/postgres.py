@@ -80,10 +80,15 @@ class PostgresEngine:
     def _write_connection(self) -> Any:
         if self._writer is None or self._writer.closed:
             self._forget()
-            self._writer = self._connect(_WRITE_MS)
-            migrate(self._writer, self.name)
-            self._has_months = is_partitioned(self._writer)
-            self._writer.execute(f"CREATE TEMP TABLE stage ({postgres_copy.STAGE}) ON COMMIT DELETE ROWS")
+            connection = self._connect(_WRITE_MS)
+            try:
+                migrate(connection, self.name)
+                self._has_months = is_partitioned(connection)
+                connection.execute(f"CREATE TEMP TABLE stage ({postgres_copy.STAGE}) ON COMMIT DELETE ROWS")
+            except BaseException:
+                connection.close()
+                raise
+            self._writer = connection
         return self._writer
 
     def _forget(self) -> None:
