@@ -36,6 +36,7 @@ bench: install  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/kernels.py
 	$(BIN)/python benchmarks/reading.py
+	$(BIN)/python benchmarks/historian.py
 	$(BIN)/python benchmarks/uman_figures.py
 	$(BIN)/python benchmarks/demo_seeds.py
 	@if [ -d ../shared/data/ltown ]; then $(BIN)/python benchmarks/ltown.py; else echo 'no L-Town data: python benchmarks/ltown.py --data DIR'; fi

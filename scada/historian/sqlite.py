@@ -237,7 +237,7 @@ class SqliteEngine:
         """A snapshot: every query of a block sees the same samples."""
         with self._reading, self._translated("read"):
             if self._reader is None:
-                raise HistorianError(f"historian {self._path} is closed")
+                raise HistorianError(f"historian {self._path} is not open")
             self._reader.execute("BEGIN")
             try:
                 yield self._reader
