@@ -49,11 +49,13 @@ class Counters:
     dropped : int
         Lost because neither database nor disk took them for too long.
     refused : int
-        Lost because their time lies outside the calendar.
+        Lost because no database could hold them: their time lies outside the calendar.
     deleted : int
         Removed by retention.
     batches, failures : int
         Transactions that went well and that did not.
+    faults : int
+        Errors nobody expected; each is logged and the work goes on.
     backward_steps : int
         Times the computer's clock was set back.
     longest_delay_s : float
@@ -73,6 +75,7 @@ class Counters:
     deleted: int = 0
     batches: int = 0
     failures: int = 0
+    faults: int = 0
     backward_steps: int = 0
     longest_delay_s: float = 0.0
     last_error: str = ""

@@ -96,6 +96,7 @@ class Spool:
         self._segments: list[_Segment] = []
         self._open: int | None = None
         self._number = 0
+        self._peeked: tuple[Path, int] | None = None
         self.samples = 0
         self.size = 0
         try:
@@ -150,6 +151,7 @@ class Spool:
 
     def peek(self) -> Batch | None:
         """Return the oldest batch, or None; one that fails its checksum by now is passed over and counted."""
+        self._peeked = None
         while self._segments:
             segment = self._segments[0]
             if segment.records:
@@ -159,6 +161,7 @@ class Spool:
                         file.seek(place)
                         data = file.read(size)
                     if len(data) == size and _is_whole(data):
+                        self._peeked = (segment.path, place)
                         return Batch.decode(data[_HEAD.size :])
                 except (OSError, HistorianError):
                     pass
@@ -168,8 +171,9 @@ class Spool:
         return None
 
     def discard(self) -> None:
-        """Forget the oldest batch: it is in the database."""
-        if self._segments and self._segments[0].records:
+        """Forget the batch that `peek` returned: it is in the database. Nothing, where it was dropped in between."""
+        if self._segments and self._peeked == (self._segments[0].path, self._segments[0].records[0][0]):
+            self._peeked = None
             self.counters.delivered += self._forget(self._segments[0])
             self._remove_delivered()
 

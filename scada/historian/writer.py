@@ -18,6 +18,7 @@ from scada.errors import HistorianError, SpoolFull
 from scada.historian.arrival import ArrivalOrder
 from scada.historian.batch import Batch, Meaning
 from scada.historian.engine import Engine
+from scada.historian.housekeeping import Housekeeping
 from scada.historian.pending import Pending
 from scada.historian.settings import Counters, WriterSettings
 from scada.historian.spool import Spool
@@ -29,8 +30,6 @@ _logger = logging.getLogger(__name__)
 _SHORTEST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 _LONGEST_WAIT_S = 10.0  # of `append` for room
-_RETENTION_EVERY_S = 3600.0
-_MAINTAIN_EVERY_S = 1.0
 
 
 @dataclass(slots=True)
@@ -51,6 +50,8 @@ class Writer:
     settings : WriterSettings
     open_spool : callable, optional
         Makes the spool; without one samples wait in memory only.
+    is_open : bool
+        Whether the engine is open; one that was away is opened when it answers.
     """
 
     def __init__(
@@ -78,11 +79,10 @@ class Writer:
         self._told: set[str] = set()
         self._usual_commit_s = 0.0
         self._arrivals = ArrivalOrder()
-        self._retain_at = time.monotonic()
-        self._maintain_at = time.monotonic()
+        self._housekeeping = Housekeeping(engine, settings.retention)
         self._threads = [
-            threading.Thread(target=self._gather, name="historian-gather", daemon=True),
-            threading.Thread(target=self._deliver, name="historian-deliver", daemon=True),
+            threading.Thread(target=self._supervise, args=(loop,), name=f"historian-{name}", daemon=True)
+            for name, loop in (("gather", self._gather), ("deliver", self._deliver))
         ]
         for thread in self._threads:
             thread.start()
@@ -206,7 +206,7 @@ class Writer:
         Raises
         ------
         HistorianError
-            Samples were lost, since neither database nor spool took them.
+            Samples are lost, since neither database nor spool took them.
         """
         try:
             self.flush(_LONGEST_WAIT_S)
@@ -216,8 +216,19 @@ class Writer:
                 self._changed.notify_all()
             for thread in self._threads:
                 thread.join()
+            self.counters.dropped += self.waiting
             if self._spool is not None:
                 self._spool.close()
+
+    def _supervise(self, loop: Callable[[], None]) -> None:
+        """Thread: an error nobody expected is logged and counted, and the work goes on."""
+        while not self._is_closing:
+            try:
+                loop()
+            except Exception:
+                self.counters.faults += 1
+                _logger.exception("historian %s: going on", self._engine.name)
+                time.sleep(_SHORTEST_PAUSE_S)
 
     def _gather(self) -> None:
         """Thread: make batches, and put into the spool what the database does not take in time."""
@@ -268,18 +279,21 @@ class Writer:
             self._is_making = True
             parts = self._pending.take()
             born = self._pending.first_came
-        batch, refused = self._pending.batch(parts)
-        batch = self._arrivals.correct(batch, time.time_ns() // 1_000_000)
-        if refused:
-            _logger.error("%d samples have a time outside the calendar and are left out", refused)
-        with self._changed:
-            self._is_making = False
-            self._making_rows = 0
-            self.counters.refused += refused
-            self.counters.backward_steps = self._arrivals.backward_steps
-            if len(batch) or batch.meanings:
-                self._held.append(_Held(batch, born))
-            self._changed.notify_all()
+        batch, refused = None, self._making_rows
+        try:
+            made, refused = self._pending.batch(parts)
+            batch = self._arrivals.correct(made, time.time_ns() // 1_000_000)
+        finally:
+            if refused:
+                _logger.error("%d samples cannot be stored: their time lies outside the calendar", refused)
+            with self._changed:
+                self._is_making = False
+                self._making_rows = 0
+                self.counters.refused += refused
+                self.counters.backward_steps = self._arrivals.backward_steps
+                if batch is not None and (len(batch) or batch.meanings):
+                    self._held.append(_Held(batch, born))
+                self._changed.notify_all()
 
     def _spool_overdue(self) -> None:
         """Put what is held into the spool, in order, as long as that is called for."""
@@ -325,8 +339,7 @@ class Writer:
                     return
                 may_deliver = self._may_deliver()
             if not may_deliver:
-                if not self._is_failing:
-                    self._tidy()
+                self._tidy()
                 continue
             if (batch := self._oldest_spooled()) is not None:
                 self._write(None, batch)
@@ -352,7 +365,7 @@ class Writer:
         now = time.monotonic()
         if self._held or not (self._spool is None or self._spool.is_empty):
             return max(0.01, self._retry_at - now)
-        return max(0.01, min(self._maintain_at, self._retain_at) - now)
+        return self._housekeeping.rest_s if self._is_open else None
 
     def _write(self, held: _Held | None, batch: Batch) -> None:
         began = time.monotonic()
@@ -392,28 +405,19 @@ class Writer:
                 self.counters.last_error = ""
                 self._told.clear()
             self._changed.notify_all()
-        if time.monotonic() >= self._maintain_at:
-            self._tidy()
+        self._housekeeping.note_growth()
+        self._tidy()
 
     def _tidy(self) -> None:
         """Give the engine a moment for its own housekeeping."""
-        now = time.monotonic()
+        if not self._is_open or self._is_failing:
+            return
         try:
-            if now >= self._maintain_at:
-                is_busy = self._may_deliver()
-                has_more = self._is_open and self._engine.maintain(is_busy)
-                self._maintain_at = time.monotonic() + (0.0 if has_more and not is_busy else _MAINTAIN_EVERY_S)
-            if now >= self._retain_at:
-                retention = self._settings.retention
-                deleted = 0
-                if self._is_open and not retention.is_forever:
-                    deleted = self._engine.retain(retention, time.time_ns() // 1_000_000)
-                self.counters.deleted += deleted
-                self._retain_at = time.monotonic() + (0.0 if deleted else _RETENTION_EVERY_S)
+            self._housekeeping.do_some(is_busy=self._may_deliver())
         except HistorianError as error:
             with self._changed:
                 self._report(error)
-            self._maintain_at = self._retain_at = time.monotonic() + _LONGEST_PAUSE_S
+        self.counters.deleted = self._housekeeping.deleted
 
     def _note_delay(self, held: _Held) -> None:
         self.counters.longest_delay_s = max(self.counters.longest_delay_s, time.monotonic() - held.born)

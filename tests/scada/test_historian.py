@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scada.errors import HistorianError
-from scada.historian import Historian, Retention, WriterSettings, open_historian, sqlite_slices, writer
+from scada.historian import Historian, Retention, WriterSettings, housekeeping, open_historian, sqlite_slices
 from scada.sample import Quality, Sample
 from scada.tag import Tag
 
@@ -32,7 +32,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
     if request.param == "sqlite in small slices":
         for name, value in (("HOT_ROWS", 4), ("_STEP_ROWS", 3), ("_FAN", 2)):
             monkeypatch.setattr(sqlite_slices, name, value)
-        monkeypatch.setattr(writer, "_MAINTAIN_EVERY_S", 0.0)
+        monkeypatch.setattr(housekeeping, "_MAINTAIN_EVERY_S", 0.0)
     return f"sqlite:///{tmp_path}/history.db"
 
 

@@ -91,6 +91,7 @@ def test_a_spool_is_a_queue(tmp_path_factory: pytest.TempPathFactory, steps: lis
             ahead = spool.samples // 3 - len(expected)
             assert ahead >= 0
             for _ in range(ahead):
+                spool.peek()
                 spool.discard()
         lost = spool.counters.dropped // 3
         assert spool.samples == 3 * (len(expected) - lost if lost else len(expected))
@@ -198,3 +199,18 @@ def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(HistorianError, match="cannot be used"):
         Spool(tmp_path / "file" / "spool")
+
+
+def test_what_was_dropped_while_it_was_delivered_takes_nothing_with_it(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "s", 4000)
+    number = 0
+    while not spool.counters.dropped:
+        if number == 0:
+            spool.append(batch(0))
+            assert spool.peek() is not None
+        number += 1
+        spool.append(batch(number))
+    left = spool.samples
+    spool.discard()
+    assert spool.samples == left
+    spool.close()

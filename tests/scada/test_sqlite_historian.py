@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from scada.errors import HistorianAway, HistorianError
-from scada.historian import Historian, WriterSettings, open_historian, sqlite_slices, writer
+from scada.historian import Historian, WriterSettings, housekeeping, open_historian, sqlite_slices
 from scada.historian.batch import Interner
 from scada.historian.engine import Period
 from scada.historian.sqlite import SCHEMA_VERSION, SqliteEngine
@@ -287,8 +287,8 @@ def test_url_that_cannot_be_used_is_told(url: str, text: str) -> None:
 def test_retention_runs_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from scada.historian import Retention
 
-    monkeypatch.setattr(writer, "_RETENTION_EVERY_S", 0.0)
-    monkeypatch.setattr(writer, "_MAINTAIN_EVERY_S", 0.0)
+    monkeypatch.setattr(housekeeping, "_RETENTION_EVERY_S", 0.0)
+    monkeypatch.setattr(housekeeping, "_MAINTAIN_EVERY_S", 0.0)
     store: Historian = open_historian(
         f"sqlite:///{tmp_path}/h.db", WriterSettings(batch_s=0.02, retention=Retention(days=1.0))
     )
