@@ -6,9 +6,9 @@ from pathlib import Path
 
 from scada.errors import HistorianError
 from scada.historian.engine import Engine, Retention
-from scada.historian.settings import Counters, WriterSettings
+from scada.historian.settings import Counters, HistorianStatus, WriterSettings
 from scada.historian.spool import Spool
-from scada.historian.store import Historian, HistorianStatus
+from scada.historian.store import Historian
 
 __all__ = ["Counters", "Historian", "HistorianStatus", "Retention", "WriterSettings", "open_historian"]
 

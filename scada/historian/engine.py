@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from scada.historian.batch import Batch
+from scada.historian.batch import LATEST_MS, Batch
 
 __all__ = ["Buckets", "Engine", "Gaps", "Period", "Retention", "Rows", "Version", "Written"]
 
@@ -32,6 +32,13 @@ class Period:
     from_ms: int
     to_ms: int
     known_ms: int | None = None
+
+    @classmethod
+    def of(cls, tags: Sequence[str] | None, from_ms: int | None, to_ms: int | None, known_ms: int | None) -> Period:
+        """Return the period between two times, each of which may be left open, within the calendar."""
+        low = 0 if from_ms is None else min(max(0, from_ms), LATEST_MS)
+        high = LATEST_MS if to_ms is None else min(max(0, to_ms), LATEST_MS)
+        return cls(None if tags is None else tuple(tags), low, high, known_ms)
 
 
 @dataclass(frozen=True, slots=True)

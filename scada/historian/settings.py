@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from scada.historian.engine import Retention
 from scada.historian.spool import Policy
 
-__all__ = ["Counters", "WriterSettings"]
+__all__ = ["Counters", "HistorianStatus", "WriterSettings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +79,28 @@ class Counters:
     backward_steps: int = 0
     longest_delay_s: float = 0.0
     last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HistorianStatus:
+    """How a historian is.
+
+    Attributes
+    ----------
+    name : str
+        The file or the server.
+    is_away : bool
+        Whether the database did not take the last batch.
+    waiting : int
+        Samples in memory.
+    spool_samples, spool_bytes : int
+        Samples and bytes on disk that wait for the database.
+    counters : Counters
+    """
+
+    name: str
+    is_away: bool
+    waiting: int
+    spool_samples: int
+    spool_bytes: int
+    counters: Counters

@@ -8,14 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scada.errors import HistorianAway, HistorianError
-from scada.historian.batch import LATEST_MS, meanings_of
+from scada.historian.batch import meanings_of
 from scada.historian.engine import Engine, Period, Retention, Rows
-from scada.historian.settings import Counters, WriterSettings
+from scada.historian.settings import Counters, HistorianStatus, WriterSettings
 from scada.historian.spool import Spool
 from scada.historian.tables import (
     bucket_table,
@@ -32,35 +32,10 @@ from scada.tag import Tag
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Historian", "HistorianStatus"]
+__all__ = ["Historian"]
 
 _HOUR_MS = 3_600_000
 _LONGEST_WAIT_S = 10.0  # of a question for what was appended just now
-
-
-@dataclass(frozen=True, slots=True)
-class HistorianStatus:
-    """How a historian is.
-
-    Attributes
-    ----------
-    name : str
-        The file or the server.
-    is_away : bool
-        Whether the database did not take the last batch.
-    waiting : int
-        Samples in memory.
-    spool_samples, spool_bytes : int
-        Samples and bytes on disk that wait for the database.
-    counters : Counters
-    """
-
-    name: str
-    is_away: bool
-    waiting: int
-    spool_samples: int
-    spool_bytes: int
-    counters: Counters
 
 
 class Historian:
@@ -188,7 +163,7 @@ class Historian:
         # most tags have one in the last hour; those that have none are looked for further back
         while span is not None:
             low = known_ms - back_ms
-            for name, sample in newest_samples(self._engine.select(_period(tags, low, None, known_ms))).items():
+            for name, sample in newest_samples(self._engine.select(Period.of(tags, low, None, known_ms))).items():
                 found.setdefault(name, sample)
             if low <= span[0] or (tags is not None and len(found) == len(set(tags))):
                 break
@@ -272,7 +247,7 @@ class Historian:
         if step_ms < 1:
             raise HistorianError(f"a step of {step_s} s is too short; take one of 0.001 s or more")
         self._settle()
-        return bucket_table(self._engine.buckets(_period(tags, from_ms, to_ms, known_ms), step_ms))
+        return bucket_table(self._engine.buckets(Period.of(tags, from_ms, to_ms, known_ms), step_ms))
 
     def gaps(
         self,
@@ -304,7 +279,7 @@ class Historian:
         """
         self._settle()
         expected = self._intervals_ms(tags, interval_s)
-        period = _period(list(expected), from_ms, to_ms, known_ms)
+        period = Period.of(list(expected), from_ms, to_ms, known_ms)
         found = self._engine.gaps(period, math.floor(min(expected.values(), default=1.0) * tolerance))
         return gap_table(found, expected, tolerance, from_ms, to_ms)
 
@@ -425,10 +400,4 @@ class Historian:
 
     def _select(self, tags: Sequence[str] | None, from_ms: int | None, to_ms: int | None, known_ms: int | None) -> Rows:
         self._settle()
-        return self._engine.select(_period(tags, from_ms, to_ms, known_ms))
-
-
-def _period(tags: Sequence[str] | None, from_ms: int | None, to_ms: int | None, known_ms: int | None) -> Period:
-    low = 0 if from_ms is None else min(max(0, from_ms), LATEST_MS)
-    high = LATEST_MS if to_ms is None else min(max(0, to_ms), LATEST_MS)
-    return Period(None if tags is None else tuple(tags), low, high, known_ms)
+        return self._engine.select(Period.of(tags, from_ms, to_ms, known_ms))

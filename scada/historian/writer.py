@@ -14,13 +14,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from scada.errors import HistorianError, SpoolFull
+from scada.errors import HistorianError
 from scada.historian.arrival import ArrivalOrder
 from scada.historian.batch import Batch, Meaning
 from scada.historian.engine import Engine
 from scada.historian.housekeeping import Housekeeping
 from scada.historian.pending import Pending
 from scada.historian.settings import Counters, WriterSettings
+from scada.historian.shelter import Shelter
 from scada.historian.spool import Spool
 from scada.sample import Sample
 
@@ -61,16 +62,12 @@ class Writer:
         self._engine = engine
         self._settings = settings
         self._pending = Pending()
-        self._spool = open_spool() if open_spool is not None else None
+        self._shelter = Shelter(open_spool() if open_spool is not None else None, self.counters)
         self._is_open = is_open
         self._changed = threading.Condition()
         self._held: deque[_Held] = deque()
         self._is_failing = False  # the database
-        self._is_spool_failing = False
         self._retry_at = 0.0
-        self._spool_retry_at = 0.0
-        self._spool_lock = threading.Lock()
-        self._spool_lost = 0
         self._making_rows = 0  # taken from the parts, not yet among the held
         self._is_making = False
         self._pause_s = _SHORTEST_PAUSE_S
@@ -95,12 +92,12 @@ class Writer:
     @property
     def backlog(self) -> int:
         """Samples on disk that wait for the database."""
-        return self._spool.samples if self._spool is not None else 0
+        return self._shelter.samples
 
     @property
     def spool_bytes(self) -> int:
         """Bytes of the spool."""
-        return self._spool.size if self._spool is not None else 0
+        return self._shelter.size
 
     @property
     def is_failing(self) -> bool:
@@ -153,7 +150,7 @@ class Writer:
         return bool(self._pending or self._held) or self._is_making
 
     def _is_stuck(self) -> bool:
-        return self._is_failing and (self._spool is None or self._is_spool_failing)
+        return self._is_failing and self._shelter.is_failing
 
     def _drop_excess(self) -> None:
         """Lose samples by the policy."""
@@ -182,7 +179,7 @@ class Writer:
         """
         with self._changed:
             self._is_urgent = True
-            self._retry_at = self._spool_retry_at = 0.0
+            self._retry_at = self._shelter.retry_at = 0.0
             failures = self.counters.failures
             self._changed.notify_all()
 
@@ -217,8 +214,7 @@ class Writer:
             for thread in self._threads:
                 thread.join()
             self.counters.dropped += self.waiting
-            if self._spool is not None:
-                self._spool.close()
+            self._shelter.close()
 
     def _supervise(self, loop: Callable[[], None]) -> None:
         """Thread: an error nobody expected is logged and counted, and the work goes on."""
@@ -257,11 +253,9 @@ class Writer:
         return time.monotonic() >= self._pending.first_came + self._settings.batch_s - self._margin_s()
 
     def _is_overdue(self) -> bool:
-        if not self._held or self._spool is None:
+        if not self._held or not self._shelter.is_ready:
             return False
-        if self._is_spool_failing and time.monotonic() < self._spool_retry_at:
-            return False
-        if self._is_failing or not self._spool.is_empty:
+        if self._is_failing or not self._shelter.is_empty:
             return True
         return time.monotonic() >= self._held[0].born + self._settings.batch_s * 0.9
 
@@ -270,7 +264,7 @@ class Writer:
         if self._pending:
             moments.append(self._pending.first_came + self._settings.batch_s - self._margin_s())
         if self._held:
-            moments.append(max(self._held[0].born + self._settings.batch_s * 0.9, self._spool_retry_at))
+            moments.append(max(self._held[0].born + self._settings.batch_s * 0.9, self._shelter.retry_at))
         return max(0.01, min(moments) - time.monotonic()) if moments else None
 
     def _make_batch(self) -> None:
@@ -302,31 +296,18 @@ class Writer:
                 if not self._is_overdue():
                     return
                 held = self._held[0]
-            error = self._spool_one(held.batch)
+            error = self._shelter.put(held.batch)
             with self._changed:
-                self._is_spool_failing = error is not None and not isinstance(error, SpoolFull)
                 if error is not None:
                     self._report(error)
-                if self._is_spool_failing:
-                    self._spool_retry_at = time.monotonic() + _SHORTEST_PAUSE_S
-                elif self._held and self._held[0] is held:  # else the database took it in the meantime
+                # else the database took it in the meantime
+                if not self._shelter.is_failing and self._held and self._held[0] is held:
                     self._held.popleft()
                     if error is None:
                         self._note_delay(held)
                     else:
                         self.counters.dropped += len(held.batch)
                 self._changed.notify_all()
-
-    def _spool_one(self, batch: Batch) -> HistorianError | None:
-        assert self._spool is not None
-        with self._spool_lock:
-            try:
-                self._spool.append(batch)
-            except HistorianError as error:
-                return error
-            finally:
-                self._count_spool()
-        return None
 
     def _deliver(self) -> None:
         """Thread: bring batches to the database, oldest first."""
@@ -341,7 +322,7 @@ class Writer:
             if not may_deliver:
                 self._tidy()
                 continue
-            if (batch := self._oldest_spooled()) is not None:
+            if (batch := self._shelter.oldest()) is not None:
                 self._write(None, batch)
                 continue
             with self._changed:
@@ -349,22 +330,12 @@ class Writer:
             if held is not None:
                 self._write(held, held.batch)
 
-    def _oldest_spooled(self) -> Batch | None:
-        if self._spool is None or self._spool.is_empty:
-            return None
-        with self._spool_lock:
-            batch = self._spool.peek()
-            self._count_spool()
-        return batch
-
     def _may_deliver(self) -> bool:
-        has_work = bool(self._held) or not (self._spool is None or self._spool.is_empty)
-        return has_work and time.monotonic() >= self._retry_at
+        return (bool(self._held) or not self._shelter.is_empty) and time.monotonic() >= self._retry_at
 
     def _rest_s(self) -> float | None:
-        now = time.monotonic()
-        if self._held or not (self._spool is None or self._spool.is_empty):
-            return max(0.01, self._retry_at - now)
+        if self._held or not self._shelter.is_empty:
+            return max(0.01, self._retry_at - time.monotonic())
         return self._housekeeping.rest_s if self._is_open else None
 
     def _write(self, held: _Held | None, batch: Batch) -> None:
@@ -383,10 +354,8 @@ class Writer:
                 self._report(error)
                 self._changed.notify_all()
             return
-        if held is None and self._spool is not None:
-            with self._spool_lock:
-                self._spool.discard()
-                self._count_spool()
+        if held is None:
+            self._shelter.discard()
         with self._changed:
             took = time.monotonic() - began
             self._usual_commit_s += 0.3 * (took - self._usual_commit_s)
@@ -401,7 +370,7 @@ class Writer:
             if held is not None and self._held and self._held[0] is held:
                 self._held.popleft()
                 self._note_delay(held)
-            if not self._is_spool_failing:
+            if not self._held or not self._shelter.is_failing:
                 self.counters.last_error = ""
                 self._told.clear()
             self._changed.notify_all()
@@ -421,14 +390,6 @@ class Writer:
 
     def _note_delay(self, held: _Held) -> None:
         self.counters.longest_delay_s = max(self.counters.longest_delay_s, time.monotonic() - held.born)
-
-    def _count_spool(self) -> None:
-        assert self._spool is not None
-        counters = self._spool.counters
-        self.counters.spooled = counters.spooled
-        self.counters.forwarded = counters.delivered
-        self.counters.dropped += counters.dropped - self._spool_lost
-        self._spool_lost = counters.dropped
 
     def _report(self, error: HistorianError) -> None:
         """Log an error once, not for every try."""
