@@ -17,14 +17,7 @@ from scada.historian.batch import meanings_of
 from scada.historian.engine import Engine, Period, Retention, Rows
 from scada.historian.settings import Counters, HistorianStatus, WriterSettings
 from scada.historian.spool import Spool
-from scada.historian.tables import (
-    bucket_table,
-    gap_table,
-    long_table,
-    meaning_table,
-    newest_samples,
-    wide_table,
-)
+from scada.historian.tables import bucket_table, gap_table, long_table, meaning_table, newest_samples, wide_table
 from scada.historian.writer import Writer
 from scada.sample import Sample
 from scada.tag import Tag

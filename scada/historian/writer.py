@@ -87,7 +87,8 @@ class Writer:
     @property
     def waiting(self) -> int:
         """Samples in memory that are not on disk yet."""
-        return self._pending.rows + self._making_rows + sum(len(held.batch) for held in self._held)
+        with self._changed:
+            return self._pending.rows + self._making_rows + sum(len(held.batch) for held in self._held)
 
     @property
     def backlog(self) -> int:
