@@ -23,7 +23,9 @@ __all__ = ["SCHEMA_VERSION", "SqliteEngine"]
 
 _BUSY_MS = 2000
 _COLUMNS = 7  # of the table sample
-_ROWS_AT_ONCE = 4000  # of one INSERT: fewer calls than executemany, each of which hands the interpreter over
+# of one INSERT: fewer calls than executemany, each of which hands the interpreter over; few sizes, since SQLite keeps
+# the program of each, a megabyte for the largest
+_ROWS_AT_ONCE = (4000, 500, 60, 8, 1)
 _CHECKPOINT_PAGES = 4000
 _LARGEST_LOG = 64 << 20
 _AWAY = ("locked", "busy")
@@ -277,6 +279,9 @@ def _number(run: sqlite3.Connection, table: str, column: str, text: str) -> int:
 
 
 _Columns = Sequence[NDArray[Any]]
+_INSERTS = [
+    (size, f"INSERT OR IGNORE INTO sample VALUES {','.join(['(?,?,?,?,?,?,?)'] * size)}") for size in _ROWS_AT_ONCE
+]
 
 
 def _store(run: sqlite3.Connection, columns: _Columns) -> Written:
@@ -305,11 +310,12 @@ def _insert(run: sqlite3.Connection, columns: _Columns) -> int:
     cells: list[Any] = [None] * (_COLUMNS * rows)
     for place, column in enumerate(columns):
         cells[place::_COLUMNS] = column.tolist()
-    for start in range(0, rows, _ROWS_AT_ONCE):
-        count = min(_ROWS_AT_ONCE, rows - start)
-        marks = ",".join(["(?,?,?,?,?,?,?)"] * count)
-        some = cells[_COLUMNS * start : _COLUMNS * (start + count)]
-        stored += run.execute(f"INSERT OR IGNORE INTO sample VALUES {marks}", some).rowcount
+    start = 0
+    for size, statement in _INSERTS:
+        while rows - start >= size:
+            some = cells[_COLUMNS * start : _COLUMNS * (start + size)]
+            stored += run.execute(statement, some).rowcount
+            start += size
     return stored
 
 
