@@ -4,6 +4,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -298,3 +299,27 @@ def test_retention_runs_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     store.append([Sample("a", 4_000_000_000_001, 0, 1.0)])
     store.close()
     assert store.status.counters.deleted == 10
+
+
+def test_an_error_nobody_expected_costs_its_batch_alone(tmp_path: Path) -> None:
+    store = open_historian(f"sqlite:///{tmp_path}/h.db")
+    store.append([Sample("a", 10**30, 0, 1.0)])
+    store.flush()
+    store.append([good("a", 0, 2.0)])
+    store.flush()
+
+    def fail(batch: object) -> None:
+        raise ZeroDivisionError
+
+    write, store._engine.write = store._engine.write, fail  # type: ignore[method-assign, assignment]
+    store.append([good("a", 1, 3.0)])
+    store.append([good("a", 2, 4.0)])
+    deadline = time.monotonic() + 30.0
+    while store.status.counters.faults < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    store._engine.write = write  # type: ignore[method-assign]
+    assert store.range()["value"].tolist() == [2.0, 3.0, 4.0]
+    counters = store.status.counters
+    assert (counters.accepted, counters.refused, counters.dropped) == (4, 1, 0)
+    assert counters.faults >= 3
+    store.close()
