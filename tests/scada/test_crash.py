@@ -27,10 +27,10 @@ BATCH_S = 0.5
 STARVED_S = 0.5
 
 
-def run_and_kill(url: str, first: int, after_s: float) -> tuple[list[tuple[int, int]], int]:
+def run_and_kill(url: str, first: int, after_s: float, spool: Path) -> tuple[list[tuple[int, int]], int]:
     """Feed for a time, kill; return what the process had appended (number, ns) and when it was killed, ns."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(Path(__file__).with_name("feeder.py")), url, str(BATCH_S), str(first)]
+    command = [sys.executable, str(Path(__file__).with_name("feeder.py")), url, str(BATCH_S), str(first), str(spool)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as feeder:
         assert feeder.stdout is not None
         lines = [feeder.stdout.readline()]  # it runs
@@ -60,25 +60,34 @@ def check_loss(store: Historian, appended: list[tuple[int, int]], first: int, ki
     return found[-1]
 
 
-@pytest.mark.parametrize("is_locked", [False, True])
-def test_a_killed_process_loses_the_batch_interval_at_most(tmp_path: Path, is_locked: bool) -> None:
+@pytest.mark.parametrize("way", ["SQLite", "SQLite locked by another", "PostgreSQL"])
+def test_a_killed_process_loses_the_batch_interval_at_most(
+    tmp_path: Path, request: pytest.FixtureRequest, way: str
+) -> None:
     rng = random.Random(20260121)
+    spool = tmp_path / "spool"
     url = f"sqlite:///{tmp_path}/h.db"
+    if way == "PostgreSQL":
+        url = request.getfixturevalue("postgres").new_database()
     open_historian(url).close()
     first = 0
-    for _ in range(4):
+    for _ in range(3):
         with ExitStack() as stack:
-            if is_locked:  # everything goes to the spool
+            if way == "SQLite locked by another":  # everything goes to the spool
                 other = stack.enter_context(closing(sqlite3.connect(tmp_path / "h.db", isolation_level=None)))
                 other.execute("BEGIN IMMEDIATE")
-            appended, killed = run_and_kill(url, first, rng.uniform(0.6, 1.6))
-        with closing(sqlite3.connect(tmp_path / "h.db")) as connection:
-            assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-        store = open_historian(url)
+            appended, killed = run_and_kill(url, first, rng.uniform(0.6, 1.6), spool)
+        if way != "PostgreSQL":
+            with closing(sqlite3.connect(tmp_path / "h.db")) as connection:
+                assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        store = open_historian(url, spool=spool)
         first = check_loss(store, appended, first, killed) + 1
-        assert (store.status.counters.forwarded > 0) or not is_locked
+        assert (store.status.counters.forwarded > 0) or way != "SQLite locked by another"
         store.close()
-    assert not (tmp_path / "h.db.spool").exists()
+    if way == "SQLite":
+        with closing(sqlite3.connect(tmp_path / "h.db")) as connection:
+            assert connection.execute("SELECT max(level) FROM slice").fetchone()[0] == 1
+    assert not spool.exists()
 
 
 def feed(store: Historian, stop: threading.Event, count: list[int]) -> None:
