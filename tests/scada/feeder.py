@@ -3,7 +3,8 @@
     python feeder.py URL BATCH_S FIRST SPOOL
 
 Sample number k has tag ``s{k % 50}``, time START_MS + k and value k. Each line is the number of the last sample that
-was appended and the machine's monotonic clock then, in ns. Slices are small, so that they are made and merged all the time.
+was appended and the machine's monotonic clock then, in ns. Slices are small, so that they are made and merged all the
+time.
 """
 
 import sys
