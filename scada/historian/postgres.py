@@ -21,7 +21,7 @@ from scada.historian.revisions import Content, settle
 __all__ = ["PostgresEngine"]
 
 _CONNECT_S = 5
-_WRITE_MS = 30_000
+_WRITE_MS = 300_000  # a server that hangs holds up nobody: samples go to the spool meanwhile
 _READ_MS = 300_000
 _DELETED_AT_ONCE = 50_000
 _HOUR_MS = 3_600_000
