@@ -86,7 +86,7 @@ def test_a_killed_process_loses_the_batch_interval_at_most(
         store.close()
     if way == "SQLite":
         with closing(sqlite3.connect(tmp_path / "h.db")) as connection:
-            assert connection.execute("SELECT max(level) FROM slice").fetchone()[0] == 1
+            assert connection.execute("SELECT max(level) FROM slice").fetchone()[0] >= 1
     assert not spool.exists()
 
 

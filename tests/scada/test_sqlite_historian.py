@@ -131,8 +131,8 @@ def test_slices_hold_every_sample_once_after_every_step(engine: SqliteEngine) ->
         hot = other.execute("SELECT count(*) FROM sample").fetchone()[0]
         assert other.execute("SELECT count(*) FROM slice WHERE into_id IS NOT NULL").fetchone()[0] == 0
     assert hot <= 60
-    assert levels[0] < 3
-    assert levels[1] > 5
+    assert all(levels.get(level, 0) < 3 for level in (0, 1))
+    assert levels[2] > 1
     rows = engine.select(Period(("t3",), START_MS + 10_000, START_MS + 90_000))
     np.testing.assert_array_equal(rows.value, [moment + 0.03 for moment in range(10, 90)])
     assert len(engine.newest(None).ts) == 10
