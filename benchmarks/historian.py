@@ -170,12 +170,16 @@ def find(url: str, rows: int) -> dict[str, object]:
     last_s = time.perf_counter() - began
     store.close()
     return {
-        "find_rows": tags * (DAY_MS // STEP_MS), "find_fill_rows_per_s": round(tags * (DAY_MS // STEP_MS) / seconds),
-        "find_first_ms": round(times[0], 1), "find_median_ms": round(statistics.median(times[1:]), 1),
-        "find_worst_ms": round(max(times[1:]), 1), "find_again_median_ms": round(statistics.median(again[1:]), 1),
-        "find_again_cpu_ms": round(statistics.median(busy[1:]), 1), "resample_median_ms": round(statistics.median(means), 1),
+        "find_rows": tags * (DAY_MS // STEP_MS),
+        "find_fill_rows_per_s": round(tags * (DAY_MS // STEP_MS) / seconds),
+        "find_first_ms": round(times[0], 1),
+        "find_median_ms": round(statistics.median(times[1:]), 1),
+        "find_worst_ms": round(max(times[1:]), 1),
+        "find_again_median_ms": round(statistics.median(again[1:]), 1),
+        "find_again_cpu_ms": round(statistics.median(busy[1:]), 1),
+        "resample_median_ms": round(statistics.median(means), 1),
         "last_of_all_tags_s": round(last_s, 2),
-    }  # fmt: skip
+    }
 
 
 def main() -> None:
