@@ -33,6 +33,7 @@ class Shelter:
         self._counters = counters
         self._lock = threading.Lock()
         self._dropped = 0
+        self._first: Batch | None = None  # what the oldest record holds, where it went into an empty spool
 
     @property
     def samples(self) -> int:
@@ -60,11 +61,15 @@ class Shelter:
             return None
         with self._lock:
             error: HistorianError | None = None
+            was_empty, dropped = self._spool.is_empty, self._dropped
             try:
                 self._spool.append(batch)
+                self._first = batch if was_empty else self._first
             except HistorianError as caught:
                 error = caught
             self._count()
+            if self._dropped > dropped:
+                self._first = None
         self.is_failing = error is not None and not isinstance(error, SpoolFull)
         if self.is_failing:
             self.retry_at = time.monotonic() + _PAUSE_S
@@ -84,6 +89,16 @@ class Shelter:
         if self._spool is not None:
             with self._lock:
                 self._spool.discard()
+                self._first = None
+                self._count()
+
+    def forget(self, batch: Batch) -> None:
+        """Forget a batch that went into the spool while the database was slow to take it, and that it took at last."""
+        if self._spool is not None and self._first is batch:
+            with self._lock:
+                if self._first is batch and self._spool.peek() is not None:
+                    self._spool.discard()
+                self._first = None
                 self._count()
 
     def close(self) -> None:

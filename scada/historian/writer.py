@@ -2,7 +2,7 @@
 
 Two threads. One gathers batches and sees to it that each is safe before its time is over: the database has it, or else
 the spool. The other delivers, in order: the spool first, as long as anything is in it. A batch that the database takes
-too long over goes to the spool as well; it is then delivered twice, which changes nothing.
+too long over goes to the spool as well; should it be delivered twice, that changes nothing.
 """
 
 from __future__ import annotations
@@ -357,6 +357,8 @@ class Writer:
             return
         if held is None:
             self._shelter.discard()
+        else:
+            self._shelter.forget(batch)
         with self._changed:
             took = time.monotonic() - began
             self._usual_commit_s += 0.3 * (took - self._usual_commit_s)
