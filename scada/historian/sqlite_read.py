@@ -17,6 +17,7 @@ _COLUMNS = "ts, tag_id, value, quality, reason_id, arrival, version"
 # every cell of a row costs as much as the row itself: the small ones travel as one
 _REASON, _VERSION = 2, 22  # bits from the right
 _PACKED = f"ts, tag_id, value, arrival, quality | (reason_id << {_REASON}) | (version << {_VERSION})"
+_MANY = 1000  # names that are looked up one by one
 _FEW = 20  # a query for less than this part of the tags looks them up time by time
 
 
@@ -97,7 +98,11 @@ def span(run: sqlite3.Connection) -> tuple[int, int] | None:
 
 
 def _names(run: sqlite3.Connection, tags: Sequence[str] | None) -> list[tuple[str, int]]:
-    known = run.execute("SELECT name, id FROM tag ORDER BY name").fetchall()  # other processes write too
+    """Names and numbers by name, asked for each time since other processes write too."""
+    if tags is not None and len(tags) <= _MANY:
+        marks = ",".join("?" * len(tags))
+        return sorted(run.execute(f"SELECT name, id FROM tag WHERE name IN ({marks})", tags).fetchall())
+    known = run.execute("SELECT name, id FROM tag ORDER BY name").fetchall()
     if tags is None:
         return known
     wanted = set(tags)
@@ -116,7 +121,7 @@ def _source(run: sqlite3.Connection, period: Period, names: list[tuple[str, int]
     """A query for one row for each tag and time: the current one, or the last that was known."""
     numbers = _numbers(names)
     is_within = "ts >= :low AND ts < :high"
-    tags = run.execute("SELECT count(*) FROM tag").fetchone()[0]
+    tags = run.execute("SELECT coalesce(max(id), 0) FROM tag").fetchone()[0]
     is_all = period.tags is None or len(names) == tags
     whose = "" if is_all else f"AND tag_id IN ({numbers})"
     by_time = f"SELECT {_COLUMNS} FROM sample WHERE {is_within} {whose}"
