@@ -16,6 +16,7 @@ __all__ = ["compact", "delete_old", "is_urgent"]
 HOT_ROWS = 400_000  # when there are more, the oldest are moved
 BUSY_ROWS = 4_000_000  # up to these, samples that wait to be stored go first
 _STEP_ROWS = 100_000
+_MERGED_ROWS = 25_000  # in one step: it must not hold up the next batch
 _FAN = 16
 _TOP_LEVEL = 2
 _DELETED_AT_ONCE = 50_000
@@ -63,7 +64,7 @@ def _merge(run: sqlite3.Connection) -> bool:
     bounds = []
     for source in sources:
         query = "SELECT tag_id FROM compact WHERE slice_id = ? ORDER BY tag_id LIMIT 1 OFFSET ?"
-        row = run.execute(query, (source, max(1, _STEP_ROWS // _FAN))).fetchone()
+        row = run.execute(query, (source, max(1, _MERGED_ROWS // _FAN))).fetchone()
         bounds.append(row[0] if row is not None else None)
     bound = min((number for number in bounds if number is not None), default=2**62)
     marks = ",".join(map(str, sources))

@@ -31,6 +31,9 @@ _logger = logging.getLogger(__name__)
 _SHORTEST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 _LONGEST_WAIT_S = 10.0  # of `append` for room
+# parts of the batch interval after which a batch goes to the database, and after which to the spool where the database
+# has not confirmed it: the rest is for the disk
+_WRITTEN, _SHELTERED = 0.5, 0.75
 
 
 @dataclass(slots=True)
@@ -74,7 +77,6 @@ class Writer:
         self._is_urgent = False
         self._is_closing = False
         self._told: set[str] = set()
-        self._usual_commit_s = 0.0
         self._arrivals = ArrivalOrder()
         self._housekeeping = Housekeeping(engine, settings.retention)
         self._threads = [
@@ -241,31 +243,26 @@ class Writer:
                 self._make_batch()
             self._spool_overdue()
 
-    def _margin_s(self) -> float:
-        """Time kept for the commit itself."""
-        batch_s = self._settings.batch_s
-        return min(max(2.0 * self._usual_commit_s, 0.1 * batch_s), 0.5 * batch_s)
-
     def _is_due(self) -> bool:
         if not self._pending or (self._is_stuck() and self._held):
             return False
         if self._is_urgent or self._pending.rows >= self._settings.batch_rows:
             return True
-        return time.monotonic() >= self._pending.first_came + self._settings.batch_s - self._margin_s()
+        return time.monotonic() >= self._pending.first_came + self._settings.batch_s * _WRITTEN
 
     def _is_overdue(self) -> bool:
         if not self._held or not self._shelter.is_ready:
             return False
         if self._is_failing or not self._shelter.is_empty:
             return True
-        return time.monotonic() >= self._held[0].born + self._settings.batch_s * 0.9
+        return time.monotonic() >= self._held[0].born + self._settings.batch_s * _SHELTERED
 
     def _nap_s(self) -> float | None:
         moments = []
         if self._pending:
-            moments.append(self._pending.first_came + self._settings.batch_s - self._margin_s())
+            moments.append(self._pending.first_came + self._settings.batch_s * _WRITTEN)
         if self._held:
-            moments.append(max(self._held[0].born + self._settings.batch_s * 0.9, self._shelter.retry_at))
+            moments.append(max(self._held[0].born + self._settings.batch_s * _SHELTERED, self._shelter.retry_at))
         return max(0.01, min(moments) - time.monotonic()) if moments else None
 
     def _make_batch(self) -> None:
@@ -340,7 +337,6 @@ class Writer:
         return self._housekeeping.rest_s if self._is_open else None
 
     def _write(self, held: _Held | None, batch: Batch) -> None:
-        began = time.monotonic()
         try:
             if not self._is_open:
                 self._engine.open()
@@ -360,8 +356,6 @@ class Writer:
         else:
             self._shelter.forget(batch)
         with self._changed:
-            took = time.monotonic() - began
-            self._usual_commit_s += 0.3 * (took - self._usual_commit_s)
             self.counters.batches += 1
             self.counters.stored += written.stored
             self.counters.revised += written.revised

@@ -19,7 +19,8 @@ AT_ONCE = 20
 
 def main() -> None:
     url, batch_s, first, spool = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-    sqlite_slices.HOT_ROWS, sqlite_slices._STEP_ROWS, sqlite_slices._FAN = 1000, 300, 3
+    sqlite_slices.HOT_ROWS, sqlite_slices._STEP_ROWS, sqlite_slices._MERGED_ROWS = 1000, 300, 300
+    sqlite_slices._FAN = 3
     housekeeping._MAINTAIN_EVERY_S = 0.0
     store = open_historian(url, WriterSettings(batch_s=batch_s), spool=spool)
     number = first

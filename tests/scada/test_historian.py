@@ -30,7 +30,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
     if request.param == "postgresql":
         return str(request.getfixturevalue("postgres").new_database())
     if request.param == "sqlite in small slices":
-        for name, value in (("HOT_ROWS", 4), ("_STEP_ROWS", 3), ("_FAN", 2)):
+        for name, value in (("HOT_ROWS", 4), ("_STEP_ROWS", 3), ("_MERGED_ROWS", 3), ("_FAN", 2)):
             monkeypatch.setattr(sqlite_slices, name, value)
         monkeypatch.setattr(housekeeping, "_MAINTAIN_EVERY_S", 0.0)
     return f"sqlite:///{tmp_path}/history.db"

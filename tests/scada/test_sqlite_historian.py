@@ -106,7 +106,7 @@ def test_a_migration_happens_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
 
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteEngine]:
-    for name, value in (("HOT_ROWS", 60), ("_STEP_ROWS", 30), ("_FAN", 3)):
+    for name, value in (("HOT_ROWS", 60), ("_STEP_ROWS", 30), ("_MERGED_ROWS", 30), ("_FAN", 3)):
         monkeypatch.setattr(sqlite_slices, name, value)
     engine = SqliteEngine(tmp_path / "h.db")
     engine.open()
