@@ -204,7 +204,9 @@ def main() -> None:
             else:
                 # a commit a second at the rate that is to be reached; whoever appends waits for room
                 rows = 150_000 if name == "append" else 2 * TAGS
-                settings = WriterSettings(batch_s=1.0, batch_rows=rows, queue_rows=8 * rows)
+                settings = WriterSettings(
+                    batch_s=2.0 if name == "append" else 1.0, batch_rows=rows, queue_rows=8 * rows
+                )
                 store = open_historian(url, settings, spool=folder / "spool")
                 try:
                     found |= (
