@@ -24,7 +24,12 @@ _FEW = 20  # a query for less than this part of the tags looks them up time by t
 def select(run: sqlite3.Connection, period: Period) -> Rows:
     """Return samples of a period by time and tag."""
     names = _names(run, period.tags)
-    found = run.execute(f"SELECT {_PACKED} FROM ({_source(run, period, names)})", _limits(period)).fetchall()
+    if period.known_ms is None:
+        # one after the other: a compound query copies every row once more
+        queries: tuple[str, ...] = _places(run, period, names, _PACKED)
+    else:
+        queries = (f"SELECT {_PACKED} FROM ({_source(run, period, names)})",)
+    found = [row for query in queries for row in run.execute(query, _limits(period)).fetchall()]
     return _rows(run, names, found)
 
 
@@ -117,30 +122,38 @@ def _limits(period: Period) -> dict[str, int | None]:
     return {"low": period.from_ms, "high": period.to_ms, "known": period.known_ms}
 
 
-def _source(run: sqlite3.Connection, period: Period, names: list[tuple[str, int]]) -> str:
-    """A query for one row for each tag and time: the current one, or the last that was known."""
+def _places(
+    run: sqlite3.Connection, period: Period, names: list[tuple[str, int]], columns: str = _COLUMNS
+) -> tuple[str, str]:
+    """Queries for the current samples of a period: those by time, and those in slices."""
     numbers = _numbers(names)
     is_within = "ts >= :low AND ts < :high"
     tags = run.execute("SELECT coalesce(max(id), 0) FROM tag").fetchone()[0]
     is_all = period.tags is None or len(names) == tags
     whose = "" if is_all else f"AND tag_id IN ({numbers})"
-    by_time = f"SELECT {_COLUMNS} FROM sample WHERE {is_within} {whose}"
+    by_time = f"SELECT {columns} FROM sample WHERE {is_within} {whose}"
     if not is_all and len(names) * _FEW < tags:
         # from one time to the next by the key: the times between are few where thousands of tags share them
         by_time = (
             f"WITH RECURSIVE moment(t) AS (SELECT min(ts) FROM sample WHERE {is_within} UNION ALL "
             "SELECT (SELECT min(ts) FROM sample WHERE ts > t AND ts < :high) FROM moment WHERE t IS NOT NULL) "
-            f"SELECT {_COLUMNS} FROM moment CROSS JOIN sample ON ts = t AND tag_id IN ({numbers})"
+            f"SELECT {columns} FROM moment CROSS JOIN sample ON ts = t AND tag_id IN ({numbers})"
         )
     sliced = (
-        "SELECT c.ts, c.tag_id, c.value, c.quality, c.reason_id, c.arrival, c.version FROM slice l "
-        f"CROSS JOIN compact c ON c.slice_id = l.id {whose.replace('tag_id', 'c.tag_id')} "
-        "AND c.ts >= :low AND c.ts < :high WHERE l.to_ts >= :low AND l.from_ts < :high"
+        f"SELECT {columns} FROM slice l CROSS JOIN compact c ON c.slice_id = l.id {whose} AND {is_within} "
+        "WHERE l.to_ts >= :low AND l.from_ts < :high"
     )
+    return by_time, sliced
+
+
+def _source(run: sqlite3.Connection, period: Period, names: list[tuple[str, int]]) -> str:
+    """A query for one row for each tag and time: the current one, or the last that was known."""
+    by_time, sliced = _places(run, period, names)
     current = f"SELECT * FROM ({by_time}) UNION ALL {sliced}"
     if period.known_ms is None:
         return current
-    older = f"SELECT {_COLUMNS} FROM revision WHERE {is_within} {whose}"
+    whose = "" if period.tags is None else f"AND tag_id IN ({_numbers(names)})"
+    older = f"SELECT {_COLUMNS} FROM revision WHERE ts >= :low AND ts < :high {whose}"
     # SQLite takes the other columns from the row with the maximum
     return (
         "SELECT ts, tag_id, value, quality, reason_id, max(arrival) AS arrival, version "

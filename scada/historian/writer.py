@@ -320,13 +320,13 @@ class Writer:
             if not may_deliver:
                 self._tidy()
                 continue
-            if (batch := self._shelter.oldest()) is not None:
-                self._write(None, batch)
-                continue
             with self._changed:
-                held = self._held[0] if self._held else None
+                # both at once: what is held goes to the spool meanwhile, and the next must not overtake it
+                held = self._held[0] if self._held and self._shelter.is_empty else None
             if held is not None:
                 self._write(held, held.batch)
+            elif (batch := self._shelter.oldest()) is not None:
+                self._write(None, batch)
 
     def _may_deliver(self) -> bool:
         return (bool(self._held) or not self._shelter.is_empty) and time.monotonic() >= self._retry_at
