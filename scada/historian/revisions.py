@@ -2,7 +2,7 @@
 
 The current sample of a tag and time is the one that arrived last; those before it are kept as revisions, so that what
 was known at any time can be told. A sample that says what is known already changes nothing, nor does one that arrived
-at the same millisecond as a stored one: the first counts, and a replay gives the same store.
+at the same millisecond as a stored one: the first that says something new counts, and a replay gives the same store.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ _ROWS = st.lists(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=_ROWS, replayed=st.randoms(use_true_random=False), asked=st.integers(0, 6))
 def test_store_agrees_with_a_journal(store: Historian, rows: list[tuple], replayed: Random, asked: int) -> None:
     """Whatever was revised and replayed, the store answers as a list of everything that ever came would."""
@@ -157,14 +157,22 @@ def test_store_agrees_with_a_journal(store: Historian, rows: list[tuple], replay
 
 
 def naive(journal: list[Sample], known_ms: int | None) -> list[Sample]:
-    """The last arrival of each time and tag, the first of those that arrived together."""
-    current: dict[tuple[int, str], Sample] = {}
+    """Everything that said something new when it arrived; the last of it that was known, for each time and tag."""
+    history: dict[tuple[int, str], list[Sample]] = {}
     for sample in journal:
-        key = (sample.time_ms, sample.tag)
-        is_known = known_ms is None or sample.arrival_ms <= known_ms
-        if is_known and (key not in current or sample.arrival_ms > current[key].arrival_ms):
-            current[key] = sample
-    return [current[key] for key in sorted(current)]
+        kept = history.setdefault((sample.time_ms, sample.tag), [])
+        is_known = kept and (says(kept[-1]) == says(sample) or kept[-1].arrival_ms == sample.arrival_ms)
+        if not is_known:
+            kept.append(sample)
+    known = {
+        key: [sample for sample in kept if known_ms is None or sample.arrival_ms <= known_ms]
+        for key, kept in history.items()
+    }
+    return [known[key][-1] for key in sorted(known) if known[key]]
+
+
+def says(sample: Sample) -> tuple[str, Quality, str]:
+    return str(sample.value), sample.quality, sample.reason
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
