@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ctypes import byref, c_double, c_int
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +72,6 @@ class Engine(OpenNetwork):
         super().__init__(network, library, report)
         self.warning = 0
         self._changes = Changes(self)
-        self._controls_of: dict[int, tuple[bool, tuple[int, ...]]] = {}  # link -> held, its simple controls
         self._is_solving = False
         self._is_stale = self._is_solved = self._is_pending = False
 
@@ -208,32 +206,6 @@ class Engine(OpenNetwork):
         if self.link_types[self.topology.link(pump)] != PUMP:
             raise UnknownElement("pump", pump, "the network")
         self.set_setting(pump, speed)
-
-    def hold_controls(self, link: str, is_held: bool = True) -> None:
-        """Have the model's simple controls leave a link alone, or act on it again; rules go on.
-
-        Raises
-        ------
-        UnknownElement
-            If there is no such link.
-        """
-        index = self.topology.link(link) + 1
-        if index not in self._controls_of:
-            kind, of, node = c_int(), c_int(), c_int()
-            setting, level = c_double(), c_double()
-            found = []
-            for number in range(1, self._project.count("controls") + 1):
-                self._project.call(
-                    "getcontrol", number, byref(kind), byref(of), byref(setting), byref(node), byref(level)
-                )
-                if of.value == index:
-                    found.append(number)
-            self._controls_of[index] = (False, tuple(found))
-        was_held, numbers = self._controls_of[index]
-        if was_held != is_held:
-            for number in numbers:
-                self._project.call("setcontrolenabled", number, int(not is_held))
-            self._controls_of[index] = (is_held, numbers)
 
     def set_demand(self, junction: str, demand: float) -> None:
         """Have a junction take a steady demand, m3/s, in place of the model's base demands and patterns."""

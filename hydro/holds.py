@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ctypes import byref, c_double, c_int
 from dataclasses import dataclass, field
 
@@ -18,7 +19,7 @@ _DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class _Control:
+class Control:
     """One of EPANET's simple controls, in its own units."""
 
     number: int
@@ -29,7 +30,7 @@ class _Control:
     level: float
 
     @classmethod
-    def read(cls, project: Project, number: int) -> _Control:
+    def read(cls, project: Project, number: int) -> Control:
         """Read a control by its 1-based number."""
         kind, link, node = c_int(), c_int(), c_int()
         setting, level = c_double(), c_double()
@@ -48,6 +49,47 @@ class _Control:
         return due if since < due <= now else None
 
 
+def suspend(engine: Engine, link: str) -> list[Control]:
+    """Have a link's simple controls leave it alone; rules go on.
+
+    Returns
+    -------
+    list of Control
+        For `resume`.
+
+    Raises
+    ------
+    UnknownElement
+        If there is no such link.
+    HydraulicError
+        If it is a valve with controls and the library is 2.2, which cannot suspend those.
+    """
+    project, index = engine.project, engine.topology.link(link)
+    controls = [Control.read(project, k + 1) for k in range(project.count("controls"))]
+    mine = [control for control in controls if control.link == index]
+    if mine and not project.library.has_bulk and engine.link_types[index] >= FIRST_VALVE:
+        raise HydraulicError(f"valve '{link}': EPANET 2.2 cannot suspend its controls; use library 2.3")
+    for control in mine:
+        if project.library.has_bulk:
+            project.call("setcontrolenabled", control.number, 0)
+        else:  # 2.2 drops a control that is given no link
+            project.call("setcontrol", control.number, control.kind, 0, control.setting, control.node, control.level)
+    return mine
+
+
+def resume(engine: Engine, controls: Iterable[Control]) -> None:
+    """Let suspended controls act again."""
+    project = engine.project
+    for control in controls:
+        if project.library.has_bulk:
+            project.call("setcontrolenabled", control.number, 1)
+        else:
+            project.call(
+                "setcontrol", control.number, control.kind, control.link + 1, control.setting, control.node,
+                control.level,
+            )  # fmt: skip
+
+
 @dataclass(slots=True)
 class _Held:
     """A held link: what it is held at, and what it goes back to."""
@@ -56,7 +98,7 @@ class _Held:
     since: int
     state: int
     setting: float
-    controls: list[_Control]
+    controls: list[Control]
 
 
 @dataclass(slots=True)
@@ -82,7 +124,7 @@ class Holds:
             raise HydraulicError(f"link '{link}': EPANET opens and closes a check valve itself; make it a pipe first")
         if link not in self._held:
             state, value = (engine.value("link", index, name) for name in ("state", "setting"))
-            self._held[link] = _Held([], engine.now, int(state), value, self._disable(link, index))
+            self._held[link] = _Held([], engine.now, int(state), value, suspend(engine, link))
         self._held[link].wanted.append(setting)
         self._enforce(link)
 
@@ -95,8 +137,7 @@ class Holds:
             return
         del self._held[link]
         due = [(when, c.setting) for c in held.controls if (when := self._due(c, held.since)) is not None]
-        for control in held.controls:
-            self._enable(control)
+        resume(self.engine, held.controls)
         index, engine = self.engine.topology.link(link), self.engine
         if due:
             self._act(index, max(due)[1])
@@ -119,8 +160,7 @@ class Holds:
     def clear(self) -> None:
         """Let go of everything without touching the run, which is over."""
         for held in self._held.values():
-            for control in held.controls:
-                self._enable(control)
+            resume(self.engine, held.controls)
         self._held.clear()
 
     @staticmethod
@@ -147,33 +187,5 @@ class Holds:
             if setting > 0.0 and engine.link_types[index] not in (0, 1):
                 engine.set_value("link", index, "setting", setting)
 
-    def _due(self, control: _Control, since: int) -> int | None:
+    def _due(self, control: Control, since: int) -> int | None:
         return control.last_due(since, self.engine.now, self.engine.clock_start)
-
-    # controls -----------------------------------------------------------------------------------------------------
-
-    def _disable(self, link: str, index: int) -> list[_Control]:
-        """Switch a link's simple controls off and return them."""
-        project = self.engine.project
-        controls = [_Control.read(project, k + 1) for k in range(project.count("controls"))]
-        mine = [control for control in controls if control.link == index]
-        if mine and not project.library.has_bulk and self.engine.link_types[index] >= FIRST_VALVE:
-            raise HydraulicError(f"valve '{link}': EPANET 2.2 cannot suspend its controls; use library 2.3")
-        for control in mine:
-            if project.library.has_bulk:
-                project.call("setcontrolenabled", control.number, 0)
-            else:  # 2.2 drops a control that is given no link
-                project.call(
-                    "setcontrol", control.number, control.kind, 0, control.setting, control.node, control.level
-                )
-        return mine
-
-    def _enable(self, control: _Control) -> None:
-        project = self.engine.project
-        if project.library.has_bulk:
-            project.call("setcontrolenabled", control.number, 1)
-        else:
-            project.call(
-                "setcontrol", control.number, control.kind, control.link + 1, control.setting, control.node,
-                control.level,
-            )  # fmt: skip

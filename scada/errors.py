@@ -18,6 +18,8 @@
     +-- WriteFailed               a value was sent, and is not known to stand in the device: tag, result
     +-- AuditError                the record of writes cannot be kept, or was changed: path, line
     +-- HistorianError            the store failed: path
+    |   +-- HistorianAway         it does not answer now; another try may go well
+    |   +-- SpoolFull             what waits for it on disk has reached its bound
     +-- PortInUse                 a simulated PLC cannot listen: host, port
 
 Names follow httpx: the leaf says what happened, not that it is an error.
@@ -34,12 +36,14 @@ __all__ = [
     "CodecError",
     "Disconnected",
     "GarbledReply",
+    "HistorianAway",
     "HistorianError",
     "ModbusExceptionReply",
     "PlanError",
     "PortInUse",
     "Refused",
     "ScadaError",
+    "SpoolFull",
     "TagError",
     "TagErrors",
     "Timeout",
@@ -223,6 +227,14 @@ class AuditError(ScadaError):
 
 class HistorianError(ScadaError):
     """The store of samples failed; the text names the file or server."""
+
+
+class HistorianAway(HistorianError):
+    """The database does not answer now: stopped, not reachable, or locked by another program."""
+
+
+class SpoolFull(HistorianError):
+    """What waits on disk for the database has reached its bound, and the oldest are to be kept."""
 
 
 class PortInUse(ScadaError):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from scada.endpoint import parse_url
 from scada.errors import ScadaError
+from scada.historian import Retention, WriterSettings
 from scada.reader import DeviceSettings
 from scada.tls import TlsSettings
 from umanflow.errors import ConfigError
@@ -22,9 +23,45 @@ class _Section(BaseModel):
 
 
 class HistorianSection(_Section):
-    """Where samples are kept."""
+    """Where samples are kept.
+
+    Attributes
+    ----------
+    url
+        ``sqlite:///file.db`` or ``postgresql://user@host/database``.
+    batch_s
+        Longest time until a sample is on disk, s: what a crash may cost.
+    batch_rows
+        Samples that are written at once without waiting for more.
+    spool
+        Folder where samples wait while the database is away; beside a SQLite file by default.
+    spool_mb
+        Its bound, MB; 0 for none.
+    when_full
+        Which samples are lost at the bound: drop-oldest or keep-oldest.
+    retention_days
+        Age at which samples are deleted, days; never by default.
+    tag_retention_days
+        The same of single tags.
+    """
 
     url: str = "sqlite:///history.db"
+    batch_s: float = Field(default=1.0, gt=0)
+    batch_rows: int = Field(default=50_000, ge=1)
+    spool: str | None = None
+    spool_mb: float = Field(default=1024.0, ge=0)
+    when_full: Literal["drop-oldest", "keep-oldest"] = "drop-oldest"
+    retention_days: float | None = Field(default=None, gt=0)
+    tag_retention_days: dict[str, Annotated[float, Field(gt=0)]] = {}
+
+    def settings(self) -> WriterSettings:
+        """What the historian takes."""
+        return WriterSettings(
+            batch_s=self.batch_s,
+            batch_rows=self.batch_rows,
+            policy=self.when_full,
+            retention=Retention(self.retention_days, self.tag_retention_days),
+        )
 
 
 class TagsSection(_Section):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydro.engine import Engine
+from hydro.holds import Control, resume, suspend
 from scada.plc.program import PumpProgram, ValveProgram
 from scada.tag import Tag
 
@@ -52,6 +53,7 @@ class Controls:
         self._links = engine.topology.link_index
         self._rows = {name: k for k, name in enumerate(engine.topology.nodes)}
         self._stations: dict[str, _Station] = {}
+        self._suspended: dict[str, list[Control]] = {}  # of the links that the model's controls leave alone
         self._valves: dict[str, tuple[str, ValveProgram]] = {}
         self._names = {tag.name: tag for tag in tags}
         setting = engine.read("link", "setting") * engine.pressure_unit
@@ -111,7 +113,14 @@ class Controls:
         if station.is_automatic != is_automatic:
             station.is_automatic = is_automatic
             for element, program in station.pumps.values():
-                self._engine.hold_controls(element, is_held=not is_automatic or program.is_tripped)
+                self._hold(element, is_held=not is_automatic or program.is_tripped)
+
+    def _hold(self, element: str, is_held: bool) -> None:
+        """Have the model's controls leave a link alone, or act on it again."""
+        if is_held and element not in self._suspended:
+            self._suspended[element] = suspend(self._engine, element)
+        elif not is_held and element in self._suspended:
+            resume(self._engine, self._suspended.pop(element))
 
     def step(self, seconds: float, pressure: Floats, status: Floats, setting: Floats) -> None:
         """Let the programs act; the engine is solved next.
@@ -149,11 +158,11 @@ class Controls:
     ) -> None:
         before = program.speed
         if program.guard(seconds, suction):
-            self._engine.hold_controls(element, is_held=True)
+            self._hold(element, is_held=True)
         elif not station.is_automatic:
             program.move(seconds, discharge)
         elif not program.is_tripped:
-            self._engine.hold_controls(element, is_held=False)
+            self._hold(element, is_held=False)
             return
         if program.speed != before or program.is_tripped:
             self._engine.set_speed(element, program.speed / _NOMINAL_HZ)

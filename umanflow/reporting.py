@@ -13,13 +13,13 @@ from hydro.engine import Engine
 from models.detect import Progress, detect
 from networks import Topology, load
 from networks.whole import whole_file
-from scada.historian import open_historian
 from umanflow.config import Config
 from umanflow.detection import write_detection
 from umanflow.errors import UserError
 from umanflow.pipeline import frame_of, measured_tags, record_of
 from umanflow.report import Content, LeakRow, SensorHealth, TrueLeak, read_leaks, summarise, write_report
 from umanflow.service import milliseconds, tags_of
+from umanflow.store import open_store
 
 FORMATS = ("html", "csv", "json", "geojson")
 SYNTHETIC_NOTE = "SYNTHETIC: a made-up city, built from public facts and assumptions. No real network is shown."
@@ -138,7 +138,7 @@ def report_period(
     table = tags_of(config)
     wanted = measured_tags(table.tags)
     network = load(config.network_path, config.crs)
-    store = open_historian(config.historian_url)
+    store = open_store(config)
     try:
         frame = frame_of(store, wanted, milliseconds(since, "--from"), milliseconds(until, "--to"))
     finally:

@@ -13,7 +13,6 @@ import pandas as pd
 from scada.clock import SystemClock
 from scada.deadband import Deadband
 from scada.endpoint import Endpoint, parse_url
-from scada.historian import open_historian
 from scada.plan import plan
 from scada.plc.faultfile import FaultFile
 from scada.plc.faults import Faults
@@ -23,6 +22,7 @@ from scada.tags import TagTable, read_tags
 from umanflow.config import Config
 from umanflow.errors import ConfigError, UserError
 from umanflow.plant import Plant
+from umanflow.store import open_store
 from umanflow.twin import Twin
 
 _logger = logging.getLogger(__name__)
@@ -63,9 +63,10 @@ def run_poll(config: Config, duration_s: float | None) -> Reader:
 
 
 async def _poll(config: Config, table: TagTable, duration_s: float | None) -> Reader:
-    store = open_historian(config.historian_url)
+    store = open_store(config, may_be_away=True)
     sink = Deadband(table.tags, store.append)
     try:
+        store.describe(table.tags)
         devices = [device.settings(config.folder) for device in config.devices]
         reader = Reader(devices, list(table.tags), SystemClock(), sink)
         await reader.run(stop=_stop_event(duration_s))
@@ -154,11 +155,31 @@ async def _serve(
                 await plant.advance(start_ms + int((clock.now_ms() - began) * config.plc.speed))
 
 
-def export_samples(config: Config, path: Path, tags: Sequence[str] | None, since: str | None, until: str | None) -> int:
+def export_samples(
+    config: Config,
+    path: Path,
+    tags: Sequence[str] | None,
+    since: str | None,
+    until: str | None,
+    known_at: str | None = None,
+) -> int:
     """Write samples of the historian to a file; return how many."""
-    store = open_historian(config.historian_url)
+    period = milliseconds(since, "--from"), milliseconds(until, "--to")
+    store = open_store(config)
     try:
-        return store.export(path, tags, milliseconds(since, "--from"), milliseconds(until, "--to"))
+        return store.export(path, tags, *period, milliseconds(known_at, "--known-at"))
+    finally:
+        store.close()
+
+
+def export_days(
+    config: Config, folder: Path, tags: Sequence[str] | None, since: str | None, until: str | None
+) -> list[Path]:
+    """Write samples of the historian to one Parquet file for each day; return the files."""
+    period = milliseconds(since, "--from"), milliseconds(until, "--to")
+    store = open_store(config)
+    try:
+        return store.export_days(folder, tags, *period)
     finally:
         store.close()
 

@@ -1,371 +1,365 @@
-"""Samples in one SQLite file.
-
-The table is keyed by (time, tag): a commit of new samples touches the last pages only, whereas the key (tag, time)
-rewrites pages all over the file. Reasons and tag names are stored once and referred to by number. NaN is stored as
-NULL, for SQLite knows no NaN.
-"""
+"""Samples in one SQLite file, in WAL mode: one writer at a time, any number of readers."""
 
 from __future__ import annotations
 
-import math
 import sqlite3
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scada.errors import HistorianError
-from scada.sample import Quality, Sample
+from scada.errors import HistorianAway, HistorianError
+from scada.historian import sqlite_read, sqlite_slices
+from scada.historian.batch import Batch, Meaning
+from scada.historian.engine import Buckets, Gaps, Period, Retention, Rows, Version, Written
+from scada.historian.revisions import Changes, Content, settle
+from scada.historian.sqlite_schema import SCHEMA_VERSION, migrate
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["SCHEMA_VERSION", "SqliteEngine"]
 
-__all__ = ["SCHEMA_VERSION", "SqliteHistorian"]
-
-SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE tag (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE reason (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
-CREATE TABLE sample (
-    ts INTEGER NOT NULL, tag_id INTEGER NOT NULL, value REAL, quality INTEGER NOT NULL, reason_id INTEGER NOT NULL,
-    arrival INTEGER NOT NULL, PRIMARY KEY (ts, tag_id)
-) WITHOUT ROWID;
-CREATE TABLE latest (tag_id INTEGER PRIMARY KEY, ts INTEGER NOT NULL);
-INSERT INTO reason (id, text) VALUES (0, '');
-"""
-_BUSY_MS = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """Rows of a query by time and tag: names and reasons, and for each row ts [ms], their indices, value, quality."""
-
-    names: NDArray[np.object_]
-    reasons: NDArray[np.object_]
-    ts: NDArray[np.int64]
-    tag: NDArray[np.intp]
-    value: NDArray[np.float64]
-    quality: NDArray[np.uint8]
-    reason: NDArray[np.intp]
+_BUSY_MS = 2000
+_COLUMNS = 7  # of the table sample
+# of one INSERT: fewer calls than executemany, each of which hands the interpreter over; few sizes, since SQLite keeps
+# the program of each, a megabyte for the largest
+_ROWS_AT_ONCE = (4000, 500, 60, 8, 1)
+_CHECKPOINT_PAGES = 4000
+_LARGEST_LOG = 64 << 20
+_AWAY = ("locked", "busy")
+_MENDS = {
+    "locked": "another program is writing to it; end that program",
+    "full": "make room on the disk",
+    "readonly": "let this user write to the file and its folder",
+    "not a database": "name another file, or move this one away",
+    "malformed": "the file is damaged; move it away and bring back a copy of it",
+    "unable to open": "make its folder, and let this user write there",
+}
 
 
-_Row = tuple[int, int, float | None, int, int, int]
-
-
-class SqliteHistorian:
-    """A historian in one file, in WAL mode: one writer, any number of readers.
+class SqliteEngine:
+    """A historian's database in one file.
 
     Parameters
     ----------
     path : Path
         Created with its schema when it does not exist; its folder must.
-    batch_rows : int
-        Samples that are written at once.
-    batch_s : float
-        Longest time a sample waits for the others while samples come, s.
-    pending_rows : int
-        Samples kept in memory while the file cannot be written; beyond, the oldest are dropped.
 
-    Attributes
-    ----------
-    dropped : int
-        Samples lost because the file could not be written for too long.
-
-    Raises
-    ------
-    HistorianError
-        The file cannot be opened, is no database, or was written by a later version.
+    Notes
+    -----
+    `synchronous = FULL`: a commit is on the disk when it returns, a power cut loses nothing of it. NaN is stored as
+    NULL, for SQLite knows no NaN.
     """
 
-    def __init__(self, path: Path, batch_rows: int = 5000, batch_s: float = 1.0, pending_rows: int = 500_000) -> None:
-        self.path = path
-        self.dropped = 0
-        self._batch_rows = batch_rows
-        self._batch_s = batch_s
-        self._pending_rows = pending_rows
-        self._is_failing = False
-        self._rows: list[_Row] = []
-        self._flushed = time.monotonic()
-        self._lock = threading.RLock()
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self._path = path
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        self._reading = threading.Lock()
+        self._writing = threading.Lock()
         self._tag_ids: dict[str, int] = {}
         self._reason_ids: dict[str, int] = {}
+        self._versions: dict[tuple[int, str], int] = {}
+        self._cleaned: sqlite_slices.Cleaned = {}
+
+    def open(self) -> None:
+        """Open the file, create or update its tables."""
         with self._translated("open"):
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             try:
-                self._prepare()
-            except (sqlite3.Error, HistorianError):
-                self._connection.close()
+                self._writer = self._connect()
+                self._writer.execute("PRAGMA journal_mode = WAL")
+                migrate(self._writer, self._path)
+                self._reader = self._connect()
+                self._reader.execute("PRAGMA query_only = 1")
+            except sqlite3.OperationalError as error:
+                self.close()
+                if "readonly" not in str(error) or not self._open_to_read():
+                    raise
+            except BaseException:
+                self.close()
                 raise
 
-    def _prepare(self) -> None:
-        run = self._connection.execute
-        run(f"PRAGMA busy_timeout = {_BUSY_MS}")
-        version = run("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise HistorianError(f"{self.path} has schema {version}, this program knows {SCHEMA_VERSION}; update it")
-        run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = NORMAL")  # a power cut may lose the last commits, never the file
-        if version == 0:
-            self._create()
-        self._tag_ids = dict(run("SELECT name, id FROM tag").fetchall())
-        self._reason_ids = dict(run("SELECT text, id FROM reason").fetchall())
-
-    def _create(self) -> None:
-        run = self._connection.execute
-        run("BEGIN IMMEDIATE")
-        # another process may have been quicker
-        if run("PRAGMA user_version").fetchone()[0] == 0:
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                run(statement)
-            run(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        run("COMMIT")
-
-    def append(self, samples: Sequence[Sample]) -> None:
-        """Take samples and write them when enough have come or enough time went by.
-
-        Raises
-        ------
-        HistorianError
-            They cannot be written; they stay in memory for the next try.
-        """
-        with self._lock:
-            ids, reasons = self._tag_ids, self._reason_ids
-            for sample in samples:
-                tag_id = ids.get(sample.tag)
-                reason_id = reasons.get(sample.reason)
-                if tag_id is None:
-                    tag_id = self._number("tag", "name", sample.tag, ids)
-                if reason_id is None:
-                    reason_id = self._number("reason", "text", sample.reason, reasons)
-                value = None if math.isnan(sample.value) else sample.value
-                row = (sample.time_ms, tag_id, value, int(sample.quality), reason_id, sample.arrival_ms)
-                self._rows.append(row)
-            excess = len(self._rows) - self._pending_rows
-            if excess > 0:
-                del self._rows[:excess]
-                self.dropped += excess
-            # while the file fails, a full batch is no reason to try at once again
-            is_full = len(self._rows) >= self._batch_rows and not self._is_failing
-            if is_full or time.monotonic() - self._flushed >= self._batch_s:
-                self.flush()
-
-    def _number(self, table: str, column: str, text: str, known: dict[str, int]) -> int:
-        with self._translated("write"):
-            self._connection.execute(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", (text,))
-            row = self._connection.execute(f"SELECT id FROM {table} WHERE {column} = ?", (text,)).fetchone()
-        known[text] = int(row[0])
-        return known[text]
-
-    def flush(self) -> None:
-        """Write what was taken so far, in one transaction.
-
-        Raises
-        ------
-        HistorianError
-            It cannot be written; it stays in memory for the next try.
-        """
-        with self._lock:
-            self._flushed = time.monotonic()
-            if not self._rows:
-                return
-            self._is_failing = True  # until it went well
-            newest: dict[int, int] = {}
-            for ts, tag_id, *_ in self._rows:
-                newest[tag_id] = max(ts, newest.get(tag_id, ts))
-            with self._translated("write"), self._transaction():
-                self._connection.executemany("INSERT OR IGNORE INTO sample VALUES (?, ?, ?, ?, ?, ?)", self._sorted())
-                self._connection.executemany(
-                    "INSERT INTO latest VALUES (?, ?) ON CONFLICT (tag_id) DO UPDATE SET ts = max(ts, excluded.ts)",
-                    newest.items(),
-                )
-            self._rows.clear()
-            self._is_failing = False
-
-    def _sorted(self) -> list[_Row]:
-        # in key order the pages fill one after the other; the sort is stable, so the first of two equals still wins
-        return sorted(self._rows, key=lambda row: row[:2])
-
-    def last(self, tags: Sequence[str] | None = None) -> dict[str, Sample]:
-        """Return the newest sample of each tag that has one; of all tags by default."""
-        query = (
-            "SELECT tag.name, sample.ts, arrival, value, quality, reason.text FROM latest "
-            "JOIN tag ON tag.id = latest.tag_id JOIN sample ON sample.ts = latest.ts AND sample.tag_id = latest.tag_id "
-            "JOIN reason ON reason.id = reason_id"
-        )
-        with self._lock, self._translated("read"):
-            self.flush()
-            rows = self._connection.execute(query).fetchall()
-        wanted = None if tags is None else set(tags)
-        return {
-            name: Sample(name, ts, arrival, math.nan if value is None else value, Quality(quality), reason)
-            for name, ts, arrival, value, quality, reason in rows
-            if wanted is None or name in wanted
-        }
-
-    def range(
-        self, tags: Sequence[str] | None = None, from_ms: int | None = None, to_ms: int | None = None
-    ) -> pd.DataFrame:
-        """Return samples of a half-open period.
-
-        Parameters
-        ----------
-        tags : sequence of str, optional
-            All by default; unknown ones have no rows.
-        from_ms, to_ms : int, optional
-            ``from_ms <= time < to_ms``, UTC ms; the whole history by default.
-
-        Returns
-        -------
-        DataFrame
-            time (datetime64[ms, UTC]), tag (str), value (float64), quality (uint8), reason (str), by time and tag.
-        """
-        import pandas as pd
-
-        found = self._select(tags, from_ms, to_ms)
-        return pd.DataFrame(
-            {
-                "time": _timestamps(found.ts),
-                "tag": pd.Series(found.names[found.tag], dtype="str"),
-                "value": found.value,
-                "quality": found.quality,
-                "reason": pd.Series(found.reasons[found.reason], dtype="str"),
-            }
-        )
-
-    def frame(
-        self, tags: Sequence[str] | None = None, from_ms: int | None = None, to_ms: int | None = None
-    ) -> pd.DataFrame:
-        """Return samples of a half-open period, one column for each tag.
-
-        Returns
-        -------
-        DataFrame
-            float64, index UTC; NaN where there is no sample or it is not GOOD. Columns are `tags` in their order, or
-            every tag with a sample.
-        """
-        import pandas as pd
-
-        found = self._select(tags, from_ms, to_ms)
-        times, row = np.unique(found.ts, return_inverse=True)
-        is_good = found.quality == int(Quality.GOOD)
-        grid = np.full((len(times), len(found.names)), np.nan)
-        grid[row[is_good], found.tag[is_good]] = found.value[is_good]
-        wide = pd.DataFrame(grid, index=_timestamps(times), columns=list(found.names))
-        wide.index.name = "time"
-        return (
-            wide[[found.names[tag] for tag in np.unique(found.tag)]]
-            if tags is None
-            else wide.reindex(columns=list(tags))
-        )
-
-    def _select(self, tags: Sequence[str] | None, from_ms: int | None, to_ms: int | None) -> _Found:
-        low, high = -(2**63) if from_ms is None else from_ms, 2**63 - 1 if to_ms is None else to_ms
-        query = "SELECT ts, tag_id, value, quality, reason_id FROM sample WHERE ts >= ? AND ts < ?"
-        with self._lock, self._translated("read"):
-            self.flush()
-            known = self._connection.execute("SELECT name, id FROM tag ORDER BY name").fetchall()  # others write too
-            texts = dict(self._connection.execute("SELECT id, text FROM reason").fetchall())
-            if tags is not None:
-                wanted = set(tags)
-                known = [(name, number) for name, number in known if name in wanted]
-                query += f" AND tag_id IN ({','.join(str(number) for _, number in known)})"  # numbers of our own
-            rows = self._connection.execute(query, (low, high)).fetchall()
-        # times in ms are whole numbers far below 2^53, so float64 holds every column exactly
-        table = np.array(rows, dtype=np.float64).reshape(-1, 5)
-        rank = np.zeros(max((number for _, number in known), default=0) + 1, dtype=np.intp)
-        for position, (_, number) in enumerate(known):
-            rank[number] = position
-        tag = rank[table[:, 1].astype(np.intp)]
-        order = np.lexsort((tag, table[:, 0]))
-        table = table[order]
-        return _Found(
-            np.array([name for name, _ in known], dtype=object),
-            np.array([texts.get(number, "") for number in range(max(texts, default=0) + 1)], dtype=object),
-            table[:, 0].astype(np.int64),
-            tag[order],
-            table[:, 2],
-            table[:, 3].astype(np.uint8),
-            table[:, 4].astype(np.intp),
-        )
-
-    def export(
-        self,
-        path: str | Path,
-        tags: Sequence[str] | None = None,
-        from_ms: int | None = None,
-        to_ms: int | None = None,
-    ) -> int:
-        """Write samples of a half-open period to a file; the old file stays until the new one is whole.
-
-        Parameters
-        ----------
-        path : path
-            ``.csv`` or ``.parquet``; columns time (ISO 8601 UTC with milliseconds), tag, value, quality (word), reason.
-        tags, from_ms, to_ms
-            As in :meth:`range`.
-
-        Returns
-        -------
-        int
-            Rows written.
-
-        Raises
-        ------
-        HistorianError
-            Another ending, or the file cannot be written.
-        """
-        target = Path(path)
-        if target.suffix not in {".csv", ".parquet"}:
-            raise HistorianError(f"{target} does not end in .csv or .parquet")
-        table = self.range(tags, from_ms, to_ms)
-        table["time"] = table["time"].dt.strftime("%Y-%m-%dT%H:%M:%S.%f").str.slice(stop=23) + "Z"
-        table["quality"] = table["quality"].map({int(quality): quality.name for quality in Quality})
-        partial = target.with_name(f".{target.name}.partial")
+    def _open_to_read(self) -> bool:
+        """Open a file that is somebody else's to write; return whether its schema is the one we read."""
+        address = f"{self._path.absolute().as_uri()}?mode=ro"
+        self._reader = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
         try:
-            if target.suffix == ".csv":
-                table.to_csv(partial, index=False, lineterminator="\n")
-            else:
-                table.to_parquet(partial, index=False)
-            partial.replace(target)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise HistorianError(f"{target} cannot be written: {error.strerror or error}") from error
-        return len(table)
+            return bool(self._reader.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION)
+        except sqlite3.Error:
+            self.close()
+            return False
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        for pragma in (
+            f"busy_timeout = {_BUSY_MS}",
+            "synchronous = FULL",
+            "temp_store = MEMORY",
+            "cache_size = -65536",  # KiB
+            f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
+            f"journal_size_limit = {_LARGEST_LOG}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    def write(self, batch: Batch) -> Written:
+        """Store a batch in one transaction."""
+        try:
+            with self._translated("write"), self._transaction() as run:
+                tag_ids, versions = self._intern_tags(run, batch)
+                reason_ids = np.array([self._reason_id(run, text) for text in batch.reasons], np.int64)
+                tag, reason = tag_ids[batch.tag], reason_ids[batch.reason]
+                order = np.lexsort((tag, batch.time_ms))  # stable: of two equals the first stays the first
+                columns = (
+                    batch.time_ms,
+                    tag,
+                    batch.value,
+                    batch.quality,
+                    reason,
+                    batch.arrival_ms,
+                    versions[batch.tag],
+                )
+                return _store(run, [column[order] for column in columns])
+        except HistorianError:
+            # numbers of names that were rolled back are nobody's
+            self._tag_ids.clear()
+            self._reason_ids.clear()
+            self._versions.clear()
+            raise
+
+    def _intern_tags(self, run: sqlite3.Connection, batch: Batch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        for meaning in batch.meanings:
+            self._remember(run, meaning)
+        numbers, versions = [], []
+        for name, key in zip(batch.tags, batch.keys, strict=True):
+            tag_id = self._tag_id(run, name)
+            numbers.append(tag_id)
+            versions.append(self._version(run, tag_id, key) if key else 0)
+        return np.array(numbers, np.int64), np.array(versions, np.int64)
+
+    def _tag_id(self, run: sqlite3.Connection, name: str) -> int:
+        if (known := self._tag_ids.get(name)) is None:
+            known = self._tag_ids[name] = _number(run, "tag", "name", name)
+        return known
+
+    def _reason_id(self, run: sqlite3.Connection, text: str) -> int:
+        if (known := self._reason_ids.get(text)) is None:
+            known = self._reason_ids[text] = _number(run, "reason", "text", text)
+        return known
+
+    def _remember(self, run: sqlite3.Connection, meaning: Meaning) -> None:
+        """Store a meaning unless it is the one in force."""
+        tag_id = self._tag_id(run, meaning.tag)
+        query = "SELECT version, key, config FROM tag_config WHERE tag_id = ? ORDER BY version DESC LIMIT 1"
+        version, key, config = run.execute(query, (tag_id,)).fetchone() or (0, "", "")
+        if key != meaning.key:
+            version += 1
+            row = (tag_id, version, meaning.key, meaning.since_ms, meaning.config)
+            run.execute("INSERT INTO tag_config VALUES (?, ?, ?, ?, ?)", row)
+        elif not config:  # its samples came first
+            change = "UPDATE tag_config SET config = ?, since = ? WHERE tag_id = ? AND version = ?"
+            run.execute(change, (meaning.config, meaning.since_ms, tag_id, version))
+        self._versions[tag_id, meaning.key] = version
+
+    def _version(self, run: sqlite3.Connection, tag_id: int, key: str) -> int:
+        if (known := self._versions.get((tag_id, key))) is None:
+            query = "SELECT version FROM tag_config WHERE tag_id = ? AND key = ? ORDER BY version DESC LIMIT 1"
+            row = run.execute(query, (tag_id, key)).fetchone()
+            if row is None:  # the record that described it was lost; the number still tells it from the others
+                query = "SELECT coalesce(max(version), 0) + 1 FROM tag_config WHERE tag_id = ?"
+                row = run.execute(query, (tag_id,)).fetchone()
+                run.execute("INSERT INTO tag_config VALUES (?, ?, ?, 0, '')", (tag_id, row[0], key))
+            known = self._versions[tag_id, key] = int(row[0])
+        return known
+
+    def maintain(self, is_busy: bool = False) -> bool:
+        """Move samples from the table by time to slices by tag, and small slices to larger ones, for a moment."""
+        with self._translated("write"), self._transaction() as run:
+            if is_busy and not sqlite_slices.is_urgent(run):
+                return True
+            return sqlite_slices.compact(run)
+
+    def retain(self, retention: Retention, now_ms: int) -> int:
+        """Delete some of what is too old."""
+        with self._translated("write"), self._transaction() as run:
+            return sqlite_slices.delete_old(run, retention, now_ms, self._cleaned)
+
+    def select(self, period: Period) -> Rows:
+        """Return samples of a period by time and tag."""
+        with self._read() as run:
+            return sqlite_read.select(run, period)
+
+    def buckets(self, period: Period, step_ms: int) -> Buckets:
+        """Return GOOD samples gathered in steps, by time and tag."""
+        with self._read() as run:
+            return sqlite_read.buckets(run, period, step_ms)
+
+    def gaps(self, period: Period, least_ms: int) -> Gaps:
+        """Return steps between samples with a value that are longer than `least_ms`."""
+        with self._read() as run:
+            return sqlite_read.gaps(run, period, least_ms)
+
+    def newest(self, tags: Sequence[str] | None) -> Rows:
+        """Return the newest sample of each tag."""
+        with self._read() as run:
+            return sqlite_read.newest(run, tags)
+
+    def span(self) -> tuple[int, int] | None:
+        """Return the times of the oldest and the newest sample, UTC ms."""
+        with self._read() as run:
+            return sqlite_read.span(run)
+
+    def versions(self, tag: str) -> list[Version]:
+        """Return the configurations of a tag, oldest first."""
+        query = (
+            "SELECT version, since, config FROM tag_config JOIN tag ON tag.id = tag_id WHERE name = ? ORDER BY version"
+        )
+        with self._read() as run:
+            return [Version(*row) for row in run.execute(query, (tag,))]
+
+    def current_configs(self) -> dict[str, str]:
+        """Return the newest configuration of each described tag."""
+        query = "SELECT name, config, max(version) FROM tag_config JOIN tag ON tag.id = tag_id GROUP BY tag_id"
+        with self._read() as run:
+            return {name: config for name, config, _ in run.execute(query)}
 
     def close(self) -> None:
-        """Write what was taken so far and close the file."""
-        with self._lock:
-            try:
-                self.flush()
-            finally:
-                self._connection.close()
+        """Close the file."""
+        with self._writing, self._reading:
+            for connection in (self._reader, self._writer):
+                if connection is not None:
+                    connection.close()
+            self._reader = self._writer = None
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except sqlite3.Error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        """A snapshot: every query of a block sees the same samples."""
+        with self._reading, self._translated("read"):
+            if self._reader is None:
+                raise HistorianError(f"historian {self._path} is not open")
+            self._reader.execute("BEGIN")
+            try:
+                yield self._reader
+            finally:
+                if self._reader.in_transaction:
+                    self._reader.execute("ROLLBACK")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._writing:
+            run = self._writer
+            if run is None:
+                raise sqlite3.OperationalError("readonly database" if self._reader is not None else "it is closed")
+            run.execute("BEGIN IMMEDIATE")
+            try:
+                yield run
+                run.execute("COMMIT")
+            except BaseException:
+                if run.in_transaction:
+                    run.execute("ROLLBACK")
+                raise
 
     @contextmanager
     def _translated(self, action: str) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            raise HistorianError(f"cannot {action} historian {self.path}: {error}") from error
+            text = str(error)
+            mend = next((f"; {mend}" for sign, mend in _MENDS.items() if sign in text), "")
+            kind = HistorianAway if any(sign in text for sign in _AWAY) else HistorianError
+            raise kind(f"cannot {action} historian {self._path}: {text}{mend}") from error
 
 
-def _timestamps(ts: NDArray[np.int64]) -> pd.DatetimeIndex:
-    import pandas as pd
+def _number(run: sqlite3.Connection, table: str, column: str, text: str) -> int:
+    run.execute(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", (text,))
+    return int(run.execute(f"SELECT id FROM {table} WHERE {column} = ?", (text,)).fetchone()[0])
 
-    return pd.DatetimeIndex(ts.astype("datetime64[ms]")).tz_localize("UTC")
+
+_Columns = Sequence[NDArray[Any]]
+_INSERTS = [
+    (size, f"INSERT OR IGNORE INTO sample VALUES {','.join(['(?,?,?,?,?,?,?)'] * size)}") for size in _ROWS_AT_ONCE
+]
+
+
+def _store(run: sqlite3.Connection, columns: _Columns) -> Written:
+    """Store rows that are in order of time and tag: in bulk those that can only be new, with care the others."""
+    ts, tag = columns[0], columns[1]
+    sliced_to = run.execute("SELECT max(to_ts) FROM slice").fetchone()[0]
+    is_plain = np.ones(len(ts), bool) if sliced_to is None else ts > sliced_to
+    is_twin = (ts[1:] == ts[:-1]) & (tag[1:] == tag[:-1])
+    is_plain[1:] &= ~is_twin
+    is_plain[:-1] &= ~is_twin
+    rows = int(is_plain.sum())
+    stored = _insert(run, columns if rows == len(ts) else [column[is_plain] for column in columns])
+    is_plain &= stored == rows  # one of them was there: which, and does it say the same?
+    if is_plain.all():
+        return Written(stored, 0, 0)
+    changes = _apply(run, [column[~is_plain] for column in columns])
+    already = stored if stored < rows else 0  # compared with themselves
+    return Written(stored + len(changes.fresh), changes.revised, changes.repeated - already)
+
+
+def _insert(run: sqlite3.Connection, columns: _Columns) -> int:
+    """Insert rows, all but those whose key is there; return how many."""
+    rows, stored = len(columns[0]), 0
+    if not rows:
+        return 0
+    cells: list[Any] = [None] * (_COLUMNS * rows)
+    for place, column in enumerate(columns):
+        cells[place::_COLUMNS] = column.tolist()
+    start = 0
+    for size, statement in _INSERTS:
+        while rows - start >= size:
+            some = cells[_COLUMNS * start : _COLUMNS * (start + size)]
+            stored += run.execute(statement, some).rowcount
+            start += size
+    return stored
+
+
+_FIND = """
+SELECT g.ts, g.tag_id, 0, s.value, s.quality, s.reason_id, s.arrival, s.version
+FROM temp.asked g CROSS JOIN sample s ON s.ts = g.ts AND s.tag_id = g.tag_id
+UNION ALL
+SELECT g.ts, g.tag_id, c.slice_id, c.value, c.quality, c.reason_id, c.arrival, c.version
+FROM temp.asked g CROSS JOIN slice l ON l.from_ts <= g.ts AND l.to_ts >= g.ts
+CROSS JOIN compact c ON c.slice_id = l.id AND c.tag_id = g.tag_id AND c.ts = g.ts
+"""
+_FIND_OLDER = """
+SELECT r.ts, r.tag_id, r.value, r.quality, r.reason_id, r.arrival, r.version
+FROM temp.asked g CROSS JOIN revision r ON r.tag_id = g.tag_id AND r.ts = g.ts
+"""
+
+
+def _apply(run: sqlite3.Connection, columns: _Columns) -> Changes:
+    """Store rows whose key may be there already: as new, as a revision, or not at all."""
+    cells = [column.tolist() for column in columns]
+    keys: list[tuple[int, int]] = list(zip(cells[0], cells[1], strict=True))
+    contents: Iterable[Content] = (
+        (None if value != value else value, *rest)  # NaN
+        for value, *rest in zip(*cells[2:], strict=True)
+    )
+    run.execute("CREATE TEMP TABLE IF NOT EXISTS asked (ts INTEGER, tag_id INTEGER, PRIMARY KEY (ts, tag_id))")
+    run.execute("DELETE FROM temp.asked")
+    run.executemany("INSERT OR IGNORE INTO temp.asked VALUES (?, ?)", keys)
+    stored: dict[tuple[int, int], Content] = {}
+    place: dict[tuple[int, int], int] = {}
+    for ts, tag_id, slice_id, *content in run.execute(_FIND):
+        stored[ts, tag_id] = tuple(content)
+        place[ts, tag_id] = slice_id
+    older: dict[tuple[int, int], list[Content]] = {}
+    for ts, tag_id, *content in run.execute(_FIND_OLDER):
+        older.setdefault((ts, tag_id), []).append(tuple(content))
+    changes = settle(zip(keys, contents, strict=True), stored, older)
+    run.executemany("INSERT INTO sample VALUES (?,?,?,?,?,?,?)", [(*key, *row) for key, row in changes.fresh.items()])
+    revisions = [(tag_id, ts, *row) for (ts, tag_id, _), row in changes.revisions.items()]
+    run.executemany("INSERT OR IGNORE INTO revision VALUES (?,?,?,?,?,?,?)", revisions)
+    change = "SET value = ?, quality = ?, reason_id = ?, arrival = ?, version = ? WHERE ts = ? AND tag_id = ?"
+    for key, row in changes.updates.items():
+        if place[key]:
+            run.execute(f"UPDATE compact {change} AND slice_id = ?", (*row, *key, place[key]))
+        else:
+            run.execute(f"UPDATE sample {change}", (*row, *key))
+    return changes

@@ -1,28 +1,54 @@
-"""One contract for every historian, and what is particular to SQLite."""
+"""One contract for every historian, run over each of its databases."""
 
+import dataclasses
+import itertools
 import math
-import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scada.errors import HistorianError
-from scada.historian import Historian, open_historian
-from scada.historian.sqlite import SCHEMA_VERSION, SqliteHistorian
+from scada.historian import Historian, Retention, WriterSettings, housekeeping, open_historian, sqlite_slices
 from scada.sample import Quality, Sample
+from scada.tag import Tag
 
 DAY_MS = 1_790_000_000_000
+RUNS = itertools.count()
+
+
+@pytest.fixture(params=["sqlite", "sqlite in small slices", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres").new_database())
+    if request.param == "sqlite in small slices":
+        for name, value in (("HOT_ROWS", 4), ("_STEP_ROWS", 3), ("_MERGED_ROWS", 3), ("_FAN", 2)):
+            monkeypatch.setattr(sqlite_slices, name, value)
+        monkeypatch.setattr(housekeeping, "_MAINTAIN_EVERY_S", 0.0)
+    return f"sqlite:///{tmp_path}/history.db"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Historian]:
-    historian = open_historian(f"sqlite:///{tmp_path}/history.db")
+def opened(url: str, tmp_path: Path) -> Callable[..., Historian]:
+    """Opens the same store again and again."""
+
+    def call(**settings: object) -> Historian:
+        return open_historian(url, WriterSettings(**settings), spool=tmp_path / "spool")  # type: ignore[arg-type]
+
+    return call
+
+
+@pytest.fixture
+def store(opened: Callable[..., Historian]) -> Iterator[Historian]:
+    historian = opened()
     yield historian
     historian.close()
 
@@ -79,36 +105,269 @@ def test_last_is_the_newest_by_time_not_by_arrival(store: Historian) -> None:
     assert set(store.last(["b", "c"])) == {"b"}
 
 
-@settings(max_examples=50)
-@given(
-    rows=st.lists(
-        st.tuples(
-            st.sampled_from(["a", "b", "рівень"]),
-            st.integers(0, 20),
-            st.floats(allow_nan=True),
-            st.sampled_from(Quality),
-            st.sampled_from(["", "nan", "timeout", "exception-4"]),
-        ),
-        max_size=40,
-    )
+def test_last_can_tell_what_was_known(store: Historian) -> None:
+    store.append([good("a", 1, 1.0), good("b", 1, 7.0)])
+    store.append([Sample("a", DAY_MS + 60_000, DAY_MS + 300_000, 1.5), good("a", 10, 2.0)])
+    assert store.last(known_ms=DAY_MS) == {}
+    at_first = store.last(known_ms=DAY_MS + 240_000)
+    assert {tag: sample.value for tag, sample in at_first.items()} == {"a": 1.0, "b": 7.0}
+    assert store.last(["a"], known_ms=DAY_MS + 300_000)["a"].value == 1.5
+    assert store.last(known_ms=DAY_MS + 86_400_000 * 40)["a"].value == 2.0
+
+
+_ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "рівень"]),
+        st.integers(0, 12),
+        st.integers(0, 6),
+        st.sampled_from([0.0, 1.5, -2.0, math.nan, math.inf]),
+        st.sampled_from(Quality),
+        st.sampled_from(["", "nan", "timeout", "exception-4"]),
+    ),
+    max_size=40,
 )
-def test_store_agrees_with_a_dictionary(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple]) -> None:
-    historian = SqliteHistorian(tmp_path_factory.mktemp("db") / "h.db", batch_rows=7)
-    naive: dict[tuple[int, str], Sample] = {}
-    for tag, minute, value, quality, reason in rows:
-        sample = Sample(tag, DAY_MS + minute, DAY_MS, value, quality, reason)
-        historian.append([sample])
-        naive.setdefault((sample.time_ms, tag), sample)
-    table = historian.range()
-    last = historian.last()
-    historian.close()
-    expected = [naive[key] for key in sorted(naive)]
-    assert table["tag"].tolist() == [sample.tag for sample in expected]
-    np.testing.assert_array_equal(table["value"].to_numpy(), [sample.value for sample in expected])
-    assert table["quality"].tolist() == [int(sample.quality) for sample in expected]
-    assert table["reason"].tolist() == [sample.reason for sample in expected]
-    for tag, sample in last.items():
-        assert sample.time_ms == max(time_ms for time_ms, other in naive if other == tag)
+
+
+@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=_ROWS, replayed=st.randoms(use_true_random=False), asked=st.integers(0, 6))
+def test_store_agrees_with_a_journal(store: Historian, rows: list[tuple], replayed: Random, asked: int) -> None:
+    """Whatever was revised and replayed, the store answers as a list of everything that ever came would."""
+    run = f"{next(RUNS)} "
+    journal = [
+        Sample(run + tag, DAY_MS + moment, DAY_MS + arrival, value, quality, reason)
+        for tag, moment, arrival, value, quality, reason in sorted(rows, key=lambda row: row[2])
+    ]
+    for start in range(0, len(journal), 7):
+        store.append(journal[start : start + 7])
+        store.flush()
+    again = list(journal)
+    replayed.shuffle(again)
+    store.append(again)
+    names = sorted({sample.tag for sample in journal})
+    for known_ms in (None, DAY_MS + asked):
+        table = store.range(names, known_ms=known_ms)
+        expected = naive(journal, known_ms)
+        assert table["tag"].tolist() == [sample.tag for sample in expected]
+        np.testing.assert_array_equal(table["value"].to_numpy(), [sample.value for sample in expected])
+        assert table["quality"].tolist() == [int(sample.quality) for sample in expected]
+        assert table["reason"].tolist() == [sample.reason for sample in expected]
+        last = store.last(names, known_ms)
+        newest = {sample.tag: sample for sample in expected}
+        assert {tag: sample.time_ms for tag, sample in last.items()} == {t: s.time_ms for t, s in newest.items()}
+
+
+def naive(journal: list[Sample], known_ms: int | None) -> list[Sample]:
+    """Everything that said something new when it arrived; the last of it that was known, for each time and tag."""
+    history: dict[tuple[int, str], list[Sample]] = {}
+    for sample in journal:
+        kept = history.setdefault((sample.time_ms, sample.tag), [])
+        is_known = kept and (says(kept[-1]) == says(sample) or kept[-1].arrival_ms == sample.arrival_ms)
+        if not is_known:
+            kept.append(sample)
+    known = {
+        key: [sample for sample in kept if known_ms is None or sample.arrival_ms <= known_ms]
+        for key, kept in history.items()
+    }
+    return [known[key][-1] for key in sorted(known) if known[key]]
+
+
+def says(sample: Sample) -> tuple[str, Quality, str]:
+    return str(sample.value), sample.quality, sample.reason
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=_ROWS, step_ms=st.integers(1, 9))
+def test_resampled_values_are_pandas_own(store: Historian, rows: list[tuple], step_ms: int) -> None:
+    run = f"{next(RUNS)} "
+    samples = [
+        Sample(run + tag, DAY_MS + moment, DAY_MS + moment, value, quality)
+        for tag, moment, _, value, quality, _ in rows
+        if not math.isinf(value)
+    ]
+    store.append(samples)
+    names = sorted({sample.tag for sample in samples})
+    found = store.resample(names, step_ms / 1000)
+    wide = store.frame(names)
+    expected = []
+    for name in names:
+        start_ms = wide.index.as_unit("ms").asi8 // step_ms * step_ms
+        for start, group in wide[name].dropna().groupby(pd.Series(start_ms, wide.index)):
+            expected.append((start, name, group.mean(), group.min(), group.max(), len(group)))
+    rows_found = list(
+        zip(found["time"].dt.as_unit("ms").astype("int64"), *(found[c] for c in list(found)[1:]), strict=True)
+    )
+    assert list(found) == ["time", "tag", "mean", "min", "max", "count"]
+    assert [row[:2] for row in rows_found] == [row[:2] for row in sorted(expected)]
+    for row, wanted in zip(rows_found, sorted(expected), strict=True):
+        assert row[2:] == pytest.approx(wanted[2:])
+
+
+def test_gaps_are_steps_beyond_the_tags_own_interval(store: Historian) -> None:
+    store.describe([Tag("a", "d", "input", 0, "int16", interval_s=60.0), Tag("b", "d", "input", 1, "int16")], 0)
+    store.append([good("a", minute, 1.0) for minute in (0, 1, 2, 6, 7)])
+    at = DAY_MS + 180_000
+    store.append([Sample("a", at, at, math.nan, Quality.BAD, "timeout"), Sample("c", at, at, 1.0)])
+    gaps = store.gaps()
+    assert gaps["tag"].tolist() == ["a"]
+    assert gaps["start"].iloc[0].value // 1_000_000 == DAY_MS + 120_000
+    assert gaps["end"].iloc[0].value // 1_000_000 == DAY_MS + 360_000
+    assert gaps["seconds"].tolist() == [240.0]
+    assert gaps["missing"].tolist() == [3]
+    whole = store.gaps(["a", "b"], DAY_MS - 300_000, DAY_MS + 600_000)
+    assert whole[["tag", "seconds", "missing"]].to_numpy().tolist() == [
+        ["a", 300.0, 4], ["a", 240.0, 3], ["a", 180.0, 2], ["b", 900.0, 14],
+    ]  # fmt: skip
+    assert store.gaps(interval_s=300.0).empty
+    assert store.gaps(["c"]).empty
+    assert store.gaps(["a"], tolerance=5.0).empty
+
+
+def test_a_new_configuration_leaves_old_samples_their_meaning(store: Historian) -> None:
+    metres = Tag("a", "d", "input", 0, "int16", scale=0.1, unit="m")
+    store.append([good("a", 0, 1.0)])
+    store.describe([metres], DAY_MS)
+    store.append([good("a", 1, 2.0)])
+    store.describe([metres], DAY_MS + 5)  # the program was started again
+    store.append([good("a", 2, 3.0)])
+    store.describe([dataclasses.replace(metres, scale=0.01, unit="bar")], DAY_MS + 9)
+    store.append([good("a", 3, 4.0), good("b", 3, 5.0)])
+    table = store.range(is_full=True)
+    assert list(table)[5:] == ["arrival", "version"]
+    assert table["version"].tolist() == [0, 1, 1, 2, 0]
+    assert (table["arrival"] - table["time"]).dt.total_seconds().tolist() == [0.005] * 5
+    meanings = store.meanings("a")
+    assert meanings["version"].tolist() == [1, 2]
+    assert meanings["unit"].tolist() == ["m", "bar"]
+    assert meanings["since"].dt.as_unit("ms").astype("int64").tolist() == [DAY_MS, DAY_MS + 9]
+    assert store.meanings("b").empty
+
+
+def test_days_are_exported_whole(store: Historian, tmp_path: Path) -> None:
+    noon = 1_790_000_000_000 // 86_400_000 * 86_400_000 + 43_200_000
+    samples = [Sample("a", noon + 3_600_000 * hour, noon, float(hour)) for hour in range(60) if not 12 <= hour < 36]
+    store.append(samples)
+    files = store.export_days(tmp_path / "days")
+    assert [path.name for path in files] == ["2026-09-21.parquet", "2026-09-23.parquet"]
+    table = pd.concat([pd.read_parquet(path) for path in files])
+    assert list(table) == ["time", "tag", "value", "quality", "reason", "arrival", "version"]
+    assert table["value"].tolist() == [sample.value for sample in samples]
+    assert (table["time"].dt.floor("D").dt.strftime("%Y-%m-%d.parquet").unique() == [f.name for f in files]).all()
+    assert sorted(path.name for path in (tmp_path / "days").iterdir()) == [path.name for path in files]
+    with pytest.raises(HistorianError, match="cannot be made"):
+        store.export_days(files[0] / "x")
+
+
+def test_old_samples_go_by_rule(store: Historian) -> None:
+    day = 86_400_000
+    now = DAY_MS + 100 * day
+    store.append([Sample(tag, DAY_MS + k * day, DAY_MS, 1.0) for tag in ("a", "b", "for ever") for k in range(100)])
+    store.append([Sample("a", DAY_MS, DAY_MS + 9, 2.0)])  # a revision goes too
+    rule = Retention(days=30.0, tag_days={"b": 10.0, "for ever": 1e6, "nobody": 1.0})
+    assert store.retain(rule, now) in {160, 161}
+    assert store.retain(rule, now) == 0
+    assert Counter(store.range()["tag"]) == {"a": 30, "b": 10, "for ever": 100}
+    assert store.range(known_ms=DAY_MS + 5)["time"].min() == store.range(["for ever"])["time"].min()
+    assert len(store.last()) == 3
+    assert store.retain(Retention(), now) == 0
+    assert store.retain(Retention(days=0.0), now) == 140
+    assert store.last() == {}
+    assert store.span() is None
+
+
+def test_samples_outside_the_calendar_hold_up_nobody(store: Historian) -> None:
+    store.append([Sample("a", -1, 0, 1.0), Sample("a", 0, 10**15, 1.0), Sample("a\0b\ud800", 5, 5, 2.0, reason="x\0")])
+    assert store.range()["value"].tolist() == [2.0]
+    assert store.status.counters.refused == 2
+    assert store.range()["reason"].tolist() == ["x\N{REPLACEMENT CHARACTER}"]
+
+
+def test_a_clock_that_is_set_back_loses_nothing(store: Historian) -> None:
+    """A minute is lived twice: the second reading of a slot counts, the first is kept; what lies between is new."""
+    now_ms = time.time_ns() // 1_000_000
+    ahead = [Sample("a", now_ms + 1000 * k, now_ms + 1000 * k, float(k)) for k in range(60)]
+    store.append(ahead)
+    store.flush()
+    right = [Sample("a", s.time_ms + shift, s.arrival_ms + shift - 3, -1.0) for s in ahead for shift in (0, 500)]
+    store.append(right[:40])
+    store.flush()
+    store.append(right[40:])
+    table = store.range(is_full=True)
+    assert len(table) == 120
+    assert (table["value"] == -1.0).all()
+    assert store.status.counters.backward_steps == 1
+    assert store.status.counters.revised == 60
+    before = store.range(known_ms=ahead[-1].arrival_ms)
+    assert before["value"].tolist() == [sample.value for sample in ahead]
+    assert [s.value for s in store.last(known_ms=ahead[-1].arrival_ms).values()] == [59.0]
+    store.append([Sample("a", now_ms - 10**9, now_ms - 10**9, 5.0)])  # somebody's record, no step
+    assert store.range(["a"], to_ms=now_ms, is_full=True)["arrival"].iloc[0].value // 10**6 == now_ms - 10**9
+    assert store.status.counters.backward_steps == 1
+
+
+def test_what_was_stored_is_there_after_reopening(opened: Callable[..., Historian]) -> None:
+    first = opened()
+    first.append([good("a", 1, 1.0)])
+    first.close()
+    second = opened()
+    second.append([good("b", 1, 2.0), good("a", 1, 1.0)])
+    third = opened()  # a page beside the poller
+    second.flush()
+    assert third.range(["b", "a"])["value"].tolist() == [1.0, 2.0]
+    second.append([good("new", 2, 3.0)])
+    second.flush()
+    assert third.range(["new"])["value"].tolist() == [3.0]
+    assert second.status.counters.repeated == 1
+    third.append([good("new", 2, 3.0), good("old", 2, 3.0)])  # two write at the same time
+    third.close()
+    second.close()
+    with pytest.raises(HistorianError, match="closed"):
+        second.append([])
+
+
+def test_threads_may_read_while_another_appends(store: Historian) -> None:
+    counts: list[int] = []
+    reading = threading.Thread(target=lambda: counts.extend(len(store.range()) for _ in range(10)))
+    reading.start()
+    for minute in range(200):
+        store.append([good("a", minute, 1.0)])
+    reading.join()
+    assert len(counts) == 10
+    assert counts == sorted(counts)
+    assert len(store.range()) == 200
+
+
+def test_samples_are_safe_by_size_and_by_time(opened: Callable[..., Historian]) -> None:
+    reader = opened()
+
+    def arrived(count: int) -> None:
+        deadline = time.monotonic() + 30.0
+        while len(reader.range()) < count and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(reader.range()) == count
+
+    by_size = opened(batch_rows=3, batch_s=1e6)
+    by_size.append([good("a", 1, 1.0), good("a", 2, 1.0)])
+    time.sleep(0.2)
+    assert len(reader.range()) == 0
+    by_size.append([good("a", 3, 1.0)])
+    arrived(3)
+    by_size.append([good("a", 4, 1.0)])
+    by_size.close()
+    assert len(reader.range()) == 4
+    by_time = opened(batch_rows=1000, batch_s=0.05)
+    by_time.append([good("a", 5, 1.0)])
+    arrived(5)  # nobody asked for it
+    by_time.close()
+    reader.close()
+
+
+def test_whoever_can_come_again_waits_for_the_database(opened: Callable[..., Historian]) -> None:
+    store = opened(batch_rows=100)
+    for start in range(0, 5000, 50):
+        store.append([good("a", minute, 1.0) for minute in range(start, start + 50)], is_patient=True)
+    assert store.status.waiting <= 250
+    store.close()
+    assert store.status.counters.stored == 5000
 
 
 def test_export_writes_what_the_command_promises(store: Historian, tmp_path: Path) -> None:
@@ -134,110 +393,3 @@ def test_export_that_cannot_be_written_is_told(store: Historian, tmp_path: Path)
         store.export(tmp_path / "out.xlsx")
     with pytest.raises(HistorianError, match="cannot be written"):
         store.export(tmp_path / "nowhere" / "out.csv")
-
-
-def test_samples_are_durable_by_size_and_by_time(tmp_path: Path) -> None:
-    path = tmp_path / "h.db"
-
-    def stored() -> int:
-        with sqlite3.connect(path) as connection:
-            count: int = connection.execute("SELECT count(*) FROM sample").fetchone()[0]
-        connection.close()
-        return count
-
-    by_size = SqliteHistorian(path, batch_rows=3, batch_s=1e9)
-    by_size.append([good("a", 1, 1.0), good("a", 2, 1.0)])
-    assert stored() == 0
-    by_size.append([good("a", 3, 1.0)])
-    assert stored() == 3
-    by_size.append([good("a", 4, 1.0)])
-    by_size.close()
-    assert stored() == 4
-    by_time = SqliteHistorian(path, batch_rows=1000, batch_s=0.0)
-    by_time.append([good("a", 5, 1.0)])
-    assert stored() == 5
-    by_time.close()
-
-
-def test_file_is_as_promised(tmp_path: Path) -> None:
-    store = SqliteHistorian(tmp_path / "h.db")
-    store.append([good("a", 1, 1.0)])
-    store.close()
-    with sqlite3.connect(tmp_path / "h.db") as connection:
-        assert connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
-        assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-        schema = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'sample'").fetchone()[0]
-        assert "PRIMARY KEY (ts, tag_id)" in schema
-        assert "WITHOUT ROWID" in schema
-        assert connection.execute("SELECT arrival - ts FROM sample").fetchone()[0] == 5
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(HistorianError, match="schema 99"):
-        SqliteHistorian(tmp_path / "h.db")
-
-
-def test_what_was_stored_is_there_after_reopening(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/h.db"
-    first = open_historian(url)
-    first.append([good("a", 1, 1.0)])
-    first.close()
-    second = open_historian(url)
-    second.append([good("b", 1, 2.0), good("a", 1, 9.0)])
-    third = open_historian(url)  # a page beside the poller
-    second.flush()
-    assert third.range(["b", "a"])["value"].tolist() == [1.0, 2.0]
-    second.append([good("new", 2, 3.0)])
-    second.flush()
-    assert third.range(["new"])["value"].tolist() == [3.0]
-    second.close()
-    third.close()
-
-
-def test_threads_may_read_while_another_appends(store: Historian) -> None:
-    counts: list[int] = []
-    reading = threading.Thread(target=lambda: counts.extend(len(store.range()) for _ in range(20)))
-    reading.start()
-    for minute in range(200):
-        store.append([good("a", minute, 1.0)])
-    reading.join()
-    assert counts == sorted(counts)
-    assert len(store.range()) == 200
-
-
-def test_failed_write_keeps_the_samples(tmp_path: Path) -> None:
-    store = SqliteHistorian(tmp_path / "h.db", batch_rows=2, batch_s=1e9, pending_rows=4)
-    store.append([good("a", 0, 0.0)])
-    store._connection.execute("PRAGMA busy_timeout = 10")
-    other = sqlite3.connect(tmp_path / "h.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(HistorianError, match=r"h\.db.*locked"):
-        store.append([good("a", 1, 1.0)])
-    for minute in range(2, 6):
-        store.append([good("a", minute, float(minute))])
-    other.execute("ROLLBACK")
-    other.close()
-    store.flush()
-    assert store.range()["value"].tolist() == [2.0, 3.0, 4.0, 5.0]
-    assert store.dropped == 2
-    store.close()
-
-
-@pytest.mark.parametrize(
-    ("url", "text"),
-    [
-        ("postgresql://user@host/db", "not built yet"),
-        ("mysql://host/db", "unknown"),
-        ("sqlite://", "unknown"),
-        ("history.db", "unknown"),
-        ("sqlite:////no/such/folder/h.db", "cannot open historian /no/such/folder/h.db"),
-    ],
-)
-def test_url_that_cannot_be_used_is_told(url: str, text: str) -> None:
-    with pytest.raises(HistorianError, match=text):
-        open_historian(url)
-
-
-def test_file_that_is_no_database_is_told(tmp_path: Path) -> None:
-    (tmp_path / "h.db").write_text("time,tag,value\n" * 100)
-    with pytest.raises(HistorianError, match="not a database"):
-        open_historian(f"sqlite:///{tmp_path}/h.db")

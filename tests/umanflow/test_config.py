@@ -2,8 +2,10 @@
 
 import pytest
 
+from scada.sample import Sample
 from umanflow.config import read_config
 from umanflow.errors import ConfigError
+from umanflow.store import open_store
 
 GOOD = """
 network = "net.inp"
@@ -47,6 +49,9 @@ def test_a_catalogue_name_stays_a_name(tmp_path):
         (GOOD + '[[devices]]\nname = "ps-1"\nurl = "tcp://127.0.0.1:1503"\n', "twice"),
         (GOOD + '\n[tags]\naddressing = "octal"\n', "tags.addressing"),
         ('folder = "/"\n' + GOOD, "folder"),
+        (GOOD.replace("[historian]", "[historian]\nbatch_s = 0"), "historian.batch_s"),
+        (GOOD.replace("[historian]", '[historian]\nwhen_full = "drop"'), "historian.when_full"),
+        (GOOD.replace("[historian]", "[historian]\ntag_retention_days = { a = -1 }"), "historian.tag_retention_days.a"),
     ],
 )
 def test_mistakes_name_their_key(tmp_path, text, words):
@@ -54,3 +59,31 @@ def test_mistakes_name_their_key(tmp_path, text, words):
         read_config(write(tmp_path, text))
     assert words in str(error.value)
     assert "\n" not in str(error.value).strip()
+
+
+def test_the_historian_is_opened_as_configured(tmp_path):
+    text = GOOD.replace(
+        "[historian]",
+        "[historian]\nbatch_s = 0.25\nbatch_rows = 10\nspool = 'waiting'\nspool_mb = 0.5\nwhen_full = 'keep-oldest'\n"
+        "retention_days = 400\ntag_retention_days = { a = 30 }",
+    )
+    config = read_config(write(tmp_path, text))
+    settings = config.historian.settings()
+    assert (settings.batch_s, settings.batch_rows, settings.policy) == (0.25, 10, "keep-oldest")
+    assert (settings.retention.days, dict(settings.retention.tag_days)) == (400.0, {"a": 30.0})
+    store = open_store(config)
+    store.append([Sample("a", 0, 0, 1.0), Sample("b", 0, 0, 1.0)])
+    assert (tmp_path / "waiting").is_dir()
+    store.flush()
+    store.close()
+    assert (tmp_path / "h.db").is_file()
+    assert not (tmp_path / "waiting").exists()
+
+
+def test_a_server_has_its_spool_beside_the_configuration(tmp_path):
+    text = GOOD.replace("sqlite:///h.db", "postgresql://umanflow@127.0.0.1:1/none")
+    config = read_config(write(tmp_path, text))
+    store = open_store(config, may_be_away=True)
+    store.append([Sample("a", 0, 0, 1.0)])
+    store.close()
+    assert (tmp_path / "umanflow-spool").is_dir()

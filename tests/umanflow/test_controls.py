@@ -7,6 +7,7 @@ import pytest
 from pymodbus.client import AsyncModbusTcpClient
 
 from hydro.engine import Engine
+from hydro.holds import resume, suspend
 from networks import load
 from scada.plc.stations import pump_station, valve_station
 from umanflow.plant import HOST, Plant
@@ -166,9 +167,9 @@ def test_controls_are_held_and_given_back() -> None:
     with Engine("Net1") as engine:
         engine.duration = 24 * 3600
         pump = engine.topology.link("9")
-        engine.hold_controls("9")
+        controls = suspend(engine, "9")
         states = [engine.read("link", "status")[pump] for _ in engine.steps()]
         assert all(states)
-        engine.hold_controls("9", is_held=False)
+        resume(engine, controls)
         states = [engine.read("link", "status")[pump] for _ in engine.steps()]
         assert not all(states)

@@ -56,14 +56,27 @@ def export_history(
     tags: Annotated[str | None, typer.Option(help="Names, separated by commas; all by default.")] = None,
     since: Annotated[str | None, typer.Option("--from", help="ISO 8601 time.")] = None,
     until: Annotated[str | None, typer.Option("--to", help="ISO 8601 time.")] = None,
+    known_at: Annotated[
+        str | None, typer.Option("--known-at", help="Only what had arrived by this time, as it was known then.")
+    ] = None,
+    daily: Annotated[
+        bool, typer.Option("--daily", help="The output is a folder; one Parquet file for each day of UTC.")
+    ] = False,
 ) -> None:
     """Write samples as time, tag, value, quality, reason.
 
     Example: umanflow history export --config umanflow.toml --from 2026-01-05 -o samples.csv
     """
     from umanflow.config import read_config
-    from umanflow.service import export_samples
+    from umanflow.errors import UserError
+    from umanflow.service import export_days, export_samples
 
     names = [name.strip() for name in tags.split(",")] if tags else None
-    rows = export_samples(read_config(config), output, names, since, until)
+    if daily:
+        if known_at is not None:
+            raise UserError("--daily writes what is known now; leave --known-at out, or write one file")
+        files = export_days(read_config(config), output, names, since, until)
+        typer.echo(f"{len(files)} days in {output}")
+        return
+    rows = export_samples(read_config(config), output, names, since, until, known_at)
     typer.echo(f"{rows} samples in {output}")

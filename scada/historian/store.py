@@ -1,0 +1,396 @@
+"""The historian: samples in, questions out, whatever database is behind."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scada.errors import HistorianAway, HistorianError
+from scada.historian.batch import meanings_of
+from scada.historian.engine import Engine, Period, Retention, Rows
+from scada.historian.settings import Counters, HistorianStatus, WriterSettings
+from scada.historian.spool import Spool
+from scada.historian.tables import bucket_table, gap_table, long_table, meaning_table, newest_samples, wide_table
+from scada.historian.writer import Writer
+from scada.sample import Sample
+from scada.tag import Tag
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Historian"]
+
+_HOUR_MS = 3_600_000
+_LONGEST_WAIT_S = 10.0  # of a question for what was appended just now
+
+
+class Historian:
+    """A store of samples. Appending the same sample again changes nothing.
+
+    Parameters
+    ----------
+    engine : Engine
+    settings : WriterSettings
+    open_spool : callable, optional
+        Makes the spool when the first sample comes; a historian that is only read makes none.
+    may_be_away : bool
+        Begin with a database that does not answer: samples wait until it does.
+
+    Raises
+    ------
+    HistorianError
+        The database cannot be opened.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: WriterSettings | None = None,
+        open_spool: Callable[[], Spool] | None = None,
+        may_be_away: bool = False,
+    ) -> None:
+        self._engine = engine
+        self._settings = settings or WriterSettings()
+        self._open_spool = open_spool
+        self._writer: Writer | None = None
+        self._starting = threading.Lock()
+        self._is_open = False
+        self._is_closed = False
+        try:
+            engine.open()
+            self._is_open = True
+        except HistorianAway:
+            if not may_be_away:
+                raise
+
+    def append(self, samples: Sequence[Sample], is_patient: bool = False) -> None:
+        """Take samples; they are on disk within the batch interval.
+
+        Parameters
+        ----------
+        samples
+        is_patient : bool
+            Wait for the database rather than use the spool, and fail rather than lose.
+
+        Raises
+        ------
+        HistorianError
+            The spool cannot be opened; patient, and the database takes nothing.
+        """
+        self._started().append(samples, is_patient)
+
+    def describe(self, tags: Iterable[Tag], since_ms: int | None = None) -> None:
+        """Tell what samples mean from now on; a configuration that changed becomes a new version.
+
+        Parameters
+        ----------
+        tags
+        since_ms : int, optional
+            When the configuration came into force, UTC ms; now by default.
+        """
+        now_ms = time.time_ns() // 1_000_000
+        self._started().describe(meanings_of(tags, now_ms if since_ms is None else since_ms))
+
+    def _started(self) -> Writer:
+        with self._starting:
+            if self._is_closed:
+                raise HistorianError(f"historian {self._engine.name} is closed")
+            if self._writer is None:
+                self._writer = Writer(self._engine, self._settings, self._open_spool, self._is_open)
+            return self._writer
+
+    def flush(self) -> None:
+        """Return when everything taken so far is in the database, or on disk while the database is away.
+
+        Raises
+        ------
+        HistorianError
+            Neither takes it.
+        """
+        if self._writer is not None:
+            self._writer.flush()
+
+    @property
+    def status(self) -> HistorianStatus:
+        """How it is just now."""
+        writer = self._writer
+        if writer is None:
+            return HistorianStatus(self._engine.name, not self._is_open, 0, 0, 0, Counters())
+        return HistorianStatus(
+            self._engine.name,
+            writer.is_failing,
+            writer.waiting,
+            writer.backlog,
+            writer.spool_bytes,
+            Counters(**asdict(writer.counters)),
+        )
+
+    @property
+    def dropped(self) -> int:
+        """Samples lost because neither the database nor the disk took them for too long."""
+        return self._writer.counters.dropped if self._writer is not None else 0
+
+    def last(self, tags: Sequence[str] | None = None, known_ms: int | None = None) -> dict[str, Sample]:
+        """Return the newest sample of each tag that has one.
+
+        Parameters
+        ----------
+        tags : sequence of str, optional
+            All by default.
+        known_ms : int, optional
+            Of what had arrived by then, UTC ms.
+        """
+        self._settle()
+        if known_ms is None:
+            return newest_samples(self._engine.newest(tags))
+        found: dict[str, Sample] = {}
+        span = self._engine.span()
+        back_ms = _HOUR_MS
+        # most tags have one in the last hour; those that have none are looked for further back
+        while span is not None:
+            low = known_ms - back_ms
+            for name, sample in newest_samples(self._engine.select(Period.of(tags, low, None, known_ms))).items():
+                found.setdefault(name, sample)
+            if low <= span[0] or (tags is not None and len(found) == len(set(tags))):
+                break
+            back_ms *= 24
+        return found
+
+    def range(
+        self,
+        tags: Sequence[str] | None = None,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        known_ms: int | None = None,
+        is_full: bool = False,
+    ) -> pd.DataFrame:
+        """Return samples of a half-open period.
+
+        Parameters
+        ----------
+        tags : sequence of str, optional
+            All by default; unknown ones have no rows.
+        from_ms, to_ms : int, optional
+            ``from_ms <= time < to_ms``, UTC ms; the whole history by default.
+        known_ms : int, optional
+            Only what had arrived by then, UTC ms, with the values that were known then.
+        is_full : bool
+            With the columns arrival (datetime64[ms, UTC]) and version (int64; of the tag's configuration).
+
+        Returns
+        -------
+        DataFrame
+            time (datetime64[ms, UTC]), tag (str), value (float64), quality (uint8), reason (str), by time and tag.
+        """
+        return long_table(self._select(tags, from_ms, to_ms, known_ms), is_full)
+
+    def frame(
+        self,
+        tags: Sequence[str] | None = None,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        known_ms: int | None = None,
+    ) -> pd.DataFrame:
+        """Return samples of a half-open period, one column for each tag.
+
+        Returns
+        -------
+        DataFrame
+            float64, index UTC; NaN where there is no sample or it is not GOOD. Columns are `tags` in their order, or
+            every tag with a sample.
+        """
+        return wide_table(self._select(tags, from_ms, to_ms, known_ms), tags)
+
+    def resample(
+        self,
+        tags: Sequence[str] | None,
+        step_s: float,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        known_ms: int | None = None,
+    ) -> pd.DataFrame:
+        """Return mean, least and greatest of the GOOD samples in equal steps of time, computed by the database.
+
+        Parameters
+        ----------
+        tags, from_ms, to_ms, known_ms
+            As in :meth:`range`.
+        step_s : float
+            Length of a step, s; steps begin at its whole multiples since 1970 UTC.
+
+        Returns
+        -------
+        DataFrame
+            time (start of the step), tag, mean, min, max (float64), count (int64), by time and tag; steps without a
+            GOOD sample have no row.
+
+        Raises
+        ------
+        HistorianError
+            The step is shorter than a millisecond.
+        """
+        step_ms = round(step_s * 1000)
+        if step_ms < 1:
+            raise HistorianError(f"a step of {step_s} s is too short; take one of 0.001 s or more")
+        self._settle()
+        return bucket_table(self._engine.buckets(Period.of(tags, from_ms, to_ms, known_ms), step_ms))
+
+    def gaps(
+        self,
+        tags: Sequence[str] | None = None,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        interval_s: float | None = None,
+        tolerance: float = 1.5,
+        known_ms: int | None = None,
+    ) -> pd.DataFrame:
+        """Return where values are missing: steps between samples that are longer than the tag's interval.
+
+        Parameters
+        ----------
+        tags, from_ms, to_ms, known_ms
+            As in :meth:`range`. The time from `from_ms` to a tag's first value and from its last to `to_ms` count too,
+            where they are given.
+        interval_s : float, optional
+            Expected interval, s; by default each tag's own (:meth:`describe`), and tags never described are left out.
+        tolerance : float
+            A step is a gap beyond so many intervals.
+
+        Returns
+        -------
+        DataFrame
+            tag, start, end (time of the last value before and the first after, or the period's end), seconds
+            (between them), missing (values that should have been there), by tag and start. GOOD and UNCERTAIN samples
+            count as values.
+        """
+        self._settle()
+        expected = self._intervals_ms(tags, interval_s)
+        period = Period.of(list(expected), from_ms, to_ms, known_ms)
+        found = self._engine.gaps(period, math.floor(min(expected.values(), default=1.0) * tolerance))
+        return gap_table(found, expected, tolerance, from_ms, to_ms)
+
+    def _intervals_ms(self, tags: Sequence[str] | None, interval_s: float | None) -> dict[str, float]:
+        if interval_s is not None and tags is not None:
+            return dict.fromkeys(tags, interval_s * 1000.0)
+        configs = self._engine.current_configs()
+        wanted = list(configs) if tags is None else [tag for tag in tags if tag in configs]
+        if interval_s is not None:
+            wanted = sorted({*wanted, *self._engine.newest(None).names})
+            return dict.fromkeys(wanted, interval_s * 1000.0)
+        tables = {tag: json.loads(configs[tag] or "{}") for tag in wanted}
+        return {tag: 1000.0 * table["interval_s"] for tag, table in tables.items() if table.get("interval_s")}
+
+    def meanings(self, tag: str) -> pd.DataFrame:
+        """Return the configurations a tag had.
+
+        Returns
+        -------
+        DataFrame
+            version (int64), since (datetime64[ms, UTC]) and a column for each key of the configurations, oldest first;
+            `version` is what the samples' column of :meth:`range` refers to.
+        """
+        self._settle()
+        return meaning_table(self._engine.versions(tag))
+
+    def export(
+        self,
+        path: str | Path,
+        tags: Sequence[str] | None = None,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        known_ms: int | None = None,
+    ) -> int:
+        """Write samples of a half-open period to a file; the old file stays until the new one is whole.
+
+        Parameters
+        ----------
+        path : path
+            ``.csv`` or ``.parquet``; columns time (ISO 8601 UTC with milliseconds), tag, value, quality (word), reason.
+        tags, from_ms, to_ms, known_ms
+            As in :meth:`range`.
+
+        Returns
+        -------
+        int
+            Rows written.
+
+        Raises
+        ------
+        HistorianError
+            Another ending, or the file cannot be written.
+        """
+        from scada.historian.export import write_file
+
+        return write_file(self, Path(path), tags, from_ms, to_ms, known_ms)
+
+    def export_days(
+        self,
+        folder: str | Path,
+        tags: Sequence[str] | None = None,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+    ) -> list[Path]:
+        """Write a Parquet file ``2026-09-21.parquet`` for each day of UTC that has samples.
+
+        Parameters
+        ----------
+        folder : path
+            Made when it does not exist. A file appears whole, over an older one of its day.
+        tags, from_ms, to_ms
+            As in :meth:`range`.
+
+        Returns
+        -------
+        list of Path
+            Files written, columns time and arrival (timestamp[ms, UTC]), tag, value, quality, reason, version.
+
+        Raises
+        ------
+        HistorianError
+            A file cannot be written.
+        """
+        from scada.historian.export import write_days
+
+        return write_days(self, Path(folder), tags, from_ms, to_ms)
+
+    def span(self) -> tuple[int, int] | None:
+        """Return the times of the oldest and the newest sample, UTC ms; None where there is none."""
+        self._settle()
+        return self._engine.span()
+
+    def retain(self, retention: Retention, now_ms: int | None = None) -> int:
+        """Delete what is too old, now; return how many samples went. The writer does it by itself every hour."""
+        self.flush()
+        now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+        deleted = 0
+        while some := self._engine.retain(retention, now_ms):
+            deleted += some
+        return deleted
+
+    def close(self) -> None:
+        """Bring what was taken to the database, or leave it on disk while that is away, and let the store go."""
+        with self._starting:
+            self._is_closed = True
+        try:
+            if self._writer is not None:
+                self._writer.close()
+        finally:
+            self._engine.close()
+
+    def _settle(self) -> None:
+        """Let a question see what was appended before it; while the database is away it sees what is there."""
+        if self._writer is None:
+            return
+        with suppress(HistorianError):  # counted and logged by the writer
+            self._writer.flush(_LONGEST_WAIT_S)
+
+    def _select(self, tags: Sequence[str] | None, from_ms: int | None, to_ms: int | None, known_ms: int | None) -> Rows:
+        self._settle()
+        return self._engine.select(Period.of(tags, from_ms, to_ms, known_ms))
