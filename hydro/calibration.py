@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _MOST_STATES = 84
+_TRIED = 12  # times as many intervals as are chosen are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,14 @@ class Calibration:
     after: float
 
 
-def calibrate(model: DrivenModel, drive: Drive, measured: Floats, prior: Prior | None = None) -> Calibration:
+def calibrate(
+    model: DrivenModel,
+    drive: Drive,
+    measured: Floats,
+    prior: Prior | None = None,
+    lost: Floats | None = None,
+    most: int = _MOST_STATES,
+) -> Calibration:
     """Fit the model to measurements of a period and leave it corrected.
 
     Parameters
@@ -60,6 +68,10 @@ def calibrate(model: DrivenModel, drive: Drive, measured: Floats, prior: Prior |
         float64 [n, n_instruments], pressures (m) then flows (m3/s); NaN is missing.
     prior
         Standard deviations; the defaults suit a maintained model.
+    lost
+        float64 [n, n_junctions], m3/s, what known leaks take of the demand.
+    most
+        Intervals that are fitted at most.
 
     Raises
     ------
@@ -67,8 +79,8 @@ def calibrate(model: DrivenModel, drive: Drive, measured: Floats, prior: Prior |
         If no interval of the period can be driven.
     """
     prior = prior or Prior()
-    rows = choose_states(model, drive, measured, _MOST_STATES)
-    parameters = _Everything(model, drive.rows(rows), prior)
+    rows = choose_states(model, drive, measured, most)
+    parameters = _Everything(model, drive.rows(rows), prior, None if lost is None else lost[rows])
     fit = Fit(model, measured[rows], expected_noise(measured[rows], len(model.sensor_nodes), prior), parameters)
     offset, resistance, demand = parameters.split(fit.run())
     return Calibration(np.exp(resistance), np.exp(demand), offset, fit.before, fit.after)
@@ -88,6 +100,8 @@ def choose_states(model: DrivenModel, drive: Drive, measured: Floats, most: int)
             f"only {len(usable)} intervals of the learning period have every inlet flow, pump flow and tank level; "
             "calibration needs 12: give a longer history"
         )
+    if len(usable) > _TRIED * most:
+        usable = usable[np.unique(np.linspace(0, len(usable) - 1, _TRIED * most).astype(int))]
     pressure, _ = model.expect(drive.rows(usable))
     usable = usable[np.isfinite(pressure).all(axis=1)]
     # instruments report at their own pace: take moments at which most of them did
@@ -114,8 +128,8 @@ class _Everything:
     block: Ints | None = None
     n_balances = 0
 
-    def __init__(self, model: DrivenModel, drive: Drive, prior: Prior) -> None:
-        self.model, self.drive = model, drive
+    def __init__(self, model: DrivenModel, drive: Drive, prior: Prior, lost: Floats | None = None) -> None:
+        self.model, self.drive, self.lost = model, drive, lost
         self.n_sensors, self.n_pipes = len(model.sensor_nodes), len(model.topology.pipes)
         self.deviation = np.concatenate(
             [
@@ -147,7 +161,8 @@ class _Everything:
             with np.errstate(divide="ignore", invalid="ignore"):
                 scale = np.where(np.abs(total) > 1e-12, self.drive.demand[:, inside].sum(axis=1) / total, 1.0)
             shared[:, inside] *= scale[:, None]
-        return replace(self.drive, demand=shared)
+        found = replace(self.drive, demand=shared)
+        return found if self.lost is None else self.model.with_losses(found, self.lost)
 
     def jacobian(self, row: int, by_demand: Floats, by_resistance: Floats, demand: Floats, out: Floats) -> None:
         response = self.model.leak_response(by_demand, demand)

@@ -9,8 +9,8 @@ driving, so its signature is the difference between leaving at one node and leav
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +62,13 @@ class Drive:
         """Some of the intervals."""
         values = (getattr(self, f.name)[selected] for f in fields(self))
         return Drive(*values)
+
+
+def joined(parts: Sequence[Drive]) -> Drive:
+    """Several drives as one, in the order given."""
+    times = pd.DatetimeIndex(np.concatenate([part.times.to_numpy() for part in parts]), tz="UTC")
+    names = [f.name for f in fields(Drive) if f.name != "times"]
+    return Drive(times, *(np.vstack([getattr(part, name) for part in parts]) for name in names))
 
 
 class DrivenModel:
@@ -235,6 +242,23 @@ class DrivenModel:
         table = np.array([self._nominal(int(s) - self.engine.clock_start) for s in unique]) + self._background
         expanded: Floats = table[inverse]
         return expanded
+
+    def with_losses(self, drive: Drive, lost: Floats) -> Drive:
+        """Drive with part of each district's inflow leaving at leaks and the other demands that much less.
+
+        Parameters
+        ----------
+        lost
+            float64 [n, n_junctions], m3/s.
+        """
+        demand = drive.demand.copy()
+        for district in self.districts:
+            inside = district.junctions
+            if district.is_closed and len(inside):
+                total = demand[:, inside].sum(axis=1)
+                share = np.where(np.abs(total) > 1e-9, lost[:, inside].sum(axis=1) / total, 0.0)
+                demand[:, inside] *= (1.0 - share)[:, None]
+        return replace(drive, demand=demand + lost)
 
     def _net_inflow(self, flow: Floats, level: Floats, step: pd.Timedelta) -> Floats:
         """Net inflow of each district, float64 [n, n_districts], m3/s; NaN where it is not measured."""

@@ -15,12 +15,17 @@ from hydro.calibration import Calibration
 from hydro.record import Record
 from models.detector import Detector
 from models.errors import NotEnoughData
+from models.known import repaired_leaks
 from models.leak import Leak
+from models.ledger import Entry, Ledger
+from models.relearn import relearn
 from models.rules import Repair, Rules
 from models.watch import Frame, Settings, Watch
 from networks import Network, Topology
 
 Progress = Callable[[str, float], None]
+
+_RELEARN_BLOCKS = 60  # a history as long as this tells more of the model than its first week
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +110,48 @@ def _detect(
             watch.topology.link(repair.pipe)
         _check_drivers(quiet, data)
         report("residuals", 0.0)
-        before = [] if history is None else list(watch.frames(history))
-        frames = [*before, *watch.frames(data)]
-        if not frames:
+        learnt = quiet.start + watch.settings.learning
+        frames: list[Frame] = []
+        known: list[Entry] = []
+        left = tuple(repairs)
+        if history is not None:
+            frames = list(watch.frames(history))
+            watch.sharpen(frames)
+            if len(frames) >= _RELEARN_BLOCKS:
+                frames, known, left = _take_repairs(watch, history, frames, left, rules or Rules())
+        detector = Detector(watch, rules, left)
+        detector.know(known)
+        if history is not None:
+            _replay(detector, frames, learnt, report)
+            if len(frames) >= _RELEARN_BLOCKS:
+                detector.relearn(history)
+        later = list(watch.frames(data))
+        if not frames and not later:
             raise NotEnoughData(
                 "no block of the record has every inlet flow, pump flow and tank level that drive the model"
             )
-        learnt = quiet.start + watch.settings.learning
-        watch.sharpen(before or [f for f in frames if f.end <= learnt])
-        detector = Detector(watch, rules, tuple(repairs))
-        _replay(detector, frames, learnt, report)
-        return _gather(watch, detector, frames, data.start if history is not None else None)
+        if history is None:
+            watch.sharpen([f for f in later if f.end <= learnt])
+        _replay(detector, later, learnt, report)
+        return _gather(watch, detector, [*frames, *later], data.start if history is not None else None)
     finally:
         watch.close()
+
+
+def _take_repairs(
+    watch: Watch, history: Record, frames: list[Frame], repairs: tuple[Repair, ...], rules: Rules
+) -> tuple[list[Frame], list[Entry], tuple[Repair, ...]]:
+    """Fit the leaks that were repaired in a history, learn the model with them, and fit them to what it then says."""
+    past = tuple(r for r in repairs if r.time <= frames[-1].end)
+    later = tuple(r for r in repairs if r.time > frames[-1].end)
+    entries, left = repaired_leaks(watch, frames, past, rules)
+    if entries:
+        ledger = Ledger(watch, len(frames))
+        ledger.window.number(frames[0].start)
+        ledger.entries = entries
+        frames = relearn(watch, history, ledger)
+        entries, left = repaired_leaks(watch, frames, past, rules)
+    return frames, entries, (*left, *later)
 
 
 def _check_drivers(quiet: Record, data: Record) -> None:

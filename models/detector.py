@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hydro.record import Record
 from models.evidence import Evidence
 from models.growth import Growth
 from models.leak import Estimate, Leak
 from models.ledger import Alarm, Entry, Ledger
 from models.revise import Reviser
 from models.rules import Repair, Rules
+from models.relearn import relearn
 from models.watch import Frame, Watch
 
 Floats = NDArray[np.float64]
@@ -50,6 +52,10 @@ class Detector:
         self._reviser = Reviser(self.ledger, self.rules)
         self._repairs = sorted(repairs, key=lambda r: r.time)
 
+    def know(self, entries: list[Entry]) -> None:
+        """Enter leaks that are known beforehand, in order of their detection."""
+        self.ledger.entries = [*entries, *self.ledger.entries]
+
     def learn(self, frame: Frame) -> None:
         """Take one frame of the learning period: it is looked back on, but raises nothing."""
         self.ledger.append(frame, self.watch.noise)
@@ -67,6 +73,14 @@ class Detector:
                 break
             raised.append(entry)
         return raised
+
+    def relearn(self, history: Record) -> None:
+        """Calibrate the model again, on a history with the leaks found in it, and look at its last frames anew."""
+        frames = relearn(self.watch, history, self.ledger)
+        self.ledger.replace_frames(frames, self.watch.noise)
+        for entry in self.ledger.entries:
+            if entry.is_open:
+                self._reviser.refit(entry)
 
     def _seek(self, frame: Frame) -> Entry | None:
         """Raise the leak that explains the rest best, if it passes the rules."""

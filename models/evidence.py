@@ -91,9 +91,12 @@ class Scanner:
         Length of the window.
     rises
         Blocks that a growing leak may take to its peak.
+    cost
+        Loss of log likelihood for each m3/s of a leak's peak.
     """
 
-    def __init__(self, noise: Noise, n_blocks: int, rises: tuple[int, ...]) -> None:
+    def __init__(self, noise: Noise, n_blocks: int, rises: tuple[int, ...], cost: float = 0.0) -> None:
+        self._cost = cost
         self._time = _time(n_blocks, noise.memory, rises)
         ratio, self._transform = eigh(noise.slow, noise.white, check_finite=False)
         # float64 [n_components, n_blocks], precision of each coordinate
@@ -116,7 +119,7 @@ class Scanner:
         energy = templates**2 @ (self._precision @ time.squared)
         n = len(responses)
         gain, flow, at = np.empty(n), np.empty(n), np.empty(n, dtype=np.int64)
-        best_shape(match, energy, gain, at, flow)
+        best_shape(match, energy, self._cost, gain, at, flow)
         picked = np.maximum(at, 0)
         deviation = 1.0 / np.sqrt(np.maximum(energy[np.arange(n), picked], 1e-30))
         now = flow * grown.values[-1, picked]

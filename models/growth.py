@@ -45,6 +45,13 @@ class Growth:
         flow = self.peak * shape(blocks, self.onset, self.rise)
         return flow if self.end is None else flow * np.clip(self.end - blocks, 0.0, 1.0)
 
+    def moment(self, blocks: Floats) -> Floats:
+        """Flow at moments, float64 [n], m3/s; `blocks` may be fractions."""
+        since = blocks - self.onset
+        grown = np.where(since >= 0.0, 1.0, 0.0) if self.rise <= 0 else np.clip(since / self.rise, 0.0, 1.0) ** 2
+        flow: Floats = self.peak * grown
+        return flow if self.end is None else np.where(blocks < self.end, flow, 0.0)
+
 
 def shape(blocks: Floats, onset: float, rise: float) -> Floats:
     """Share of the peak flow in each block, float64 [n], 0 to 1; a block in which it begins counts for its part."""

@@ -72,7 +72,7 @@ def cusum(values: Floats, drift: float, threshold: float, high: Floats, low: Flo
 
 
 @njit(cache=True, error_model="numpy", nogil=True)  # type: ignore[untyped-decorator]
-def best_shape(match: Floats, energy: Floats, gain: Floats, shape: Ints, flow: Floats) -> Any:
+def best_shape(match: Floats, energy: Floats, cost: float, gain: Floats, shape: Ints, flow: Floats) -> Any:
     """Generalised likelihood ratio of each candidate over all shapes of growth, in place.
 
     Parameters
@@ -81,6 +81,9 @@ def best_shape(match: Floats, energy: Floats, gain: Floats, shape: Ints, flow: F
         float64 [n_candidates, n_shapes], whitened data projected on each template, 1/(m3/s).
     energy
         float64 [n_candidates, n_shapes], squared norm of each whitened template, 1/(m3/s)^2.
+    cost
+        Loss of log likelihood for each m3/s of a shape's peak: large leaks are rare, and the beginning of a small one
+        looks like that of a huge one that grows slowly.
     gain
         float64 [n_candidates], out: half the likelihood-ratio chi-square of the best shape; 0 where none has a
         positive flow.
@@ -96,7 +99,7 @@ def best_shape(match: Floats, energy: Floats, gain: Floats, shape: Ints, flow: F
         for s in range(n_shapes):
             m = match[c, s]
             if m > 0.0 and energy[c, s] > 0.0:
-                g = m * m / (2.0 * energy[c, s])
+                g = m * m / (2.0 * energy[c, s]) - cost * m / energy[c, s]
                 if g > best:
                     best = g
                     at = s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -128,6 +129,10 @@ class Ledger:
             begin = min(begin, self._row(before.onset))
         self.effect = self._effect(self.entries, begin)
 
+    def simulate_from(self, onset: float) -> None:
+        """Simulate all entries anew from a block on."""
+        self.effect = self._effect(self.entries, self._row(onset))
+
     def doubts(self, but: Entry | None = None) -> Floats:
         """What is uncertain about the open leaks, float64 [n, n_channels], but for one of them."""
         now = self.window.blocks[-1:]
@@ -159,20 +164,61 @@ class Ledger:
         return effect
 
     def _simulated(self, frames: list[Frame], blocks: Floats, entries: list[Entry]) -> Floats:
-        flows: dict[int, Floats] = {}
-        for entry in entries:
-            flow = entry.flow(blocks)
-            if np.any(flow > 0.0):
-                link = entry.place.link
-                flows[link] = flows.get(link, np.zeros(len(blocks))) + flow
-        return self.watch.effect(frames, flows)
+        """Effect of some entries; a block in which one begins at once or ends is simulated part by part.
 
-    def flows_now(self, half: Entry | None, n: int) -> dict[int, Floats]:
-        """Present flow of every leak as a drive of `n` rows wants it; of one of them half."""
+        Head loss grows with the square of flow: half a day of a leak is not a day of half of it.
+        """
+        entries = [e for e in entries if not e.is_withdrawn]
+        rows, weights, moments = [], [], []
+        for k, block in enumerate(blocks.tolist()):
+            cuts = {0.0, 1.0}
+            for growth in (e.growth for e in entries):
+                ends = (growth.onset if growth.rise == 0 else None, growth.end)
+                cuts.update(at - block for at in ends if at is not None and 0.0 < at - block < 1.0)
+            for low, high in pairwise(sorted(cuts)):
+                rows.append(k)
+                weights.append(high - low)
+                moments.append(block + 0.5 * (low + high))
+        flows = _together(entries, np.array(moments))
+        parts = self.watch.effect([frames[k] for k in rows], flows)
+        effect = np.zeros((len(frames), parts.shape[1]))
+        np.add.at(effect, rows, parts * np.array(weights)[:, None])
+        return effect
+
+    def running(self, times: pd.DatetimeIndex) -> dict[int, Floats]:
+        """Flow of every leak at given times: link -> float64 [n], m3/s."""
+        blocks = np.array([self.window.number(time) for time in times])
+        return _together([e for e in self.entries if not e.is_withdrawn], blocks)
+
+    def simulated(self, frames: list[Frame]) -> Floats:
+        """Effect of all entries on frames of any time, float64 [n_frames, n_channels]."""
+        blocks = np.array([float(round(self.window.number(f.start))) for f in frames])
+        return self._simulated(frames, blocks, self.entries)
+
+    def replace_frames(self, frames: list[Frame], noise: Noise) -> None:
+        """Take the window's frames anew, against a model that was calibrated again."""
+        self.window.clear()
+        self.effect = self.correction = np.empty((0, self.effect.shape[1]))
+        for frame in frames[-self.window.length :]:
+            self.append(frame, noise)
+
+    def flows_now(self, one: Entry | None, n: int, share: float = 0.5) -> dict[int, Floats]:
+        """Present flow of every leak as a drive of `n` rows wants it; of one of them a share."""
         flows: dict[int, Floats] = {}
         for entry in self.entries:
-            flow = float(entry.flow(self.window.blocks[-1:])[0]) * (0.5 if entry is half else 1.0)
+            flow = float(entry.flow(self.window.blocks[-1:])[0]) * (share if entry is one else 1.0)
             if flow > 0.0:
                 link = entry.place.link
                 flows[link] = flows.get(link, np.zeros(n)) + flow
         return flows
+
+
+def _together(entries: list[Entry], blocks: Floats) -> dict[int, Floats]:
+    """Flow of each link that leaks at moments, link -> float64 [n], m3/s."""
+    flows: dict[int, Floats] = {}
+    for entry in entries:
+        flow = entry.growth.moment(blocks)
+        if np.any(flow > 0.0):
+            link = entry.place.link
+            flows[link] = flows.get(link, np.zeros(len(blocks))) + flow
+    return flows

@@ -43,7 +43,8 @@ class Reviser:
     def scanner(self, n_blocks: int, but: Entry | None = None) -> Scanner:
         """A scan prepared for a window length and for what is uncertain about the known leaks, but for one."""
         noise = with_known(self.watch.noise, self.ledger.doubts(but))
-        return Scanner(noise, n_blocks, self.rules.rises)
+        cost = 1.0 / (self.rules.usual_share * self.watch.largest_take)
+        return Scanner(noise, n_blocks, self.rules.rises, cost)
 
     def scan(self, residual: Floats, responses: Floats, but: Entry | None = None) -> tuple[Evidence, Floats]:
         """Scan all pipes, each with the response that suits it better: to a small leak, or to a sizeable one.
@@ -57,14 +58,14 @@ class Reviser:
             The response that each pipe's evidence rests on.
         """
         scanner = self.scanner(len(residual), but)
-        small, large = scanner.scan(residual, responses), scanner.scan(residual, self.watch.secants)
-        is_large = (large.gain > small.gain) & (large.now > 0.5 * self.watch.secant_flow)
-        evidence = Evidence(
-            *(np.where(is_large, getattr(large, f.name), getattr(small, f.name)) for f in fields(Evidence))
-        )
+        sized = self.watch.sized(responses)
+        tried = [scanner.scan(residual, each) for each in sized]
+        at = best_size(np.stack([e.now for e in tried]), self.watch.sizes)
+        everyone = np.arange(len(responses))
+        evidence = Evidence(*(np.stack([getattr(e, f.name) for e in tried])[at, everyone] for f in fields(Evidence)))
         most = self.rules.most_share * self.watch.largest_take
         gain = np.where(evidence.now > most, 0.0, evidence.gain)
-        return replace(evidence, gain=gain), np.where(is_large[:, None], self.watch.secants, responses)
+        return replace(evidence, gain=gain), sized[at, everyone]
 
     def doubt(self, evidence: Evidence, responses: Floats, at: int) -> Floats:
         """Directions in which a leak placed by a scan may be misjudged: other pipes that it may be in, and its size."""
@@ -124,7 +125,7 @@ class Reviser:
         drive = window.drive_since(before.onset)
         for _ in range(2):
             old_flow, old_link = float(entry.flow(window.blocks[-1:])[0]), entry.place.link
-            responses = self.watch.respond(drive, ledger.flows_now(entry, len(drive.times)))
+            responses = self.watch.respond(drive, ledger.flows_now(entry, len(drive.times), 0.0))
             evidence, responses = self.scan(residual, responses, entry)
             evidence = replace(evidence, gain=np.where(self._reachable(entry, responses), evidence.gain, 0.0))
             if evidence.gain.max() <= 0.0:
@@ -181,7 +182,7 @@ class Reviser:
         entries = [e for e in self.ledger.entries if e.is_open]
         if not entries:
             return []
-        cosine = scanner.alike(watch.secants[evidence.best], np.stack([e.unit for e in entries]))
+        cosine = scanner.alike(watch.secants[1, evidence.best], np.stack([e.unit for e in entries]))
         distance = watch.topology.distance_from_link(int(watch.pipes[evidence.best]))
         found = [
             (float(c), e)
@@ -288,11 +289,28 @@ class Reviser:
         entry.place = Place(link, entry.place.candidates, 1.0, float(watch.topology.length[link]))
         if past >= 2:
             drive = window.drive_since(before.onset)
-            response = watch.respond(drive, ledger.flows_now(entry, len(drive.times)))[self.position(link)]
-            evidence = self.scanner(past, entry).scan(residual, response[None, :])
-            if evidence.gain[0] > 0.0:
-                entry.growth, entry.unit = evidence.growth(0, window.first), response
+            at = self.position(link)
+            responses = watch.respond(drive, ledger.flows_now(entry, len(drive.times), 0.0))
+            evidence, responses = self.scan(residual, responses, entry)
+            response = responses[at]
+            if evidence.gain[at] > 0.0:
+                entry.growth, entry.unit = evidence.growth(at, window.first), response
                 entry.doubt = self.rules.size_doubt * response[None, :]
         entry.growth = replace(entry.growth, end=end)
         ledger.update(entry, before)
         ledger.settle(entry)
+
+
+def best_size(now: Floats, sizes: Floats) -> NDArray[np.int64]:
+    """Which of some responses by size suits each candidate, int64 [n]: the one nearest to the flow that it gives.
+
+    Parameters
+    ----------
+    now
+        float64 [1 + n_sizes, n], flow that each response gives, m3/s.
+    sizes
+        float64 [n_sizes], flow that each response was made with but the first, which is a small leak's.
+    """
+    made = np.concatenate([[0.4 * sizes[0]], sizes])[:, None]
+    found: NDArray[np.int64] = np.argmin(np.abs(np.log(np.maximum(now, 1e-9) / made)), axis=0)
+    return found

@@ -27,6 +27,8 @@ class Rules:
         Smallest leak that is reported: share of the district's mean inflow, and m3/s.
     most_share
         Largest leak that is believed, share of the largest district's mean inflow.
+    usual_share
+        Mean of the exponential prior of a leak's peak flow, share of the largest district's mean inflow.
     withdrawn_share
         An entry whose flow falls below this share of its first estimate was none.
     end_gain
@@ -46,13 +48,14 @@ class Rules:
     """
 
     window: int = 60
-    rises: tuple[int, ...] = (5, 10, 20, 40, 80, 160)
+    rises: tuple[int, ...] = (5, 7, 10, 14, 20, 28, 40, 56, 80, 112, 160)
     gain: float = 20.0
     sure_gain: float = 60.0
     sure_mass: float = 0.65
     least_share: float = 0.004
     least_flow: float = 0.2 / 3600.0
     most_share: float = 0.6
+    usual_share: float = 0.05
     withdrawn_share: float = 0.4
     end_gain: float = 20.0
     keep_gain: float = 12.0

@@ -5,7 +5,7 @@ This is what the detector knows beforehand; it does not change while it watches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hydro.calibration import Calibration, Prior, calibrate
 from hydro.derivatives import derivatives
-from hydro.driven import Drive, DrivenModel
+from hydro.driven import Drive, DrivenModel, joined
 from hydro.phase import find_phase
 from hydro.record import Record
 from models.channels import Channels, choose
@@ -31,8 +31,9 @@ Bools = NDArray[np.bool_]
 _HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
 _LEARNING, _MEMORY = pd.Timedelta(days=7), pd.Timedelta(days=25)
 _RESPONSE_STATES = 24
+_HISTORY_STATES = 168
 _CLIP = 3.5  # robust standard deviations
-_SECANT_SHARE = 0.05
+_SECANT_SHARES = (0.02, 0.045, 0.09, 0.16)
 _PROBES = 3  # moments of a block at which leaks are simulated: their effect is smooth over the day
 
 
@@ -102,7 +103,8 @@ def _typical_rows(demand: Floats, rows: Ints) -> Ints:
     """Moments that stand for a block: the middle of each part of its intervals in order of demand."""
     order = rows[np.argsort(demand, kind="stable")]
     middle = ((np.arange(_PROBES) + 0.5) / _PROBES * len(order)).astype(int)
-    return np.sort(order[middle])
+    chosen: Ints = order[middle]
+    return chosen
 
 
 class Watch:
@@ -124,10 +126,10 @@ class Watch:
     responses
         float64 [n_pipes, n_channels], response of each channel to a small leak in the middle of each pipe.
     secants
-        The same for a leak of 5 % of the largest district's inflow: where little flows usually, head loss grows far
-        faster than with the first drop.
-    secant_flow
-        That leak's flow, m3/s.
+        float64 [n_sizes, n_pipes, n_channels], the same for leaks of some sizes: where little flows usually, head loss
+        grows far faster than with the first drop.
+    sizes
+        float64 [n_sizes], those leaks' flows, m3/s.
     largest_take
         Mean net inflow of the district that takes most, m3/s.
     noise
@@ -177,8 +179,8 @@ class Watch:
         self.inflow_of_pipes: Floats = np.array([meters.through[d] if d is not None else 0.0 for d in districts])
         self.largest_take = max(float(self.mean_inflow.max()), 1e-3)
         self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = self.largest_take
-        self.secant_flow = _SECANT_SHARE * self.largest_take
-        self.secants: Floats = self._respond_at_size()
+        self.sizes: Floats = np.array(_SECANT_SHARES) * self.largest_take
+        self.secants: Floats = np.stack([self._respond_at_size(q) for q in self.sizes.tolist()])
         by_node = self._node_response * self.settings.demand_noise
         self.noise: Noise = guess_noise(
             self.model,
@@ -204,6 +206,34 @@ class Watch:
                     if node in district.junctions:
                         return number
         return None
+
+    def relearn(self, history: Record, running: Callable[[pd.DatetimeIndex], Mapping[int, Floats]]) -> None:
+        """Calibrate again, on a whole history with the leaks that are known to have run in it.
+
+        Many days and what leaks did to the pressures tell far more of the model than one quiet week.
+
+        Parameters
+        ----------
+        running
+            Leaks at given times: link -> float64 [n], m3/s.
+        """
+        step, model = self.settings.step, self.model
+        fine = history.resampled(step)
+        phase = self.find_phase(fine)
+        model.scale(np.ones(len(self.topology.pipes)), np.ones(len(model.engine.junctions)))
+        drive = model.drive(fine, step, phase)
+        lost = self.lost(drive, running(drive.times))
+        self.calibration = calibrate(model, drive, self._measured(fine, drive.times), Prior(), lost, _HISTORY_STATES)
+        model.scale(self.calibration.resistance, self.calibration.demand)
+        n = len(self.calibration.offset)
+        self._offset[:n] = self.calibration.offset
+        self.responses = self.respond(self._typical, {})
+        self.secants = np.stack([self._respond_at_size(q) for q in self.sizes.tolist()])
+
+    def centre(self, usual: Floats) -> None:
+        """Take what channels show on average, float64 [n_channels], out of the instruments' zeros."""
+        picked = self.channels.picked
+        self._offset[picked] += np.nan_to_num(usual[: len(picked)])
 
     def _calibrate(self, learning: Record, phase: int) -> Calibration:
         drive = self.model.drive(learning, self.settings.step, phase)
@@ -309,20 +339,43 @@ class Watch:
         -------
         float64 [n_pipes, n_channels]
         """
-        leaking = self._with_leaks(drive, leaks)
+        return self.differentiate(drive, leaks)[0]
+
+    def differentiate(self, drive: Drive, leaks: Mapping[int, Floats]) -> tuple[Floats, Floats]:
+        """Derivatives of every channel, averaged over a drive, with leaks running.
+
+        Returns
+        -------
+        by_leak : float64 [n_pipes, n_channels]
+            Response to a small further leak in each pipe.
+        by_resistance : float64 [n_pipes, n_channels]
+            By the logarithm of each pipe's resistance.
+        """
+        leaking = self.with_leaks(drive, leaks)
         total = np.zeros((len(self.model.engine.junctions), len(self.model.instruments)))
+        strain = np.zeros((len(self.pipes), len(self.model.instruments)))
         self.model.forget()
         for row in range(len(drive.times)):
             self.model.impose(leaking, row)
             self.model.solve()
             s = derivatives(self.model.engine, self.model.sensor_nodes, self.model.meter_links)
             total += self.model.leak_response(s.by_demand, leaking.demand[row])
+            strain += s.by_resistance[self.pipes]
         by_node = self.channels.responses(self.model, total / len(drive.times))
         if not leaks:
             self._node_response = by_node
-        return 0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]])
+        by_resistance = np.zeros((len(self.pipes), len(self.channels.names)))
+        by_resistance[:, : len(self.channels.picked)] = strain[:, self.channels.picked] / len(drive.times)
+        return 0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]]), by_resistance
 
-    def _respond_at_size(self) -> Floats:
+    def sized(self, responses: Floats) -> Floats:
+        """Responses by the leak's own size, float64 [1 + n_sizes, n_pipes, n_channels]: a small one's come first.
+
+        What other leaks change of a small leak's response, float64 [n_pipes, n_channels], they change of a large one's.
+        """
+        return np.concatenate([responses[None], self.secants + (responses - self.responses)])
+
+    def _respond_at_size(self, flow: float) -> Floats:
         """Effect of a sizeable leak in each pipe, per m3/s, by simulation.
 
         The leak comes on top of what flows in at a quiet time; what the driving takes off the other demands is small
@@ -333,10 +386,9 @@ class Watch:
         drive = self._typical.rows(rows)
         base = np.hstack(model.expect(drive))
         driving = self._driving(drive)
-        flow = self.secant_flow
         secants = self.responses.copy()
         for k, link in enumerate(self.pipes.tolist()):
-            lost = self._lost(drive, {link: np.full(len(rows), flow)})
+            lost = self.lost(drive, {link: np.full(len(rows), flow)})
             leaking = Drive(drive.times, drive.demand + lost, drive.level, drive.pump_flow, drive.inflow, drive.known)
             change = (np.hstack(model.expect(leaking)) - base).mean(axis=0) / flow - (lost[0] / flow) @ driving
             if np.isfinite(change).all():
@@ -372,13 +424,18 @@ class Watch:
         n_picked = len(self.channels.picked)
         if not leaks:
             return effect
-        for k, frame in enumerate(frames):
-            flows = {link: np.full(len(frame.drive.times), flow[k]) for link, flow in leaks.items() if flow[k] > 0.0}
-            if not flows:
-                continue
-            pressure, flow = self.model.expect(self._with_leaks(frame.drive, flows))
-            change = np.hstack([pressure, flow]) - frame.base
-            effect[k, :n_picked] = np.nanmean(change, axis=0)[self.channels.picked]
+        running = [k for k in range(len(frames)) if any(flow[k] > 0.0 for flow in leaks.values())]
+        if running:
+            # moments alike in demand follow each other, so that each solution begins near the last one
+            order = np.array([(k, p) for p in range(_PROBES) for k in running])
+            drive = joined([frames[k].drive.rows(np.array([p])) for k, p in order.tolist()])
+            flows = {link: flow[order[:, 0]] for link, flow in leaks.items()}
+            change = np.hstack(self.model.expect(self.with_leaks(drive, flows)))
+            change -= np.stack([frames[k].base[p] for k, p in order.tolist()])
+            by_frame = change.reshape(_PROBES, len(running), -1)
+            seen = np.isfinite(by_frame).all(axis=2)
+            mean = np.where(seen[:, :, None], by_frame, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)[:, None]
+            effect[running, :n_picked] = mean[:, self.channels.picked]
         for column, number in enumerate(self.channels.balances, start=n_picked):
             for link, flow in leaks.items():
                 effect[:, column] += flow * self._share(link, number)
@@ -389,21 +446,13 @@ class Watch:
         inside = self.model.engine.junctions[self.model.districts[district].junctions]
         return float(np.isin([self.topology.start[link], self.topology.end[link]], inside).mean())
 
-    def _with_leaks(self, drive: Drive, leaks: Mapping[int, Floats]) -> Drive:
+    def with_leaks(self, drive: Drive, leaks: Mapping[int, Floats]) -> Drive:
         """Drive with part of the inflow leaving at leaks: half at each end of the pipe, the other demands less."""
         if not leaks:
             return drive
-        lost = self._lost(drive, leaks)
-        demand = drive.demand.copy()
-        for district in self.model.districts:
-            inside = district.junctions
-            if district.is_closed and len(inside):
-                total = demand[:, inside].sum(axis=1)
-                share = np.where(np.abs(total) > 1e-9, lost[:, inside].sum(axis=1) / total, 0.0)
-                demand[:, inside] *= (1.0 - share)[:, None]
-        return Drive(drive.times, demand + lost, drive.level, drive.pump_flow, drive.inflow, drive.known)
+        return self.model.with_losses(drive, self.lost(drive, leaks))
 
-    def _lost(self, drive: Drive, leaks: Mapping[int, Floats]) -> Floats:
+    def lost(self, drive: Drive, leaks: Mapping[int, Floats]) -> Floats:
         """Leaks as demands: half at each end of the pipe, float64 [n, n_junctions], m3/s."""
         lost = np.zeros_like(drive.demand)
         for link, flow in leaks.items():

@@ -73,6 +73,10 @@ class Window:
         self.blocks = np.append(self.blocks[drop:], round(self.number(frame.start)))
         return drop
 
+    def clear(self) -> None:
+        """Forget all frames; the clock goes on."""
+        self.frames, self.values, self.blocks = [], self.values[:0], self.blocks[:0]
+
     def drive_since(self, block: float, n_frames: int = 4) -> Drive:
         """Boundary conditions of a few frames in one drive, evenly from a block on: week days and weekends alike.
 

@@ -1,0 +1,259 @@
+"""Make unseen worlds for the detector: two years of a network that differs from its model, with leaks of their own.
+
+    python benchmarks/worlds.py --out DIR [--seeds 1 2 3] [--faults] [--days 365] [--data ../shared/data/ltown]
+
+Each world is a folder in the layout of `data/ltown` (`2018/` history, `2019/` evaluation, `repairs_2018.csv`, `truth/`)
+and is scored by `benchmarks/ltown.py --data DIR/world-1 …`. Drawn from the seed: roughness and diameter of every pipe,
+each junction's share of demand and its slow wander, weather, season, sensors' offsets and noise, and the leaks: pipes by
+length, about half at once and half growing with the square of time, large ones repaired after weeks, small ones left.
+The instruments are those of the data given. With --faults instruments also fail, in the evaluation year: a tenth of all
+values is missing, sensors stick, drift and jump, and a valve is closed that nobody knows of (`truth/faults.csv`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hydro.engine import Engine
+from hydro.record import Record, read_record
+from networks import find
+
+Floats = NDArray[np.float64]
+
+_STEP_S, _GRAVITY = 300, 9.80665
+_START = pd.Timestamp("2018-01-01")
+_DISCHARGE = 0.75
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """How far a world is from its model, standard deviations; drawn anew for each world within a factor of 1.5."""
+
+    roughness: float = 0.12
+    diameter: float = 0.02
+    demand: float = 0.25
+    wander: float = 0.06  # a junction's share over a month
+    day: float = 0.015  # all demand, from day to day
+    season: float = 0.07
+    junction: float = 0.15  # one junction, from step to step
+    offset_m: float = 0.15
+    pressure_m: float = 0.015
+    flow: float = 0.004
+    customer: float = 0.02
+
+
+@dataclass(frozen=True)
+class WorldLeak:
+    """One leak of a world; times in steps from the beginning."""
+
+    pipe: str
+    start: int
+    peak: int
+    end: int
+    diameter: float
+
+    def opening(self, step: int) -> float:
+        """Share of the final area."""
+        if not self.start <= step < self.end:
+            return 0.0
+        return 1.0 if step >= self.peak else ((step - self.start) / (self.peak - self.start)) ** 2
+
+
+def draw_leaks(engine: Engine, random: np.random.Generator, days: int, pressure: Floats) -> list[WorldLeak]:
+    """Draw two years of leaks: their flow when grown is drawn, 4 to 16 m3/h for those that stay, 15 to 35 for others."""
+    topology = engine.topology
+    pipes = topology.pipes
+    weight = topology.length[pipes] / topology.length[pipes].sum()
+    per_day = 86400 // _STEP_S
+    leaks: list[WorldLeak] = []
+    for year, mean in ((0, 13), (1, 18)):
+        n = max(3, round(mean * days / 365 + random.normal(0.0, 1.5)))
+        for link in random.choice(pipes, n, replace=False, p=weight):
+            start = int((year * days + random.uniform(5.0 if year else 8.0, 0.9 * days)) * per_day)
+            is_large = random.random() < 0.5
+            flow = random.uniform(15.0, 35.0) if is_large else random.uniform(4.5, 16.0 if year else 8.0)
+            rise = 0 if random.random() < 0.5 else int(random.uniform(5.0, 60.0 if is_large else 100.0) * per_day)
+            end = start + int(random.uniform(8.0, 60.0) * per_day) if is_large else 2 * days * per_day
+            end = end if is_large is False or rise == 0 else max(end, start + rise // 2 + 5 * per_day)
+            p = max(5.0, float(pressure[[topology.start[link], topology.end[link]]].mean()))
+            area = flow / 3600.0 / (_DISCHARGE * np.sqrt(2.0 * _GRAVITY * p))
+            name = topology.links[link]
+            if name not in {leak.pipe for leak in leaks}:
+                leaks.append(WorldLeak(name, start, start + rise, min(end, 2 * days * per_day), float(np.sqrt(4 * area / np.pi))))
+    return sorted(leaks, key=lambda leak: leak.start)
+
+
+class World:
+    """A network that differs from its model, run step by step."""
+
+    def __init__(self, seed: int, days: int, instruments: Record) -> None:
+        self.random = np.random.default_rng([seed, 20])
+        r = self.random
+        self.m = Mismatch(**{k: v * float(np.exp(r.uniform(-0.4, 0.4))) for k, v in vars(Mismatch()).items()})
+        self.days, self.instruments = days, instruments
+        with Engine(find("L-TOWN")[1]) as plain:
+            plain.duration = 0
+            plain.start()
+            plain.solve()
+            self.leaks = draw_leaks(plain, r, days, plain.read("node", "pressure"))
+            self.n_junctions = len(plain.junctions)
+        self.engine = Engine(find("L-TOWN")[1])
+        self._differ()
+
+    def _differ(self) -> None:
+        engine, r, m = self.engine, self.random, self.m
+        pipes = engine.topology.pipes
+        for name, spread in (("roughness", m.roughness), ("diameter", m.diameter)):
+            engine.set_values("link", pipes, name, engine.read("link", name)[pipes] * np.exp(r.normal(0.0, spread, len(pipes))))
+        self.share = np.exp(r.normal(0.0, m.demand, self.n_junctions))
+        self.nodes = [engine.add_leak(leak.pipe) for leak in self.leaks]
+        topology = engine.topology
+        self.sensors = np.array([topology.node(n) for n in self.instruments.pressure.columns])
+        self.meters = np.array([topology.link(n) for n in self.instruments.flow.columns])
+        self.tanks = np.array([topology.node(n) for n in self.instruments.level.columns])
+        junction = {int(n): k for k, n in enumerate(engine.junctions)}
+        self.customers = np.array([junction[topology.node(n)] for n in self.instruments.demand.columns])
+        nominal = engine.demand_at
+        week = 7 * 86400
+        self.table = np.array([nominal(s)[: self.n_junctions] for s in range(0, week, _STEP_S)])
+        engine.freeze_demands()
+        engine.set_accuracy(1e-5)
+        engine.duration = (2 * self.days + 1) * 86400
+
+    def factors(self) -> tuple[Floats, Floats]:
+        """Factor on all demand at each step, and each junction's wander day by day."""
+        r, m, n = self.random, self.m, 2 * self.days
+        t = np.arange(n)
+        day = np.empty(n)
+        state = 0.0
+        for k in range(n):
+            state = 0.7 * state + r.normal(0.0, m.day * np.sqrt(1 - 0.49))
+            day[k] = state
+        peak = r.uniform(170, 220)
+        log = day + m.season * np.cos(2 * np.pi * (t - peak) / 365.0) + r.uniform(-0.03, 0.06) * t / n
+        per_day = 86400 // _STEP_S
+        fine = np.interp(np.arange(n * per_day) / per_day, t + 0.5, log) + r.normal(0.0, 0.012, n * per_day)
+        keep = np.exp(-1 / 30)
+        wander = np.empty((n, self.n_junctions))
+        state_ = r.normal(0.0, m.wander, self.n_junctions)
+        for k in range(n):
+            state_ = keep * state_ + r.normal(0.0, m.wander * np.sqrt(1 - keep**2), self.n_junctions)
+            wander[k] = state_
+        return np.exp(fine), np.exp(wander)
+
+    def run(self) -> tuple[dict[str, Floats], Floats]:
+        """Run; return true values of each quantity and the leaks' flows, m3/s."""
+        engine, r, m = self.engine, self.random, self.m
+        total, wander = self.factors()
+        per_day = 86400 // _STEP_S
+        n = len(total)
+        out = {
+            "pressure": np.empty((n, len(self.sensors))), "flow": np.empty((n, len(self.meters))),
+            "level": np.empty((n, len(self.tanks))), "demand": np.empty((n, len(self.customers))),
+        }  # fmt: skip
+        lost = np.zeros((n, len(self.leaks)))
+        demand = np.zeros(len(engine.junctions))
+        coefficients = [_DISCHARGE * np.pi / 4 * leak.diameter**2 * np.sqrt(2 * _GRAVITY) for leak in self.leaks]
+        opening = np.zeros(len(self.leaks))
+        engine.start()
+        now = 0
+        for step in range(n):
+            noise = np.exp(r.normal(-0.5 * m.junction**2, m.junction, self.n_junctions))
+            taken = self.table[step % len(self.table)] * self.share * wander[step // per_day] * noise * total[step]
+            demand[: self.n_junctions] = taken
+            engine.set_demands(demand)
+            for k, leak in enumerate(self.leaks):
+                wide = leak.opening(step)
+                if wide != opening[k]:
+                    # a leak that was repaired leaves a film: EPANET forgets an emitter only at a new start
+                    engine.open_leak(self.nodes[k], max(wide, 1e-9) * coefficients[k])
+                    opening[k] = wide
+            while True:
+                engine.solve()
+                if now == step * _STEP_S:
+                    p = engine.read("node", "pressure")
+                    out["pressure"][step] = p[self.sensors]
+                    out["flow"][step] = engine.read("link", "flow")[self.meters]
+                    out["level"][step] = p[self.tanks]
+                    out["demand"][step] = taken[self.customers]
+                    lost[step] = opening * coefficients * np.sqrt(np.maximum(p[self.nodes], 0.0))
+                now += engine.advance()
+                if now >= (step + 1) * _STEP_S:
+                    break
+        engine.close()
+        return out, lost
+
+
+def measure(world: World, truth: dict[str, Floats]) -> dict[str, Floats]:
+    """What instruments make of the truth."""
+    r, m = world.random, world.m
+    offset = r.normal(0.0, m.offset_m, len(world.sensors))
+    shown = {
+        "pressure": truth["pressure"] + offset + r.normal(0.0, m.pressure_m, truth["pressure"].shape),
+        "flow": 3600.0 * truth["flow"] * (1.0 + r.normal(0.0, m.flow, truth["flow"].shape)),
+        "level": truth["level"] + r.normal(0.0, 0.002, truth["level"].shape),
+        "demand": 3.6e6 * truth["demand"] * (1.0 + r.normal(0.0, m.customer, truth["demand"].shape)),
+    }
+    return {name: np.round(values, 2) for name, values in shown.items()}
+
+
+def write(world: World, shown: dict[str, Floats], lost: Floats, folder: Path) -> None:
+    """Write a world in the layout of data/ltown."""
+    per_year = world.days * 86400 // _STEP_S
+    times = pd.date_range(_START, periods=2 * per_year, freq=f"{_STEP_S}s")
+    columns = {q: list(getattr(world.instruments, q).columns) for q in shown}
+    titles = {"pressure": "Pressures", "flow": "Flows", "level": "Levels", "demand": "Demands"}
+    (folder / "truth").mkdir(parents=True, exist_ok=True)
+    for year, part in ((2018, slice(0, per_year)), (2019, slice(per_year, 2 * per_year))):
+        (folder / str(year)).mkdir(exist_ok=True)
+        for q, values in shown.items():
+            index = pd.DatetimeIndex(times[part], name="Timestamp")
+            table = pd.DataFrame(values[part], index=index, columns=columns[q]).reset_index()
+            table.to_parquet(folder / str(year) / f"{year}_SCADA_{titles[q]}.parquet", index=False)
+        alive = [k for k in range(len(world.leaks)) if lost[part, k].max() > 1e-6]
+        flows = pd.DataFrame(3600.0 * lost[part][:, alive], index=times[part], columns=[world.leaks[k].pipe for k in alive])
+        flows.rename_axis("Timestamp").round(5).to_csv(folder / "truth" / f"leak_flows_{year}.csv.gz")
+        rows = []
+        for k in alive:
+            leak = world.leaks[k]
+            end = min(leak.end, part.stop) - 1
+            rows.append(
+                {
+                    "pipe": leak.pipe, "start": times[leak.start], "end": times[end], "diameter": leak.diameter,
+                    "kind": "abrupt" if leak.peak == leak.start else "incipient",
+                    "peak": times[min(leak.peak, end)], "peak_m3h": 3600.0 * lost[part, k].max(),
+                    "volume_m3": lost[part, k].sum() * _STEP_S,
+                }
+            )  # fmt: skip
+        pd.DataFrame(rows).to_csv(folder / "truth" / f"leaks_{year}.csv", index=False)
+    repaired = [leak for leak in world.leaks if leak.end < per_year]
+    table = pd.DataFrame({"pipe": [x.pipe for x in repaired], "repaired": [times[x.end] for x in repaired]})
+    table.to_csv(folder / "repairs_2018.csv", index=False)
+
+
+def main() -> None:
+    """Make worlds one after another."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/ltown"))
+    options = parser.parse_args()
+    instruments = read_record(options.data / "2018")
+    for seed in options.seeds:
+        began = time.monotonic()
+        world = World(seed, options.days, instruments)
+        truth, lost = world.run()
+        write(world, measure(world, truth), lost, options.out / f"world-{seed}")
+        print(f"world {seed}: {len(world.leaks)} leaks, {time.monotonic() - began:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

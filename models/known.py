@@ -1,0 +1,94 @@
+"""Leaks that crews have repaired in a history: where each was and when it ended is known, how it grew is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hydro.driven import joined
+from models.evidence import Scanner
+from models.leak import Estimate
+from models.ledger import Alarm, Entry, Ledger
+from models.localise import Candidate, Place
+from models.revise import best_size
+from models.rules import Repair, Rules
+from models.watch import Frame, Watch
+
+Floats = NDArray[np.float64]
+
+_SWEEPS = 2
+_LOOK_BACK = 150  # blocks before a repair in which its leak may have begun
+_DRIVES = 6
+
+
+def repaired_leaks(
+    watch: Watch, frames: list[Frame], repairs: Sequence[Repair], rules: Rules
+) -> tuple[list[Entry], tuple[Repair, ...]]:
+    """Fit every leak that was repaired within a history, all of them together.
+
+    Returns
+    -------
+    entries : list of Entry
+        Closed ones; a repair that the measurements do not show has none.
+    others : tuple of Repair
+        Those that have none.
+    """
+    ledger = Ledger(watch, len(frames))
+    for frame in frames:
+        ledger.append(frame, watch.noise)
+    found: dict[int, Entry] = {}
+    ordered = sorted(repairs, key=lambda r: r.time)
+    for _ in range(_SWEEPS):
+        for k, repair in enumerate(ordered):
+            known = found.pop(k, None)
+            ledger.entries = list(found.values())
+            residual = ledger.residual + (np.outer(known.flow(ledger.window.blocks), known.unit) if known else 0.0)
+            entry = _fit(ledger, residual, repair, rules)
+            if entry is not None:
+                found[k] = entry
+            ledger.entries = list(found.values())
+            onsets = [e.growth.onset for e in (entry, known) if e is not None]
+            if onsets:
+                ledger.simulate_from(min(onsets))
+    return [found[k] for k in sorted(found)], tuple(r for k, r in enumerate(ordered) if k not in found)
+
+
+def _fit(ledger: Ledger, residual: Floats, repair: Repair, rules: Rules) -> Entry | None:
+    """The growth of one repaired leak that explains the blocks before its repair best, or None."""
+    watch, window = ledger.watch, ledger.window
+    link = watch.topology.link(repair.pipe)
+    end = window.number(repair.time)
+    past = int(np.sum(window.blocks < np.floor(end)))
+    begin = max(0, past - _LOOK_BACK)
+    position = np.flatnonzero(watch.pipes == link)
+    if past - begin < 2 or window.blocks[-1] + 1.0 < end or not len(position):
+        return None
+    drive = joined([f.drive for f in window.frames[max(begin, past - _DRIVES) : past]])
+    running = _running(ledger.entries, window.blocks[past - 1], len(drive.times))
+    at = int(position[0])
+    sized = watch.sized(watch.respond(drive, running))[:, at]
+    cost = 1.0 / (rules.usual_share * watch.largest_take)
+    scanner = Scanner(watch.noise, past - begin, rules.rises, cost)
+    tried = [scanner.scan(residual[begin:past], each[None, :]) for each in sized]
+    which = int(best_size(np.stack([e.now for e in tried]), watch.sizes)[0])
+    evidence, response = tried[which], sized[which]
+    if evidence.gain[0] < rules.gain:
+        return None
+    growth = evidence.growth(0, int(window.blocks[begin]))
+    place = Place(link, (Candidate(repair.pipe, 1.0),), 1.0, float(watch.topology.length[link]))
+    flow = float(evidence.now[0])
+    alarm = Alarm(repair.time, place, Estimate(flow, flow, flow), growth.kind, float(evidence.gain[0]), ())
+    doubt = rules.size_doubt * response[None, :]
+    return Entry(alarm, past, place, replace(growth, end=end), response, doubt)
+
+
+def _running(entries: list[Entry], block: float, n: int) -> dict[int, Floats]:
+    flows: dict[int, Floats] = {}
+    for entry in entries:
+        flow = float(entry.growth.moment(np.array([block + 0.5]))[0])
+        if flow > 0.0:
+            flows[entry.place.link] = flows.get(entry.place.link, np.zeros(n)) + flow
+    return flows
