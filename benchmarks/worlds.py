@@ -86,7 +86,9 @@ def draw_leaks(engine: Engine, random: np.random.Generator, days: int, pressure:
             area = flow / 3600.0 / (_DISCHARGE * np.sqrt(2.0 * _GRAVITY * p))
             name = topology.links[link]
             if name not in {leak.pipe for leak in leaks}:
-                leaks.append(WorldLeak(name, start, start + rise, min(end, 2 * days * per_day), float(np.sqrt(4 * area / np.pi))))
+                leaks.append(
+                    WorldLeak(name, start, start + rise, min(end, 2 * days * per_day), float(np.sqrt(4 * area / np.pi)))
+                )
     return sorted(leaks, key=lambda leak: leak.start)
 
 
@@ -111,7 +113,9 @@ class World:
         engine, r, m = self.engine, self.random, self.m
         pipes = engine.topology.pipes
         for name, spread in (("roughness", m.roughness), ("diameter", m.diameter)):
-            engine.set_values("link", pipes, name, engine.read("link", name)[pipes] * np.exp(r.normal(0.0, spread, len(pipes))))
+            engine.set_values(
+                "link", pipes, name, engine.read("link", name)[pipes] * np.exp(r.normal(0.0, spread, len(pipes)))
+            )
         self.share = np.exp(r.normal(0.0, m.demand, self.n_junctions))
         self.nodes = [engine.add_leak(leak.pipe) for leak in self.leaks]
         topology = engine.topology
@@ -218,7 +222,9 @@ def write(world: World, shown: dict[str, Floats], lost: Floats, folder: Path) ->
             table = pd.DataFrame(values[part], index=index, columns=columns[q]).reset_index()
             table.to_parquet(folder / str(year) / f"{year}_SCADA_{titles[q]}.parquet", index=False)
         alive = [k for k in range(len(world.leaks)) if lost[part, k].max() > 1e-6]
-        flows = pd.DataFrame(3600.0 * lost[part][:, alive], index=times[part], columns=[world.leaks[k].pipe for k in alive])
+        flows = pd.DataFrame(
+            3600.0 * lost[part][:, alive], index=times[part], columns=[world.leaks[k].pipe for k in alive]
+        )
         flows.rename_axis("Timestamp").round(5).to_csv(folder / "truth" / f"leak_flows_{year}.csv.gz")
         rows = []
         for k in alive:

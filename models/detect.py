@@ -15,12 +15,12 @@ from hydro.calibration import Calibration
 from hydro.record import Record
 from models.detector import Detector
 from models.errors import NotEnoughData
+from models.frame import Frame
 from models.known import repaired_leaks
 from models.leak import Leak
-from models.ledger import Entry, Ledger
-from models.relearn import relearn
+from models.ledger import Entry
 from models.rules import Repair, Rules
-from models.watch import Frame, Settings, Watch
+from models.watch import Settings, Watch
 from networks import Network, Topology
 
 Progress = Callable[[str, float], None]
@@ -117,14 +117,16 @@ def _detect(
         if history is not None:
             frames = list(watch.frames(history))
             watch.sharpen(frames)
-            if len(frames) >= _RELEARN_BLOCKS:
-                frames, known, left = _take_repairs(watch, history, frames, left, rules or Rules())
+            past = tuple(r for r in repairs if r.time <= history.end)
+            known, left = repaired_leaks(watch, frames, past, rules or Rules())
+            left = (*left, *(r for r in repairs if r.time > history.end))
         detector = Detector(watch, rules, left)
         detector.know(known)
         if history is not None:
             _replay(detector, frames, learnt, report)
             if len(frames) >= _RELEARN_BLOCKS:
                 detector.relearn(history)
+            detector.begin(data.start)
         later = list(watch.frames(data))
         if not frames and not later:
             raise NotEnoughData(
@@ -133,25 +135,9 @@ def _detect(
         if history is None:
             watch.sharpen([f for f in later if f.end <= learnt])
         _replay(detector, later, learnt, report)
-        return _gather(watch, detector, [*frames, *later], data.start if history is not None else None)
+        return _gather(watch, detector, [*frames, *later])
     finally:
         watch.close()
-
-
-def _take_repairs(
-    watch: Watch, history: Record, frames: list[Frame], repairs: tuple[Repair, ...], rules: Rules
-) -> tuple[list[Frame], list[Entry], tuple[Repair, ...]]:
-    """Fit the leaks that were repaired in a history, learn the model with them, and fit them to what it then says."""
-    past = tuple(r for r in repairs if r.time <= frames[-1].end)
-    later = tuple(r for r in repairs if r.time > frames[-1].end)
-    entries, left = repaired_leaks(watch, frames, past, rules)
-    if entries:
-        ledger = Ledger(watch, len(frames))
-        ledger.window.number(frames[0].start)
-        ledger.entries = entries
-        frames = relearn(watch, history, ledger)
-        entries, left = repaired_leaks(watch, frames, past, rules)
-    return frames, entries, (*left, *later)
 
 
 def _check_drivers(quiet: Record, data: Record) -> None:
@@ -174,14 +160,14 @@ def _replay(detector: Detector, frames: list[Frame], learnt: pd.Timestamp, repor
         report("detect", (k + 1) / len(frames))
 
 
-def _gather(watch: Watch, detector: Detector, frames: list[Frame], since: pd.Timestamp | None) -> Detection:
+def _gather(watch: Watch, detector: Detector, frames: list[Frame]) -> Detection:
     residuals = pd.DataFrame(
         np.stack([f.values for f in frames]),
         index=pd.DatetimeIndex([f.start for f in frames], name="time"),
         columns=list(watch.channels.names),
     )
     return Detection(
-        leaks=detector.leaks(since),
+        leaks=detector.leaks(),
         residuals=residuals,
         noise=np.sqrt(np.diag(watch.noise.white)),
         calibration=watch.calibration,

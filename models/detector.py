@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 
 from hydro.record import Record
 from models.evidence import Evidence
+from models.frame import Frame
 from models.growth import Growth
 from models.leak import Estimate, Leak
 from models.ledger import Alarm, Entry, Ledger
+from models.relearn import relearn
 from models.revise import Reviser
 from models.rules import Repair, Rules
-from models.relearn import relearn
-from models.watch import Frame, Watch
+from models.watch import Watch
 
 Floats = NDArray[np.float64]
 
 _MOST_PER_FRAME = 1
+NEAR_M = 300.0  # a crew that looks for a leak finds it within this length of pipe
 
 
 class Detector:
@@ -72,15 +74,49 @@ class Detector:
             if entry is None:
                 break
             raised.append(entry)
+        self._tell_again(frame)
         return raised
+
+    def begin(self, time: pd.Timestamp) -> None:
+        """The data in question begin here: what runs already is old; what has ended is no longer told."""
+        for entry in self.ledger.entries:
+            entry.superseded.clear()
+            entry.is_past = not entry.is_open
+            if entry.is_open:
+                entry.alarm = self._alarm(entry, time, "old")
+
+    def _tell_again(self, frame: Frame) -> None:
+        """Raise another alarm for a leak that has come to lie elsewhere, and surely."""
+        rules, window, topology = self.rules, self.ledger.window, self.watch.topology
+        for entry in self.ledger.entries:
+            if not entry.is_open or entry.place.probability < rules.sure_mass:
+                continue
+            distance = topology.distance_from_link(entry.place.link)
+            told = (entry.alarm, *entry.superseded)
+            if window.last - entry.placed < rules.rest or any(distance[a.place.link] <= NEAR_M for a in told):
+                continue
+            entry.superseded.append(entry.alarm)
+            entry.alarm = self._alarm(entry, frame.end, entry.growth.kind)
+
+    def _alarm(self, entry: Entry, time: pd.Timestamp, kind: str) -> Alarm:
+        """What is known of an entry now, as an alarm."""
+        window = self.ledger.window
+        flow = float(entry.flow(window.blocks[-1:])[0])
+        first = entry.alarm.flow
+        share = (first.high - first.flow) / max(first.flow, 1e-12)
+        estimate = Estimate(flow, max(0.0, flow * (1.0 - share)), flow * (1.0 + share))
+        residual = self.ledger.residual + np.outer(entry.flow(window.blocks), entry.unit)
+        return Alarm(time, entry.place, estimate, kind, entry.alarm.gain, self._sigmas(residual, entry.growth))
 
     def relearn(self, history: Record) -> None:
         """Calibrate the model again, on a history with the leaks found in it, and look at its last frames anew."""
         frames = relearn(self.watch, history, self.ledger)
+        for entry in self.ledger.entries:
+            entry.misfit = entry.misfit[:0]
         self.ledger.replace_frames(frames, self.watch.noise)
         for entry in self.ledger.entries:
-            if entry.is_open:
-                self._reviser.refit(entry)
+            if not entry.is_open:
+                self.ledger.settle(entry)
 
     def _seek(self, frame: Frame) -> Entry | None:
         """Raise the leak that explains the rest best, if it passes the rules."""
@@ -146,39 +182,30 @@ class Detector:
 
     # what is known ------------------------------------------------------------------------------------------------
 
-    def leaks(self, since: pd.Timestamp | None = None) -> list[Leak]:
-        """Report the ledger.
-
-        Parameters
-        ----------
-        since
-            Beginning of the data: leaks that had been raised before and ran on are reported as "old" at that time;
-            those that had ended are left out.
-        """
+    def leaks(self) -> list[Leak]:
+        """Every alarm since the data in question began; of a leak that was told twice the last alarm stands."""
         found = []
         for entry in self.ledger.entries:
-            end = self.ledger.window.time(entry.growth.end) if entry.growth.end is not None else None
-            is_old = since is not None and entry.alarm.time <= since
-            if is_old and (entry.is_withdrawn or (end is not None and since is not None and end <= since)):
-                continue
-            found.append(self._leak(entry, since if is_old else None, end))
+            if not entry.is_past:
+                found += [self._leak(entry, alarm, True) for alarm in entry.superseded]
+                found.append(self._leak(entry, entry.alarm, entry.is_withdrawn))
         found.sort(key=lambda leak: leak.detected)
         return [replace(leak, event=k + 1) for k, leak in enumerate(found)]
 
-    def _leak(self, entry: Entry, old: pd.Timestamp | None, end: pd.Timestamp | None) -> Leak:
-        alarm, links, window = entry.alarm, self.watch.topology.links, self.ledger.window
-        place = alarm.place if old is None else entry.place
+    def _leak(self, entry: Entry, alarm: Alarm, is_withdrawn: bool) -> Leak:
+        place, links, window = alarm.place, self.watch.topology.links, self.ledger.window
+        end = window.time(entry.growth.end) if entry.growth.end is not None else None
         district = self.watch.district_of(place.link)
         onset, spread = entry.growth.onset, entry.onset_deviation
         return Leak(
             event=0,
-            detected=alarm.time if old is None else old,
+            detected=alarm.time,
             pipe=links[place.link],
             flow=alarm.flow,
             probability=place.probability,
             search_length=place.search_length,
             candidates=place.candidates,
-            kind=alarm.kind if old is None else "old",
+            kind=alarm.kind,
             dma=self.watch.model.districts[district].name if district is not None else "",
             start=window.time(onset),
             start_low=window.time(onset - 2.0 * spread),
@@ -188,6 +215,6 @@ class Detector:
             probability_best=entry.place.probability,
             candidates_best=entry.place.candidates,
             ended=end,
-            status="withdrawn" if entry.is_withdrawn else "ended" if end is not None else "open",
+            status="withdrawn" if is_withdrawn else "ended" if end is not None else "open",
             evidence=alarm.evidence,
         )

@@ -10,18 +10,20 @@ from numpy.typing import NDArray
 
 from hydro.driven import joined
 from models.evidence import Scanner
+from models.frame import Frame
 from models.leak import Estimate
 from models.ledger import Alarm, Entry, Ledger
 from models.localise import Candidate, Place
-from models.revise import best_size
+from models.revise import at_size, best_size
 from models.rules import Repair, Rules
-from models.watch import Frame, Watch
+from models.watch import Watch
 
 Floats = NDArray[np.float64]
 
 _SWEEPS = 2
 _LOOK_BACK = 150  # blocks before a repair in which its leak may have begun
 _DRIVES = 6
+_MARGIN = 12  # blocks before and after a leak against which it is seen
 
 
 def repaired_leaks(
@@ -53,7 +55,25 @@ def repaired_leaks(
             onsets = [e.growth.onset for e in (entry, known) if e is not None]
             if onsets:
                 ledger.simulate_from(min(onsets))
+    _take_misfits(ledger)
     return [found[k] for k in sorted(found)], tuple(r for k, r in enumerate(ordered) if k not in found)
+
+
+def _take_misfits(ledger: Ledger) -> None:
+    """Learn what each leak did beyond its simulation from how its beginning and its end show in the residual.
+
+    Of a leak whose place is known the rest is the model's error there; it must not be taken for another leak.
+    """
+    blocks = ledger.window.blocks
+    residual = ledger.residual
+    for entry in ledger.entries:
+        flow = entry.flow(blocks)
+        end = entry.growth.end if entry.growth.end is not None else blocks[-1]
+        around = (blocks > entry.growth.onset - _MARGIN) & (blocks < end + _MARGIN)
+        age = (blocks[around] - blocks[around].mean()) / _MARGIN
+        known = np.column_stack([flow[around] / max(entry.growth.peak, 1e-12), np.ones(around.sum()), age])
+        entry.misfit = np.linalg.lstsq(known, residual[around], rcond=None)[0][0] / max(entry.growth.peak, 1e-12)
+    ledger.simulate_from(float(blocks[0]))
 
 
 def _fit(ledger: Ledger, residual: Floats, repair: Repair, rules: Rules) -> Entry | None:
@@ -72,9 +92,10 @@ def _fit(ledger: Ledger, residual: Floats, repair: Repair, rules: Rules) -> Entr
     sized = watch.sized(watch.respond(drive, running))[:, at]
     cost = 1.0 / (rules.usual_share * watch.largest_take)
     scanner = Scanner(watch.noise, past - begin, rules.rises, cost)
-    tried = [scanner.scan(residual[begin:past], each[None, :]) for each in sized]
-    which = int(best_size(np.stack([e.now for e in tried]), watch.sizes)[0])
-    evidence, response = tried[which], sized[which]
+    tried = np.stack([scanner.scan(residual[begin:past], each[None, :]).now for each in sized])
+    now = tried[best_size(tried, watch.sizes), 0]
+    response = at_size(sized[:, None, :], now, watch.sizes)[0]
+    evidence = scanner.scan(residual[begin:past], response[None, :])
     if evidence.gain[0] < rules.gain:
         return None
     growth = evidence.growth(0, int(window.blocks[begin]))

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.frame import Frame
 from models.growth import Growth
 from models.leak import Estimate
 from models.localise import Place
 from models.noise import Noise
-from models.watch import Frame, Watch
+from models.watch import Watch
 from models.window import Window
 
 Floats = NDArray[np.float64]
@@ -38,7 +39,15 @@ class Entry:
     Attributes
     ----------
     alarm
-        As raised.
+        As raised, or as told again when the leak turned out to be elsewhere.
+    superseded
+        What was told before that.
+    is_past
+        It had ended before the data in question began: nobody asks for it.
+    placed
+        Block in which it came to where it is.
+    misfit
+        float64 [n_channels], per m3/s, what it did beyond its simulation; empty where that is not known.
     raised
         Block in which it was raised.
     place, growth
@@ -67,6 +76,10 @@ class Entry:
     is_withdrawn: bool = False
     withdrawn: int = 0
     belief: Floats = field(default_factory=lambda: np.empty(0))
+    superseded: list[Alarm] = field(default_factory=list)
+    is_past: bool = False
+    misfit: Floats = field(default_factory=lambda: np.empty(0))
+    placed: int = 0
 
     def withdraw(self, block: int) -> None:
         """Call the alarm false."""
@@ -183,6 +196,9 @@ class Ledger:
         parts = self.watch.effect([frames[k] for k in rows], flows)
         effect = np.zeros((len(frames), parts.shape[1]))
         np.add.at(effect, rows, parts * np.array(weights)[:, None])
+        for entry in entries:
+            if len(entry.misfit):
+                effect += np.outer(entry.flow(blocks), entry.misfit)
         return effect
 
     def running(self, times: pd.DatetimeIndex) -> dict[int, Floats]:

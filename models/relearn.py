@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from hydro.record import Record
+from models.frame import Frame
 from models.ledger import Ledger
-from models.watch import Frame, Watch
+from models.watch import Watch
 
 
 def relearn(watch: Watch, history: Record, ledger: Ledger) -> list[Frame]:

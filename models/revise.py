@@ -22,6 +22,7 @@ _DOUBTS = 6
 _PATTERNS = 12
 _MEMORY = 0.5
 _SIMILAR = 0.8
+_MOVED_M = 150.0
 _SIMILAR_M = 500.0
 _REPAIR_REACH_M = 1000.0
 
@@ -59,13 +60,14 @@ class Reviser:
         """
         scanner = self.scanner(len(residual), but)
         sized = self.watch.sized(responses)
-        tried = [scanner.scan(residual, each) for each in sized]
-        at = best_size(np.stack([e.now for e in tried]), self.watch.sizes)
+        tried = np.stack([scanner.scan(residual, each).now for each in sized])
         everyone = np.arange(len(responses))
-        evidence = Evidence(*(np.stack([getattr(e, f.name) for e in tried])[at, everyone] for f in fields(Evidence)))
+        now = tried[best_size(tried, self.watch.sizes), everyone]
+        used = at_size(sized, now, self.watch.sizes)
+        evidence = scanner.scan(residual, used)
         most = self.rules.most_share * self.watch.largest_take
         gain = np.where(evidence.now > most, 0.0, evidence.gain)
-        return replace(evidence, gain=gain), sized[at, everyone]
+        return replace(evidence, gain=gain), used
 
     def doubt(self, evidence: Evidence, responses: Floats, at: int) -> Floats:
         """Directions in which a leak placed by a scan may be misjudged: other pipes that it may be in, and its size."""
@@ -121,7 +123,7 @@ class Reviser:
         """Seek an entry's place and flow anew, with responses at half its flow and the other leaks running."""
         ledger, window = self.ledger, self.ledger.window
         residual = ledger.without(entry)
-        before = entry.growth
+        before, first_link = entry.growth, entry.place.link
         drive = window.drive_since(before.onset)
         for _ in range(2):
             old_flow, old_link = float(entry.flow(window.blocks[-1:])[0]), entry.place.link
@@ -140,6 +142,8 @@ class Reviser:
             if entry.is_withdrawn or (entry.place.link == old_link and abs(flow - old_flow) < 0.1 * old_flow):
                 break
         entry.belief = evidence.gain - evidence.gain.max()
+        if self.watch.topology.distance_from_link(first_link)[entry.place.link] > _MOVED_M:
+            entry.placed = window.last
         ledger.update(entry, before)
 
     def _remembering(self, entry: Entry, evidence: Evidence) -> Evidence:
@@ -314,3 +318,23 @@ def best_size(now: Floats, sizes: Floats) -> NDArray[np.int64]:
     made = np.concatenate([[0.4 * sizes[0]], sizes])[:, None]
     found: NDArray[np.int64] = np.argmin(np.abs(np.log(np.maximum(now, 1e-9) / made)), axis=0)
     return found
+
+
+def at_size(sized: Floats, flow: Floats, sizes: Floats) -> Floats:
+    """Response of each candidate at a flow of its own, between those by size, float64 [n, n_channels].
+
+    Parameters
+    ----------
+    sized
+        float64 [1 + n_sizes, n, n_channels].
+    flow
+        float64 [n], m3/s.
+    sizes
+        float64 [n_sizes], see `best_size`.
+    """
+    made = np.log(np.concatenate([[0.4 * sizes[0]], sizes]))
+    position = np.interp(np.log(np.maximum(flow, 1e-9)), made, np.arange(len(made)))
+    low = np.minimum(position.astype(np.int64), len(sizes) - 1)
+    share, everyone = (position - low)[:, None], np.arange(len(flow))
+    between: Floats = (1.0 - share) * sized[low, everyone] + share * sized[low + 1, everyone]
+    return between

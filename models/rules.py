@@ -41,6 +41,8 @@ class Rules:
         Share by which the effect of a known leak may be misjudged.
     pattern_doubt
         Share of a known leak's flow that may seem to leak elsewhere.
+    rest
+        Blocks for which a leak must have stayed at a new place before it is told again.
     refit_ages
         Blocks after an alarm at which its place is sought anew.
     temper, temper_growth
@@ -63,6 +65,7 @@ class Rules:
     echo_gain: float = 2.0
     size_doubt: float = 0.05
     pattern_doubt: float = 0.03
+    rest: int = 3
     refit_ages: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 36, 43, 50, 58)
     temper: float = 2.5
     temper_growth: float = 0.02

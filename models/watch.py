@@ -20,6 +20,7 @@ from hydro.phase import find_phase
 from hydro.record import Record
 from models.channels import Channels, choose
 from models.errors import NotEnoughData
+from models.frame import PROBES, Frame, steady_mean, typical_rows
 from models.noise import Noise, learn
 from models.structure import Meters, guess_noise
 from networks import Network, Topology
@@ -32,9 +33,7 @@ _HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
 _LEARNING, _MEMORY = pd.Timedelta(days=7), pd.Timedelta(days=25)
 _RESPONSE_STATES = 24
 _HISTORY_STATES = 168
-_CLIP = 3.5  # robust standard deviations
 _SECANT_SHARES = (0.02, 0.045, 0.09, 0.16)
-_PROBES = 3  # moments of a block at which leaks are simulated: their effect is smooth over the day
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,51 +59,6 @@ class Settings:
     learning: pd.Timedelta = _LEARNING
     memory: pd.Timedelta = _MEMORY
     demand_noise: float = 0.15
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One block of residuals: what the detector's `step` takes.
-
-    Attributes
-    ----------
-    start, end
-        UTC; the frame was complete at `end`.
-    values
-        float64 [n_channels], mean residual against the model without leaks, m and m3/s; NaN is missing.
-    drive
-        Boundary conditions at a few moments of the block, to simulate leaks at.
-    base
-        float64 [n_probes, n_instruments], the model without leaks at those moments.
-    """
-
-    start: pd.Timestamp
-    end: pd.Timestamp
-    values: Floats
-    drive: Drive
-    base: Floats
-
-
-def _steady_mean(values: Floats) -> Floats:
-    """Mean of each column over a block, with moments of switching (far off the median) held at the edge.
-
-    A pump or a tank's inlet that switches within an interval leaves metres of residual that no steady state explains.
-    """
-    mean = np.full(values.shape[1], np.nan)
-    seen = np.isfinite(values).any(axis=0)
-    column = values[:, seen]
-    middle = np.nanmedian(column, axis=0)
-    reach = _CLIP * np.maximum(1.4826 * np.nanmedian(np.abs(column - middle), axis=0), 1e-9)
-    mean[seen] = np.nanmean(np.clip(column, middle - reach, middle + reach), axis=0)
-    return mean
-
-
-def _typical_rows(demand: Floats, rows: Ints) -> Ints:
-    """Moments that stand for a block: the middle of each part of its intervals in order of demand."""
-    order = rows[np.argsort(demand, kind="stable")]
-    middle = ((np.arange(_PROBES) + 0.5) / _PROBES * len(order)).astype(int)
-    chosen: Ints = order[middle]
-    return chosen
 
 
 class Watch:
@@ -287,7 +241,7 @@ class Watch:
         seen = np.asarray(np.isfinite(residual[:, n:]).any(axis=0))
         balance = np.full(len(seen), np.nan)
         balance[seen] = np.nanmean(residual[:, n:][:, seen], axis=0)
-        return np.concatenate([_steady_mean(residual[:, :n]), balance])
+        return np.concatenate([steady_mean(residual[:, :n]), balance])
 
     # noise --------------------------------------------------------------------------------------------------------
 
@@ -317,9 +271,9 @@ class Watch:
         for at in range(0, len(drive.times) - per_block + 1, per_block):
             part = slice(at, at + per_block)
             drivable = at + np.flatnonzero(np.isfinite(expected[part]).all(axis=1))
-            if len(drivable) < max(_PROBES, watched[part].sum() // 2):
+            if len(drivable) < max(PROBES, watched[part].sum() // 2):
                 continue
-            probes = _typical_rows(drive.demand[drivable].sum(axis=1), drivable)
+            probes = typical_rows(drive.demand[drivable].sum(axis=1), drivable)
             enough = np.isfinite(residual[part]).mean(axis=0) >= 0.5 * self._pace
             values = np.where(enough, self._mean(residual[part]), np.nan)
             start = drive.times[at]
@@ -339,34 +293,18 @@ class Watch:
         -------
         float64 [n_pipes, n_channels]
         """
-        return self.differentiate(drive, leaks)[0]
-
-    def differentiate(self, drive: Drive, leaks: Mapping[int, Floats]) -> tuple[Floats, Floats]:
-        """Derivatives of every channel, averaged over a drive, with leaks running.
-
-        Returns
-        -------
-        by_leak : float64 [n_pipes, n_channels]
-            Response to a small further leak in each pipe.
-        by_resistance : float64 [n_pipes, n_channels]
-            By the logarithm of each pipe's resistance.
-        """
         leaking = self.with_leaks(drive, leaks)
         total = np.zeros((len(self.model.engine.junctions), len(self.model.instruments)))
-        strain = np.zeros((len(self.pipes), len(self.model.instruments)))
         self.model.forget()
         for row in range(len(drive.times)):
             self.model.impose(leaking, row)
             self.model.solve()
             s = derivatives(self.model.engine, self.model.sensor_nodes, self.model.meter_links)
             total += self.model.leak_response(s.by_demand, leaking.demand[row])
-            strain += s.by_resistance[self.pipes]
         by_node = self.channels.responses(self.model, total / len(drive.times))
         if not leaks:
             self._node_response = by_node
-        by_resistance = np.zeros((len(self.pipes), len(self.channels.names)))
-        by_resistance[:, : len(self.channels.picked)] = strain[:, self.channels.picked] / len(drive.times)
-        return 0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]]), by_resistance
+        return 0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]])
 
     def sized(self, responses: Floats) -> Floats:
         """Responses by the leak's own size, float64 [1 + n_sizes, n_pipes, n_channels]: a small one's come first.
@@ -382,7 +320,7 @@ class Watch:
         beside them and is taken off by the tangent.
         """
         model, n_picked = self.model, len(self.channels.picked)
-        rows = _typical_rows(self._typical.demand.sum(axis=1), np.arange(len(self._typical.times)))
+        rows = typical_rows(self._typical.demand.sum(axis=1), np.arange(len(self._typical.times)))
         drive = self._typical.rows(rows)
         base = np.hstack(model.expect(drive))
         driving = self._driving(drive)
@@ -427,12 +365,12 @@ class Watch:
         running = [k for k in range(len(frames)) if any(flow[k] > 0.0 for flow in leaks.values())]
         if running:
             # moments alike in demand follow each other, so that each solution begins near the last one
-            order = np.array([(k, p) for p in range(_PROBES) for k in running])
+            order = np.array([(k, p) for p in range(PROBES) for k in running])
             drive = joined([frames[k].drive.rows(np.array([p])) for k, p in order.tolist()])
             flows = {link: flow[order[:, 0]] for link, flow in leaks.items()}
             change = np.hstack(self.model.expect(self.with_leaks(drive, flows)))
             change -= np.stack([frames[k].base[p] for k, p in order.tolist()])
-            by_frame = change.reshape(_PROBES, len(running), -1)
+            by_frame = change.reshape(PROBES, len(running), -1)
             seen = np.isfinite(by_frame).all(axis=2)
             mean = np.where(seen[:, :, None], by_frame, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)[:, None]
             effect[running, :n_picked] = mean[:, self.channels.picked]

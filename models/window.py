@@ -7,8 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.driven import Drive
+from models.frame import Frame
 from models.noise import Noise
-from models.watch import Frame
 
 Floats = NDArray[np.float64]
 

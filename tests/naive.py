@@ -59,14 +59,16 @@ def cusum(values: Floats, drift: float, threshold: float) -> list[list[int]]:
     return [[channel.step(float(x)) for channel, x in zip(channels, row, strict=True)] for row in values]
 
 
-def best_shape(match: Floats, energy: Floats) -> tuple[list[float], list[int], list[float]]:
-    """Gain, shape and flow of every candidate."""
+def best_shape(match: Floats, energy: Floats, cost: float = 0.0) -> tuple[list[float], list[int], list[float]]:
+    """Gain, shape and flow of every candidate; a shape's peak costs so much for each m3/s."""
     gains, shapes, flows = [], [], []
     for m_row, e_row in zip(match.tolist(), energy.tolist(), strict=True):
         tried = [
-            (m * m / (2.0 * e), -s, m / e) for s, (m, e) in enumerate(zip(m_row, e_row, strict=True)) if m > 0 and e > 0
+            (m * m / (2.0 * e) - cost * m / e, -s, m / e)
+            for s, (m, e) in enumerate(zip(m_row, e_row, strict=True))
+            if m > 0 and e > 0
         ]
-        gain, minus_shape, flow = max(tried, default=(0.0, 1, 0.0))
+        gain, minus_shape, flow = max((one for one in tried if one[0] > 0.0), default=(0.0, 1, 0.0))
         gains.append(gain)
         shapes.append(-minus_shape)
         flows.append(flow)

@@ -1,0 +1,66 @@
+"""One block of residuals, and how it is made: means that switching does not disturb, moments that stand for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.ndimage import median_filter
+
+from hydro.driven import Drive
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+PROBES = 3  # moments of a block at which leaks are simulated: their effect is smooth over the day
+_CLIP = 3.5  # robust standard deviations
+_NEIGHBOURS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One block of residuals: what the detector's `step` takes.
+
+    Attributes
+    ----------
+    start, end
+        UTC; the frame was complete at `end`.
+    values
+        float64 [n_channels], mean residual against the model without leaks, m and m3/s; NaN is missing.
+    drive
+        Boundary conditions at a few moments of the block, to simulate leaks at.
+    base
+        float64 [n_probes, n_instruments], the model without leaks at those moments.
+    """
+
+    start: pd.Timestamp
+    end: pd.Timestamp
+    values: Floats
+    drive: Drive
+    base: Floats
+
+
+def steady_mean(values: Floats) -> Floats:
+    """Mean of each column over a block, with moments of switching (far off their neighbours) held at the edge.
+
+    A pump or a tank's inlet that switches within an interval leaves metres of residual that no steady state explains.
+    A leak that begins in the middle of the block stays: what lasts is the neighbours' too.
+    """
+    mean = np.full(values.shape[1], np.nan)
+    for k, column in enumerate(values.T):
+        seen = column[np.isfinite(column)]
+        if len(seen):
+            around = median_filter(seen, size=min(_NEIGHBOURS, len(seen)), mode="nearest")
+            reach = _CLIP * max(1.4826 * float(np.median(np.abs(seen - around))), 1e-9)
+            mean[k] = np.clip(seen, around - reach, around + reach).mean()
+    return mean
+
+
+def typical_rows(demand: Floats, rows: Ints) -> Ints:
+    """Moments that stand for a block: the middle of each part of its intervals in order of demand."""
+    order = rows[np.argsort(demand, kind="stable")]
+    middle = ((np.arange(PROBES) + 0.5) / PROBES * len(order)).astype(int)
+    chosen: Ints = order[middle]
+    return chosen
