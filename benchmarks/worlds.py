@@ -1,13 +1,12 @@
 """Make unseen worlds for the detector: two years of a network that differs from its model, with leaks of their own.
 
-    python benchmarks/worlds.py --out DIR [--seeds 1 2 3] [--faults] [--days 365] [--data ../shared/data/ltown]
+    python benchmarks/worlds.py --out DIR [--seeds 1 2 3] [--days 365] [--data ../shared/data/ltown]
 
-Each world is a folder in the layout of `data/ltown` (`2018/` history, `2019/` evaluation, `repairs_2018.csv`, `truth/`)
-and is scored by `benchmarks/ltown.py --data DIR/world-1 …`. Drawn from the seed: roughness and diameter of every pipe,
-each junction's share of demand and its slow wander, weather, season, sensors' offsets and noise, and the leaks: pipes by
-length, about half at once and half growing with the square of time, large ones repaired after weeks, small ones left.
-The instruments are those of the data given. With --faults instruments also fail, in the evaluation year: a tenth of all
-values is missing, sensors stick, drift and jump, and a valve is closed that nobody knows of (`truth/faults.csv`).
+Each world is a folder in the layout of `data/ltown` (`2018/` history, `2019/` evaluation, `repairs_2018.csv`,
+`truth/`) and is scored by `benchmarks/ltown.py --data DIR/world-1`. Drawn from the seed: roughness and diameter of each
+pipe, each junction's share of demand and its slow wander, weather, season, sensors' offsets and noise, and the leaks:
+pipes by length, about half at once and half growing with the square of time; large ones are repaired after weeks, small
+ones stay. The instruments are those of the data given.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ class WorldLeak:
 
 
 def draw_leaks(engine: Engine, random: np.random.Generator, days: int, pressure: Floats) -> list[WorldLeak]:
-    """Draw two years of leaks: their flow when grown is drawn, 4 to 16 m3/h for those that stay, 15 to 35 for others."""
+    """Draw two years of leaks: 4.5 to 16 m3/h when grown for those that stay, 15 to 35 for those that are repaired."""
     topology = engine.topology
     pipes = topology.pipes
     weight = topology.length[pipes] / topology.length[pipes].sum()

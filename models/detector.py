@@ -159,6 +159,8 @@ class Detector:
     def _unexplained(self) -> tuple[Evidence, Floats] | None:
         """Evidence for a new leak that no better place or size of a known one removes, and its responses, or None."""
         tried: list[Entry] = []
+        if not self._reviser.is_worth_a_scan(self.ledger.residual):
+            return None
         while True:
             evidence, responses = self._reviser.scan(self.ledger.residual, self.watch.responses)
             if evidence.gain.max() < self.rules.gain:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +23,7 @@ _PATTERNS = 12
 _MEMORY = 0.5
 _SIMILAR = 0.8
 _MOVED_M = 150.0
+_GLANCE = 0.7
 _SIMILAR_M = 500.0
 _REPAIR_REACH_M = 1000.0
 
@@ -68,6 +69,12 @@ class Reviser:
         most = self.rules.most_share * self.watch.largest_take
         gain = np.where(evidence.now > most, 0.0, evidence.gain)
         return replace(evidence, gain=gain), used
+
+    def is_worth_a_scan(self, residual: Floats) -> bool:
+        """Whether a small leak or a middling one anywhere comes near an alarm."""
+        scanner = self.scanner(len(residual))
+        best = max(scanner.scan(residual, each).gain.max() for each in (self.watch.responses, self.watch.secants[1]))
+        return bool(best > _GLANCE * self.rules.gain)
 
     def doubt(self, evidence: Evidence, responses: Floats, at: int) -> Floats:
         """Directions in which a leak placed by a scan may be misjudged: other pipes that it may be in, and its size."""

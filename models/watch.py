@@ -371,7 +371,7 @@ class Watch:
             change = np.hstack(self.model.expect(self.with_leaks(drive, flows)))
             change -= np.stack([frames[k].base[p] for k, p in order.tolist()])
             by_frame = change.reshape(PROBES, len(running), -1)
-            seen = np.isfinite(by_frame).all(axis=2)
+            seen = np.asarray(np.isfinite(by_frame).all(axis=2))
             mean = np.where(seen[:, :, None], by_frame, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)[:, None]
             effect[running, :n_picked] = mean[:, self.channels.picked]
         for column, number in enumerate(self.channels.balances, start=n_picked):
