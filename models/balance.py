@@ -191,7 +191,7 @@ def _under_registered(volumes: Volumes) -> Line:
             found.append(Lack((name,)))
         for entry in entries or ():
             if entry.under is None or entry.under_source is None:
-                found.append(Lack((f"under_registration of {entry.name}",)))
+                found.append(Lack((f"{name}.{entry.name}.under_registration",)))
             else:
                 found.append(under_registered(entry.volume, entry.under))
                 sources.append(entry.under_source)

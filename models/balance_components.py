@@ -7,6 +7,7 @@ Lalonde, Leakage 2005; Lambert and Fantozzi 2005. SI: m, m3, s.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 
 from models.balance_indicators import DAY_S, Part, System, exact_of
 from models.uncertain import Lack, Result, Uncertain, add, divide, exact, lacking, multiply, subtract

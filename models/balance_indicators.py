@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from models.uncertain import Lack, Result, Uncertain, divide, exact, lacking, multiply
+from models.uncertain import Lack, Result, Uncertain, divide, lacking, multiply
 
 DAY_S = 86_400.0
 _L = 1e-3

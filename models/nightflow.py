@@ -224,7 +224,7 @@ def favad(pressure: float | Floats, area: float, growth: float, coefficient: flo
 
 
 def n1_of_favad(pressure: float, area: float, growth: float) -> float:
-    """Exponent N1 of such an opening at a pressure: 0.5 + N/(1 + N), leakage number N = m h / A0 (van Zyl and Cassa)."""
+    """Exponent N1 of such an opening at a pressure: 0.5 + N / (1 + N) with the leakage number N = m h / A0."""
     if area <= 0.0:
         return 1.5
     number = growth * pressure / area
