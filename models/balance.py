@@ -209,4 +209,3 @@ def weakest(sources: list[Source]) -> Source:
     """The weakest of some sources; stated where there is none: somebody said that there is no such water."""
     order = list(Source)
     return max(sources, key=order.index) if sources else Source.STATED
-

@@ -145,7 +145,7 @@ def _base(name: str, found: dict[str, tuple[Entry, ...] | None]) -> Uncertain | 
 def _billed(place: str, category: str, sources: Sources, lines: list[str]) -> Uncertain | None:
     billing = sources.billing
     if billing is None:
-        lines.append(f"{place}: there is no billing table; write [billing] file = \"billing.csv\"")
+        lines.append(f'{place}: there is no billing table; write [billing] file = "billing.csv"')
         return None
     if category != "all" and category not in billing.categories:
         lines.append(f"{place}: {billing.name} has no category '{category}'; it has {', '.join(billing.categories)}")
