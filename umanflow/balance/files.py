@@ -158,7 +158,7 @@ def _district(dma: Any) -> dict[str, Any]:
             "gap_m3": _plain(dma.gap),
         },
         "findings": list(dma.findings),
-        "notes": {key: value for key, value in of.notes},
+        "notes": dict(of.notes),
     }
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from umanflow.balance.page import Page
 
@@ -16,6 +17,8 @@ def render_pdf(page: Page) -> bytes:
     """Typeset a page as A4; the same page gives the same bytes."""
     import matplotlib as mpl
     import typst
+
+    compile_all: Any = typst.compile  # its stubs do not know of several sources
 
     folder = files("umanflow.balance").joinpath("templates")
     sources: dict[str, bytes] = {"main": folder.joinpath("balance.typ").read_bytes()}
@@ -57,7 +60,7 @@ def render_pdf(page: Page) -> bytes:
     }
     sources["page.json"] = json.dumps(content, ensure_ascii=False).encode("utf-8")
     fonts = Path(mpl.get_data_path()) / "fonts" / "ttf"
-    document: bytes = typst.compile(
+    document: bytes = compile_all(
         sources, format="pdf", font_paths=[str(fonts)], ignore_system_fonts=True, timestamp=_EPOCH
     )
     return document

@@ -292,7 +292,7 @@ class DmaSection(_Section):
 
 
 class BillingSection(_Section):
-    """Billing table, CSV month,dma,category,billed_m3 (months as 2025-01), and its limits in percent of each cell's sum."""
+    """Billing table, CSV month,dma,category,billed_m3 (months as 2025-01); limits of a category's sum in a district."""
 
     file: str
     limits_percent: float = Field(ge=0.0)
@@ -300,7 +300,7 @@ class BillingSection(_Section):
 
 
 class AmrSection(_Section):
-    """Readings of sampled customers, CSV node,date,m3 (of one connection at a node), to estimate districts' consumption."""
+    """Readings of sampled customers, CSV node,date,m3 (of one connection at a node), for districts' consumption."""
 
     file: str
     meter_limits_percent: float = Field(ge=0.0)

@@ -61,7 +61,7 @@ def study_file(path: Path) -> Study:
     content = document.content
     if content.period is None:
         raise BalanceError([f"{path}: period is missing; write [period] with from = 2025-01-01 and to = 2026-01-01"])
-    start, end = (dt.datetime.combine(day, dt.time()) for day in (content.period.start, content.period.to))  # noqa: DTZ
+    start, end = (dt.datetime.combine(day, dt.time()) for day in (content.period.start, content.period.to))
     return _study(document, Period(start, end, (end - start).total_seconds()), None)
 
 

@@ -85,8 +85,8 @@ WORDS = {
     "of the real losses: they run, and nobody knows them.",
     "intro_intervention": "A survey of the whole system at the interval at which surveys and lost water together cost "
     "least.",
-    "intro_districts": "Real losses are what remains of the inflow; unbilled water and apparent losses are taken in the "
-    "proportion of the whole system.",
+    "intro_districts": "Real losses are what remains of the inflow; unbilled water and apparent losses are taken in "
+    "the proportion of the whole system.",
     "intro_nights": "Real losses by night: (least flow - legitimate night use) x night-day factor. A difference beyond "
     "its limits says that one of the two accounts is wrong.",
     "intro_drivers": "Share of the variance of the real losses by input: measuring the first ones better narrows the "
@@ -170,14 +170,14 @@ WORDS = {
     "pressure_measured": "measured pressure",
     "pressure_stated": "stated pressure",
     # findings
-    "negative_losses": "Authorised consumption is more than the input, beyond its limits: inputs contradict each other.",
-    "maybe_negative_losses": "Authorised consumption is more than the input, though within its limits.",
+    "negative_losses": "More is consumed than supplied, beyond the limits: inputs contradict each other.",
+    "maybe_negative_losses": "More is consumed than supplied, though within the limits.",
     "negative_real_losses": "{where}: real losses are negative beyond their limits: inputs contradict each other.",
     "maybe_negative_real_losses": "{where}: real losses are negative, though within their limits.",
     "negative_non_revenue": "More was billed than supplied, beyond the limits: inputs contradict each other.",
     "maybe_negative_non_revenue": "More was billed than supplied, though within the limits.",
-    "negative_hidden": "Background leakage and breaks explain more than the real losses: check numbers, flows and times.",
-    "night_disagrees": "{where}: balance and night flow disagree beyond their limits: check meters, billing, night use.",
+    "negative_hidden": "Background leakage and breaks explain more than the real losses: check flows and times.",
+    "night_disagrees": "{where}: balance and night flow disagree beyond their limits: check meters, billing, use.",
     "negative_night_leakage": "{where}: night use is more than the least night flow: check night use and meter.",
     "whole_system": "Whole system",
     # drawings

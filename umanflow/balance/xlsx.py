@@ -122,12 +122,10 @@ def heads(sheet: Worksheet, row: int, texts: Sequence[str]) -> None:
 def _check(sheet: Worksheet, balance: Balance, language: Language) -> None:
     """The table's sums and differences as formulas on the inputs' lines, and how far they are from it."""
     heads(sheet, 1, [language.word(key) for key in ("head_line", "check_here", "check_there", "check_difference")])
-    place: dict[str, int] = {}
     formulas = {key: "=" + "+".join(f"B{{{part}}}" for part in parts) for key, parts in _SUMS.items()}
     formulas |= {key: f"=B{{{first}}}-B{{{second}}}" for key, (first, second) in _DIFFERENCES.items()}
     keys = (*INPUTS, "meter_under_registration", *formulas)
-    for row, key in enumerate(keys, start=2):
-        place[key] = row
+    place = {key: row for row, key in enumerate(keys, start=2)}
     for key, row in place.items():
         volume = balance.volume(key)
         sheet.cell(row, 1, language.word(key)).border = _LINE
