@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from models.balance import Entry, Source, Volumes
+from models.balance import INPUTS, Entry, Source, Volumes
 from models.inflow import Metered
 from models.uncertain import Lack, Uncertain, stated, total
 from umanflow.balance.billing import Billing
@@ -65,49 +65,59 @@ def volumes_of(content: InputFile, sources: Sources) -> Volumes:
     BalanceError
         If one asks for what is not there; a line for each.
     """
-    lines: list[str] = []
-    found: dict[str, tuple[Entry, ...] | None] = {}
-    for name in ("supplied", "billed_metered", "billed_unmetered", "unbilled_metered", "unbilled_unmetered",
-                 "unauthorised", "data_handling"):  # fmt: skip
+    progress = _Progress(sources)
+    for name in INPUTS:
         amounts: Sequence[Amount] | None = getattr(content, name)
         if amounts is None:
-            found[name] = () if name in content.none else None
+            progress.found[name] = () if name in content.none else None
             continue
-        entries = [_entry(name, amount, sources, found, lines) for amount in amounts]
-        found[name] = None if any(entry is None for entry in entries) else tuple(e for e in entries if e is not None)
-    if lines:
-        raise BalanceError(lines)
-    return Volumes(**found)
+        entries = [_entry(name, amount, progress) for amount in amounts]
+        progress.found[name] = tuple(entry for entry in entries if entry is not None)
+        if None in entries:
+            progress.failed.add(name)
+    if progress.lines:
+        raise BalanceError(progress.lines)
+    return Volumes(**progress.found)
 
 
-def _entry(
-    line: str, amount: Amount, sources: Sources, found: dict[str, tuple[Entry, ...] | None], lines: list[str]
-) -> Entry | None:
-    """One entry; None where it lacks something, which a line of `lines` may say."""
-    key, place = f"{line}.{amount.name}", f"{line} '{amount.name}'"
+@dataclass
+class _Progress:
+    """What has been read so far, and what is wrong with it.
+
+    Attributes
+    ----------
+    found
+        Lines by name; None for those that nobody stated.
+    failed
+        Lines that a sentence of `lines` is about.
+    """
+
+    sources: Sources
+    found: dict[str, tuple[Entry, ...] | None] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+    lines: list[str] = field(default_factory=list)
+
+
+def _entry(line: str, amount: Amount, progress: _Progress) -> Entry | None:
+    """One entry; None where it lacks something."""
+    key, place, sources = f"{line}.{amount.name}", f"{line} '{amount.name}'", progress.sources
     note, source = "", Source(amount.source)
+    value: Uncertain | None
     if amount.volume is not None:
         value = stated_volume(key, amount, sources)
         note = note_of(amount, sources)
     elif amount.percent is not None:
-        base = _base(amount.percent_of or "", found)
-        if base is None:
-            lines.append(f"{place}: {amount.percent_of} is not known, so that there is no share of it; state a volume")
-            return None
-        value = base * stated(key, amount.percent / 100.0, amount.half_of(amount.percent) / 100.0)
+        value = _share(key, place, amount, progress)
     elif amount.billing is not None:
-        billed = _billed(place, amount.billing, sources, lines)
-        if billed is None:
-            return None
-        value = billed
+        value = _billed(place, amount.billing, sources, progress.lines)
         note = sources.billing.name if sources.billing is not None else ""
     else:
         assert isinstance(amount, Supply)
-        measured = _measured(place, amount, sources, lines)
-        if measured is None or measured.volume is None:
-            return None
-        value = measured.volume
-        note = f"{amount.element}: {100.0 * measured.coverage:.1f} %"
+        measured = _measured(place, amount, sources, progress.lines)
+        value = None if measured is None else measured.volume
+        note = f"{amount.element}: {100.0 * measured.coverage:.1f} %" if measured is not None else ""
+    if value is None:
+        return None
     sign = 1.0
     if isinstance(amount, Supply):
         sign = -1.0 if amount.kind in ("exported", "stored") else 1.0
@@ -134,12 +144,20 @@ def _is_rate(unit: str) -> bool:
     return volume_factor(unit, 2.0) != volume_factor(unit, 1.0)
 
 
-def _base(name: str, found: dict[str, tuple[Entry, ...] | None]) -> Uncertain | None:
-    names = ("billed_metered", "billed_unmetered") if name == "billed" else (name,)
-    entries = [found.get(part) for part in names]
+def _share(key: str, place: str, amount: Amount, progress: _Progress) -> Uncertain | None:
+    """Share of another line; that line's own mistake is not told twice."""
+    assert amount.percent is not None
+    assert amount.percent_of is not None
+    names = ("billed_metered", "billed_unmetered") if amount.percent_of == "billed" else (amount.percent_of,)
+    entries = [progress.found.get(part) for part in names]
     if any(part is None for part in entries):
+        words = f"{place}: {amount.percent_of} is not known, so that there is no share of it; state a volume"
+        progress.lines.append(words)
         return None
-    return total([entry.sign * entry.volume for part in entries for entry in part or ()])
+    if progress.failed & set(names):
+        return None
+    base = total([entry.sign * entry.volume for part in entries for entry in part or ()])
+    return base * stated(key, amount.percent / 100.0, amount.half_of(amount.percent) / 100.0)
 
 
 def _billed(place: str, category: str, sources: Sources, lines: list[str]) -> Uncertain | None:
