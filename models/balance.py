@@ -58,7 +58,8 @@ class Entry:
     note: str = ""
 
 
-Entries = tuple[Entry, ...] | None
+Entries = tuple[Entry, ...] | Lack | None
+"""Of a line; what it lacks, or None where nobody stated it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +188,10 @@ def _under_registered(volumes: Volumes) -> Line:
     sources: list[Source] = []
     for name in ("billed_metered", "unbilled_metered"):
         entries: Entries = getattr(volumes, name)
-        if entries is None:
-            found.append(Lack((name,)))
-        for entry in entries or ():
+        if not isinstance(entries, tuple):
+            found.append(entries or Lack((name,)))
+            continue
+        for entry in entries:
             if entry.under is None or entry.under_source is None:
                 found.append(Lack((f"{name}.{entry.name}.under_registration",)))
             else:
@@ -199,8 +201,8 @@ def _under_registered(volumes: Volumes) -> Line:
 
 
 def _summed(key: str, entries: Entries) -> Line:
-    if entries is None:
-        return Line(key, Lack((key,)), Source.NONE)
+    if not isinstance(entries, tuple):
+        return Line(key, entries or Lack((key,)), Source.NONE)
     volume = total([entry.sign * entry.volume for entry in entries])
     return Line(key, volume, weakest([entry.source for entry in entries]), entries)
 

@@ -39,7 +39,7 @@ GALLON_L, MILE_KM, PSI_M = 3.785411784, 1.609344, 0.7030696
 
 
 def entry(name: str, volume: float, percent: float, source: Source = Source.MEASURED, **more: object) -> Entry:
-    return Entry(name, stated(name, volume, volume * percent / 100.0), source, **more)  # type: ignore[arg-type]
+    return Entry(name, stated(name, volume, volume * percent / 100.0), source, **more)
 
 
 def town(**changes: object) -> Volumes:
@@ -54,7 +54,7 @@ def town(**changes: object) -> Volumes:
         "unauthorised": (entry("theft", 12_500.0, 50.0, Source.ASSUMED),),
         "data_handling": (entry("errors", 7_500.0, 50.0, Source.ASSUMED),),
     }
-    return Volumes(**(lines | changes))  # type: ignore[arg-type]
+    return Volumes(**(lines | changes))
 
 
 def number(result: object) -> Uncertain:
@@ -206,9 +206,9 @@ def test_parts_of_uarl_follow_from_breaks() -> None:
     assert each("mains, unreported") == pytest.approx(UARL_PARTS["unreported"].mains, rel=0.01)
     assert each("services, reported") == pytest.approx(UARL_PARTS["reported"].connection, rel=0.01)
     assert each("services, unreported") == pytest.approx(UARL_PARTS["unreported"].connection, rel=0.03)
-    assert 20.0 * 24 / 50 == pytest.approx(UARL_PARTS["background"].mains)
-    assert 1.25 * 24 / 50 == pytest.approx(UARL_PARTS["background"].connection, rel=0.01)
-    assert 33.0 * 24 / 50 == pytest.approx(UARL_PARTS["background"].private, rel=0.02)
+    assert pytest.approx(UARL_PARTS["background"].mains) == 20.0 * 24 / 50
+    assert pytest.approx(UARL_PARTS["background"].connection, rel=0.01) == 1.25 * 24 / 50
+    assert pytest.approx(UARL_PARTS["background"].private, rel=0.02) == 33.0 * 24 / 50
 
 
 # bands ------------------------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ def test_parts_of_uarl_follow_from_breaks() -> None:
     ],
 )  # fmt: skip
 def test_bands(ili: float, income: str, world_bank: str, eu: str, awwa: str) -> None:
-    assert (band_world_bank(ili, income), band_eu(ili, income), band_awwa(ili)) == (world_bank, eu, awwa)  # type: ignore[arg-type]
+    assert (band_world_bank(ili, income), band_eu(ili, income), band_awwa(ili)) == (world_bank, eu, awwa)
 
 
 @given(st.floats(5.0, 80.0), st.floats(0.1, 30.0))
@@ -238,7 +238,7 @@ def test_the_matrix_goes_with_pressure_and_income(pressure: float, per_metre: fl
 
 def test_ili_misleads_in_small_and_low_zones() -> None:
     def why(connections: object, pressure: object) -> tuple[str, ...]:
-        system = System(exact(10e3), connections, exact(0.0), pressure, exact(1.0))  # type: ignore[arg-type]
+        system = System(exact(10e3), connections, exact(0.0), pressure, exact(1.0))
         return indicators_of(exact(1e5), YEAR_S, system).misleading
 
     assert why(exact(2_999.0), exact(40.0)) == ("few_connections",)

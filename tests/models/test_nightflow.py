@@ -199,7 +199,7 @@ def district(**changes: object) -> DmaInput:
         "system": System(exact(10e3), exact(900.0), exact(0.0), exact(35.0), exact(1.0)),
         "night": Night(stated("q", 0.005, 1e-4), exact(0.0005), exact(24.0), exact(1.0)),
     }
-    return DmaInput(**(known | changes))  # type: ignore[arg-type]
+    return DmaInput(**(known | changes))
 
 
 def test_a_district_by_balance_and_by_night() -> None:

@@ -13,7 +13,7 @@ from models.uncertain import Z95, Uncertain
 from networks import Network, load
 from scada.historian import open_historian
 from scada.sample import Sample
-from tests.umanflow.city_week import DAY_S, TANKS, CityWeek, live_a_week
+from tests.umanflow.city_week import TANKS, CityWeek, live_a_week
 from umanflow.balance.study import Study, study_file
 from umanflow.balance.zones import model_zones
 from umanflow.cli.app import app
@@ -138,9 +138,9 @@ def test_the_balance_closes_within_its_limits(week: CityWeek, studies: list[Stud
         [study.balance.volume("authorised") for study in studies],
         [study.balance.volume("apparent_losses") for study in studies],
     )
-    whole = [a + b for a, b in zip(*unseen, strict=True)]  # type: ignore[operator]
+    whole = [a + b for a, b in zip(*unseen, strict=True)]
     assert covered(whole, [drawn] * n) >= 0.9
-    halves = [study.balance.volume("real_losses").half for study in studies]  # type: ignore[union-attr]
+    halves = [study.balance.volume("real_losses").half for study in studies]
     assert max(halves) < 0.12 * leaked  # limits that hold everything would be worth nothing
     assert all(study.balance.findings == () for study in studies)
 
@@ -169,7 +169,7 @@ def plant(week: CityWeek, uman: Network, tmp_path_factory: pytest.TempPathFactor
     for tank in ("TOWER-C", "TOWER-W", "TOWER-B"):
         example = example.replace(
             "[[billed_metered]]",
-            f'[[supplied]]\nname = "{tank}"\nkind = "stored"\nelement = "{tank}"\nlimits = 0.02\nsource = "measured"\n\n'
+            f'[[supplied]]\nname = "{tank}"\nkind = "stored"\nelement = "{tank}"\nlimits = 0.02\nsource = "measured"\n'
             "[[billed_metered]]",
             1,
         )
@@ -215,7 +215,7 @@ def test_a_period_of_the_historian(plant: Path, week: CityWeek, tmp_path: Path) 
         "--config", plant / "umanflow.toml", "--input", plant / "balance.toml", "--from", "2026-01-05",
         "--to", "2026-01-12", "--out", out, "--format", "json,csv", "--lang", "en",
     )  # fmt: skip
-    assert done.exit_code == 0, done.exception  # type: ignore[attr-defined]
+    assert done.exit_code == 0, done.exception
     found = json.loads((out / "balance.json").read_text("utf-8"))
     for key, truth in (("supplied", week.supplied), ("real_losses", sum(week.leaked.values()))):
         assert found["results"][key]["low"] < truth < found["results"][key]["high"], key
@@ -254,8 +254,81 @@ def test_what_the_historian_does_not_have_is_said_at_once(plant: Path, tmp_path:
         "--config", plant / "umanflow.toml", "--input", plant / "wrong.toml", "--from", "2026-01-05",
         "--to", "2026-01-12", "--out", tmp_path,
     )  # fmt: skip
-    assert done.exit_code == 2  # type: ignore[attr-defined]
-    lines = done.stderr.splitlines()  # type: ignore[attr-defined]
+    assert done.exit_code == 2
+    lines = done.stderr.splitlines()
     assert len(lines) == 2
     assert "no tag measures flow or volume at 'NOWHERE'" in lines[0]
     assert "tank 'RES-9'" in lines[1]
+
+
+def test_bills_samples_and_loggers(plant: Path, week: CityWeek, tmp_path: Path, uman: Network) -> None:
+    """Consumption by bills and by samples of homes; pressure by loggers where there are any."""
+    assert uman.nodes is not None
+    random = np.random.default_rng(2)
+    rows = ["month,dma,category,billed_m3"]
+    share = {"residential": 0.76, "commercial": 0.13, "industrial": 0.11}
+    for month, days in (("2025-12", 31), ("2026-01", 31), ("2026-02", 28)):
+        for name, volume in week.drawn.items():
+            rows += [f"{month},{name},{kind},{BILLED * part * volume / 7 * days:.1f}" for kind, part in share.items()]
+    (plant / "billing.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    homes = uman.nodes[(uman.nodes["dma"] == "W3") & (uman.nodes["connections"] > 0)]["node"].tolist()
+    each = 0.76 * week.drawn["W3"] / 7 / next(d.connections or 0 for d in week.dmas if d.name == "W3")
+    readings = [f"{node},2026-01-0{d},{each * random.lognormal(0, 0.1):.4f}" for node in homes[:40] for d in (5, 6, 7)]
+    (plant / "amr.csv").write_text("node,date,m3\n" + "\n".join(readings) + "\n", "utf-8")
+    store = open_historian(f"sqlite:///{plant}/history.db")
+    hours = range(7 * 24)
+    start = MONDAY.value // 1_000_000
+    for tag, base in (("log-01", 30.0), ("log-07", 30.0)):
+        store.append([
+            Sample(f"{tag}.pressure", start + 3_600_000 * h, start + 3_600_000 * h, base + 10.0 * (h % 24 < 6))
+            for h in hours
+        ])  # fmt: skip
+    store.close()
+    text = (plant / "balance.toml").read_text("utf-8")
+    text = text.replace('volume = 8_250\nunit = "m3/d"', 'billing = "all"').replace('"modelled"', '"measured"')
+    text += '[billing]\nfile = "billing.csv"\nlimits_percent = 5\nsource = "measured"\n'
+    text += '[amr]\nfile = "amr.csv"\nmeter_limits_percent = 2\n'
+    found = {}
+    for how in ("billing", "amr"):
+        (plant / "other.toml").write_text(text.replace('consumption = "norm"', f'consumption = "{how}"'), "utf-8")
+        done = run(
+            "--config", plant / "umanflow.toml", "--input", plant / "other.toml", "--from", "2026-01-05",
+            "--to", "2026-01-12", "--out", tmp_path / how, "--format", "json",
+        )  # fmt: skip
+        assert done.exit_code == 0, done.exception
+        found[how] = json.loads((tmp_path / how / "balance.json").read_text("utf-8"))
+    by_bills, by_samples = ({dma["dma"]: dma for dma in found[how]["districts"]} for how in ("billing", "amr"))
+    whole = found["billing"]["results"]["billed"]
+    assert whole["value"] == pytest.approx(BILLED * sum(week.drawn.values()), rel=1e-3)
+    for name, dma in by_bills.items():
+        assert dma["billed_m3"]["value"] == pytest.approx(BILLED * week.drawn[name], rel=1e-3)
+        assert dma["billed_source"] == "measured"
+    homes_and_others = by_samples["W3"]["billed_m3"]
+    assert homes_and_others["low"] < (0.76 + 0.24 * BILLED) * week.drawn["W3"] < homes_and_others["high"]
+    assert by_samples["C2"]["billed_m3"]["lacks"] == ["amr.csv: 3 customers of C2"]
+    night = by_bills["L2"]["night"]
+    assert night["pressure_source"] == "measured"
+    n1 = night["n1"]["value"]
+    assert night["night_day_factor_h"]["value"] == pytest.approx(6 + 18 * (30 / 40) ** n1)
+    assert by_bills["W3"]["night"]["night_day_factor_h"]["lacks"] == ["dma.W3.night.pressures_m"]
+    assert by_bills["W3"]["notes"]["no_loggers"] == ""
+    (plant / "billing.csv").write_text("\n".join(row for row in rows if "2026-01" not in row) + "\n", "utf-8")
+    done = run(
+        "--config", plant / "umanflow.toml", "--input", plant / "other.toml", "--from", "2026-01-05",
+        "--to", "2026-01-12", "--out", tmp_path / "no",
+    )  # fmt: skip
+    assert "billing.csv: 2026-01 is not there" in done.stderr
+
+
+def test_the_configuration_may_name_the_input(plant: Path, tmp_path: Path) -> None:
+    config = plant / "named.toml"
+    lines = (plant / "umanflow.toml").read_text("utf-8")
+    config.write_text(lines + '\n[balance]\nfile = "balance.toml"\n', "utf-8")
+    period = ("--from", "2026-01-05", "--to", "2026-01-12")
+    done = run("--config", config, *period, "--out", tmp_path, "--format", "html")
+    assert done.exit_code == 0, done.exception
+    assert '<html lang="uk">' in (tmp_path / "balance.html").read_text("utf-8")  # the configuration's language
+    done = run("--config", plant / "umanflow.toml", *period, "--out", tmp_path)
+    assert "balance.file is missing" in str(done.exception)
+    done = run("--config", config, "--out", tmp_path)
+    assert "a balance needs a period" in done.stderr

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from models.balance import Entry, Source, Volumes
+from models.balance import INPUTS, Entry, Source, Volumes
 from models.balance_components import Breaks
 from models.balance_indicators import Prices, System
 from models.dmabalance import DmaInput
@@ -88,11 +88,8 @@ class Case:
     @property
     def entries(self) -> tuple[tuple[str, Entry], ...]:
         """Every volume that was given, with its line."""
-        names = (
-            "supplied", "billed_metered", "billed_unmetered", "unbilled_metered", "unbilled_unmetered", "unauthorised",
-            "data_handling",
-        )  # fmt: skip
-        return tuple((name, entry) for name in names for entry in getattr(self.volumes, name) or ())
+        lines = {name: getattr(self.volumes, name) for name in INPUTS}
+        return tuple((name, entry) for name, found in lines.items() if isinstance(found, tuple) for entry in found)
 
 
 class Inputs:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from models.balance import Source
 from models.balance_indicators import band_awwa, band_eu, band_per_connection, band_world_bank
 from models.uncertain import Lack, Result, Uncertain, divide
 from umanflow.balance.case import DAY_S, KM, YEAR_S
 from umanflow.balance.diagram import draw_boxes
 from umanflow.balance.district_content import district_sections
-from umanflow.balance.language import Language
+from umanflow.balance.language import Language, written_decimals
 from umanflow.balance.page import DASH, Cell, Cells, Page, Row, Section, Table, Tile
 from umanflow.balance.plots import draw_components, draw_waterfall
 from umanflow.balance.study import Study
@@ -118,7 +117,7 @@ class _Sections:
 
     def tiles(self) -> tuple[Tile, ...]:
         """The numbers that a director asks for."""
-        results, currency = self._results, self._study.case.currency
+        results, currency = self._results, self._language.may(self._study.case.currency)
         percent, flow = self._word("%"), self._language.flow_unit
         factor = self._language.flow_factor
         shown = (
@@ -250,7 +249,7 @@ class _Sections:
 
     def values(self) -> Section:
         """Money."""
-        currency, r = self._study.case.currency, self._results
+        currency, r = self._language.may(self._study.case.currency), self._results
         keys = ("value_real", "value_apparent", "value_unbilled", "value_nrw")
         rows = [(key, r[key], 1.0, currency, "") for key in keys]
         return self._quantities("values", [*rows, ("value_ratio", r["value_ratio"], 100.0, self._word("%"), "")])
@@ -269,12 +268,12 @@ class _Sections:
         ]
         made = self._quantities("components", rows, word("intro_components"))
         figure = draw_components(self._study.components, self._to_day, self._language)
-        return Section(made.key, made.title, made.intro, figure, word("draw_components"), made.table)
+        return Section(made.key, made.title, made.intro, figure, word("draw_components") if figure else "", made.table)
 
     def intervention(self) -> Section:
         """Economic intervention."""
         r, word = self._results, self._word
-        year = word("per_year", currency=self._study.case.currency)
+        year = word("per_year", currency=self._language.may(self._study.case.currency))
         return self._quantities("intervention", [
             ("interval", r["interval"], 1.0 / _MONTH_S, word("months"), word("remark_interval")),
             ("share_a_year", r["share_a_year"], 100.0, word("%"), ""),
@@ -300,12 +299,9 @@ class _Sections:
             return None
         rows = []
         for item in given:
-            value, half = self._cells.pair(Uncertain(item.value))[0], item.half
-            decimals = value.decimals if half == 0.0 else min(3, max(value.decimals, 2 if half < 1.0 else 0))
-            rows.append(Row((
-                Cell(item.key), self._cells.number(item.value, decimals),
-                self._cells.number(half, decimals) if half > 0.0 else Cell(DASH), Cell(self._word(Source(item.source))),
-            )))  # fmt: skip
+            half = self._cells.number(item.half, written_decimals(item.half)) if item.half > 0.0 else Cell(DASH)
+            value = self._cells.number(item.value, written_decimals(item.value))
+            rows.append(Row((Cell(item.key), value, half, Cell(self._word(item.source)))))
         heads = tuple(map(self._word, ("head_input", "head_value", "head_half", "head_source")))
         table = Table(heads, (False, True, True, False), tuple(rows), (True, False, False, False))
         return Section("given", self._word("section_given"), table=table)

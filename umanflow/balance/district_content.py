@@ -37,11 +37,11 @@ def district_sections(study: Study, language: Language) -> tuple[Section, ...]:
 def _balances(study: Study, language: Language) -> Table:
     word, cells = language.word, Cells(language)
     to_day = DAY_S / study.case.period.duration
-    unit = f", {word('m3/d')}"
+    unit = f",\n{word('m3/d')}"
     heads = (
-        word("head_district"), word("inflow") + unit, word("head_coverage"), word("billed_short") + unit,
-        word("revenue_ratio") + ", %", word("real_short") + unit, word("connection_short"), word("ili_short"),
-        word("head_source"), word("notes"),
+        word("head_district"), word("inflow") + unit, word("head_coverage") + ",\n%", word("billed_short") + unit,
+        word("revenue") + ",\n%", word("real_short") + unit, word("real_short") + f",\n{word('connection_short')}",
+        word("ili_short"), word("head_source"),
     )  # fmt: skip
     rows = []
     for dma in study.dmas:
@@ -52,11 +52,13 @@ def _balances(study: Study, language: Language) -> Table:
             cells.one(of.billed, to_day, 1), cells.one(dma.revenue_ratio, 100.0, 1),
             cells.one(dma.real_losses, to_day, 1), cells.one(dma.indicators.per_connection, KM * DAY_S, 0),
             _ili(dma.indicators, cells, language),
-            Cell(", ".join(dict.fromkeys((word(of.inflow_source), word(of.billed_source))))),
-            Cell("; ".join(_note(key, value, language) for key, value in of.notes)),
+            Cell("; ".join((
+                f"{word('inflow')}: {word(of.inflow_source)}", f"{word('billed_short')}: {word(of.billed_source)}",
+                *(_note(key, value, language) for key, value in of.notes),
+            ))),
         )))  # fmt: skip
-    return Table(heads, (False, True, True, True, True, True, True, True, False, False), tuple(rows),
-                 (False, False, False, False, False, False, False, False, False, True))  # fmt: skip
+    return Table(heads, (False, True, True, True, True, True, True, True, False), tuple(rows),
+                 (False, False, False, False, False, False, False, False, True))  # fmt: skip
 
 
 def _ili(indicators: Indicators, cells: Cells, language: Language) -> Cell:
@@ -75,10 +77,11 @@ def _note(key: str, value: str, language: Language) -> str:
 def _nights(study: Study, language: Language) -> Table:
     word, cells = language.word, Cells(language)
     to_day, factor = DAY_S / study.case.period.duration, language.flow_factor
-    flow, per_day = f", {word(language.flow_unit)}", f", {word('m3/d')}"
+    flow, per_day = f",\n{word(language.flow_unit)}", f",\n{word('m3/d')}"
     heads = (
         word("head_district"), word("nights"), word("minimum") + flow, word("use") + flow, word("n1"),
-        word("factor_short"), word("real_by_night") + per_day, word("gap") + per_day, word("head_source"),
+        word("factor_short") + f",\n{word('h/d')}", word("real_by_night") + per_day, word("gap") + per_day,
+        word("head_source"),
     )  # fmt: skip
     rows = tuple(_night(dma, to_day, factor, cells, language) for dma in study.dmas)
     return Table(heads, (False, True, True, True, True, True, True, True, False), rows,

@@ -89,3 +89,8 @@ def decimals_of(value: float, half: float, most: int = 3) -> int:
     if size <= 0.0:
         return 0
     return min(most, max(0, 1 - math.floor(math.log10(size))))
+
+
+def written_decimals(value: float) -> int:
+    """Decimals with which somebody wrote a number, four at most."""
+    return min(4, len(f"{value:.6g}".partition(".")[2].partition("e")[0]))

@@ -91,7 +91,7 @@ def draw_components(components: Components, to_day: float, language: Language) -
     keys = (("background", "#8d6fb0"), ("reported", "#5b93c7"), ("unreported", "#e0b02f"), ("hidden", "#cf5b3c"))
     shown = [(key, colour, _scaled(getattr(components, key), to_day)) for key, colour in keys]
     known = [result for _, _, result in shown if isinstance(result, Uncertain)]
-    if not known:
+    if not any(result.value for result in known):
         return ""
     bars = _Bars(len(shown), min(r.low for r in known), max(r.high for r in known), language)
     for number, (key, colour, result) in enumerate(shown):

@@ -136,6 +136,8 @@ def _sum_of(table: dict[str, Any], section: str) -> float | None:
             value = float(volume) * volume_factor(unit, duration)
         except ValueError:
             return None
+        if volume < 0.0 and entry.get("kind") != "stored":
+            return None  # which has its own line
         found += -value if entry.get("kind") in ("exported", "stored") else value
     return found
 

@@ -93,11 +93,11 @@ class Amount(_Limited):
         said = [self.volume is not None, self.percent is not None, self.billing is not None, self.measures]
         if sum(said) != 1:
             others = ", element" if isinstance(self, Supply) else ""
-            raise ValueError(f"'{self.name}' needs exactly one of volume, percent, billing{others}")
+            raise ValueError(f"needs exactly one of volume, percent, billing{others}")
         if self.volume is not None and not self.unit:
-            raise ValueError(f"'{self.name}' has a volume without a unit; write unit = \"m3\"")
+            raise ValueError('has a volume without a unit; write unit = "m3"')
         if (self.percent is None) != (self.percent_of is None):
-            raise ValueError(f"'{self.name}' needs percent and percent_of together")
+            raise ValueError("needs percent and percent_of together")
         return self
 
     @property
@@ -127,9 +127,9 @@ class Supply(Amount):
     @model_validator(mode="after")
     def _has_its_sign(self) -> Self:
         if self.element is not None and self.kind == "stored" and self.limits is None:
-            raise ValueError(f"'{self.name}' needs limits = 0.02, the level's limits in m, instead of limits_percent")
+            raise ValueError("needs limits = 0.02, the level's limits in m, instead of limits_percent")
         if self.volume is not None and self.volume < 0.0 and self.kind != "stored":
-            raise ValueError(f"'{self.name}' is negative; only kind = \"stored\" may be, where reservoirs fell")
+            raise ValueError('is negative; only kind = "stored" may be, where reservoirs fell')
         return self
 
     @property

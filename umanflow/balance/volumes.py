@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from models.balance import INPUTS, Entry, Source, Volumes
+from models.balance import INPUTS, Entries, Entry, Source, Volumes
 from models.inflow import Metered
-from models.uncertain import Lack, Uncertain, stated, total
+from models.uncertain import Lack, Result, Uncertain, stated, total
 from umanflow.balance.billing import Billing
 from umanflow.balance.case import Period
 from umanflow.balance.errors import BalanceError
@@ -72,7 +72,8 @@ def volumes_of(content: InputFile, sources: Sources) -> Volumes:
             progress.found[name] = () if name in content.none else None
             continue
         entries = [_entry(name, amount, progress) for amount in amounts]
-        progress.found[name] = tuple(entry for entry in entries if entry is not None)
+        lack = next((entry for entry in entries if isinstance(entry, Lack)), None)
+        progress.found[name] = lack or tuple(entry for entry in entries if isinstance(entry, Entry))
         if None in entries:
             progress.failed.add(name)
     if progress.lines:
@@ -93,21 +94,21 @@ class _Progress:
     """
 
     sources: Sources
-    found: dict[str, tuple[Entry, ...] | None] = field(default_factory=dict)
+    found: dict[str, Entries] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
     lines: list[str] = field(default_factory=list)
 
 
-def _entry(line: str, amount: Amount, progress: _Progress) -> Entry | None:
-    """One entry; None where it lacks something."""
+def _entry(line: str, amount: Amount, progress: _Progress) -> Entry | Lack | None:
+    """One entry, or what it lacks; None where a sentence says what is wrong with it."""
     key, place, sources = f"{line}.{amount.name}", f"{line} '{amount.name}'", progress.sources
     note, source = "", Source(amount.source)
-    value: Uncertain | None
+    value: Result | None
     if amount.volume is not None:
         value = stated_volume(key, amount, sources)
         note = note_of(amount, sources)
     elif amount.percent is not None:
-        value = _share(key, place, amount, progress)
+        value = _share(key, amount, progress)
     elif amount.billing is not None:
         value = _billed(place, amount.billing, sources, progress.lines)
         note = sources.billing.name if sources.billing is not None else ""
@@ -116,8 +117,8 @@ def _entry(line: str, amount: Amount, progress: _Progress) -> Entry | None:
         measured = _measured(place, amount, sources, progress.lines)
         value = None if measured is None else measured.volume
         note = f"{amount.element}: {100.0 * measured.coverage:.1f} %" if measured is not None else ""
-    if value is None:
-        return None
+    if not isinstance(value, Uncertain):
+        return value
     sign = 1.0
     if isinstance(amount, Supply):
         sign = -1.0 if amount.kind in ("exported", "stored") else 1.0
@@ -144,19 +145,19 @@ def _is_rate(unit: str) -> bool:
     return volume_factor(unit, 2.0) != volume_factor(unit, 1.0)
 
 
-def _share(key: str, place: str, amount: Amount, progress: _Progress) -> Uncertain | None:
-    """Share of another line; that line's own mistake is not told twice."""
+def _share(key: str, amount: Amount, progress: _Progress) -> Result | None:
+    """Share of another line, or the lack of that line; None where something is wrong with it."""
     assert amount.percent is not None
     assert amount.percent_of is not None
     names = ("billed_metered", "billed_unmetered") if amount.percent_of == "billed" else (amount.percent_of,)
-    entries = [progress.found.get(part) for part in names]
-    if any(part is None for part in entries):
-        words = f"{place}: {amount.percent_of} is not known, so that there is no share of it; state a volume"
-        progress.lines.append(words)
-        return None
     if progress.failed & set(names):
         return None
-    base = total([entry.sign * entry.volume for part in entries for entry in part or ()])
+    base = Uncertain(0.0)
+    for name in names:
+        entries = progress.found.get(name)
+        if not isinstance(entries, tuple):
+            return entries or Lack((name,))
+        base = base + total([entry.sign * entry.volume for entry in entries])
     return base * stated(key, amount.percent / 100.0, amount.half_of(amount.percent) / 100.0)
 
 

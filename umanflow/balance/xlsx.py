@@ -51,6 +51,15 @@ def render_xlsx(page: Page, balance: Balance, language: Language) -> bytes:
     return _timeless(buffer.getvalue())
 
 
+def _write(sheet: Worksheet, row: int, column: int, value: str | float) -> SheetCell:
+    """Write a cell; a name that begins with = is a name, no formula."""
+    cell = sheet.cell(row, column, value)
+    assert isinstance(cell, SheetCell)
+    if isinstance(value, str):
+        cell.data_type = "s"
+    return cell
+
+
 def _title(text: str) -> str:
     return re.sub(r"[\[\]:*?/\\]", " ", text)[:_TITLE_LETTERS]
 
@@ -66,22 +75,22 @@ def _front(sheet: Worksheet, page: Page) -> None:
     ):
         if text:
             row += 1
-            sheet.cell(row, 1, text).font = font
+            _write(sheet, row, 1, text).font = font
     row += 1
     for tile in page.tiles:
         row += 1
-        sheet.cell(row, 1, tile.label)
-        sheet.cell(row, 2, tile.value).font = Font(bold=True)
-        sheet.cell(row, 3, tile.detail)
+        _write(sheet, row, 1, tile.label)
+        _write(sheet, row, 2, tile.value).font = Font(bold=True)
+        _write(sheet, row, 3, tile.detail)
     row += 1
     for section in page.sections:
         if section.points:
             row += 1
-            sheet.cell(row, 1, section.title).font = Font(bold=True)
+            _write(sheet, row, 1, section.title).font = Font(bold=True)
             for point in section.points:
                 row += 1
-                sheet.cell(row, 1, point)
-    sheet.cell(row + 2, 1, page.footer).font = Font(color="5A646C")
+                _write(sheet, row, 1, point)
+    _write(sheet, row + 2, 1, page.footer).font = Font(color="5A646C")
     for column, width in ((1, 46), (2, 24), (3, 24)):
         sheet.column_dimensions[get_column_letter(column)].width = width
 
@@ -91,8 +100,7 @@ def _sheet(sheet: Worksheet, section: Section, table: Table) -> None:
     for number, row in enumerate(table.rows, start=2):
         for column, cell in enumerate(row.cells, start=1):
             is_number = cell.number is not None and "±" not in cell.text
-            target = sheet.cell(number, column, cell.number if is_number else cell.text)
-            assert isinstance(target, SheetCell)
+            target = _write(sheet, number, column, cell.number if is_number and cell.number is not None else cell.text)
             target.border = _LINE
             target.font = Font(bold=row.is_total)
             if is_number:
