@@ -55,6 +55,7 @@ def test_the_truth_closes(week: CityWeek) -> None:
     drawn, leaked = sum(week.drawn.values()), sum(week.leaked.values())
     assert week.supplied == pytest.approx(drawn + leaked, rel=1e-6)
     assert leaked / week.supplied == pytest.approx(0.38, abs=0.01)
+    assert round(week.supplied / 7 / 81_525 * 1e3) == 172  # L a person and day
     for dma in week.dmas:
         inflow = week.volume(dma.inlets[0])
         assert inflow == pytest.approx(week.drawn[dma.name] + week.leaked[dma.name], rel=1e-4)

@@ -70,6 +70,7 @@ class MeterArchive:
         self._store, self._start_ms, self._end_ms = store, start_ms, end_ms
         self._timezone, self._tank_area = timezone, tank_area
         self._tags: dict[tuple[str, str], Tag] = {}
+        self._read: dict[tuple[str, str], Readings] = {}
         for tag in tags:
             if tag.element and si_factor(tag.unit, tag.quantity) is not None:
                 self._tags.setdefault((tag.element, tag.quantity), tag)
@@ -88,12 +89,16 @@ class MeterArchive:
         tag = self._tags.get((element, quantity))
         if tag is None:
             return None
+        if (element, quantity) in self._read:  # a balance asks for volumes and for nights
+            return self._read[element, quantity]
         column = frame_of(self._store, [tag], self._start_ms, self._end_ms + 1)
         series = column[tag.name].dropna() if tag.name in column.columns else pd.Series(dtype=np.float64)
         times = pd.DatetimeIndex(series.index)
         stamps = times.as_unit("ms").asi8 if len(series) else np.empty(0, dtype=np.int64)
         factor = si_factor(tag.unit, quantity) or 1.0
-        return Readings(stamps, series.to_numpy(dtype=np.float64) * factor, tag)
+        found = Readings(stamps, series.to_numpy(dtype=np.float64) * factor, tag)
+        self._read[element, quantity] = found
+        return found
 
     def hourly(self, readings: Readings | None) -> Floats:
         """Mean of the readings in each hour of the period; NaN where there are none. float64 [n_hours]."""

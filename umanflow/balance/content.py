@@ -313,10 +313,11 @@ class _Sections:
             if isinstance(result, Lack):
                 by_names.setdefault(result.names, []).append(self._word(key))
         points = [f"{', '.join(dict.fromkeys(keys))}: {', '.join(names)}" for names, keys in by_names.items()]
+        districts: dict[tuple[str, ...], list[str]] = {}
         for dma in self._study.dmas:
             found = [result for result in (dma.real_losses, dma.indicators.per_connection, dma.night_losses)
                      if isinstance(result, Lack)]  # fmt: skip
-            names = dict.fromkeys(name for result in found for name in result.names)
-            if names:
-                points.append(f"{dma.of.name}: {', '.join(names)}")
+            if names := tuple(dict.fromkeys(name for result in found for name in result.names)):
+                districts.setdefault(names, []).append(dma.of.name)
+        points += [f"{', '.join(dmas)}: {', '.join(names)}" for names, dmas in districts.items()]
         return Section("lacks", self._word("section_lacks"), points=tuple(points)) if points else None

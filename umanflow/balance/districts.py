@@ -105,7 +105,7 @@ class _District:
         count: Result = Lack((f"{self._key}.connections",))
         if dma is not None and dma.connections:
             count = exact(float(dma.connections))
-        mean: Result = Lack((f"{self._key}.pressure_m",))
+        mean: Result = Lack((f"{self._key}.pressure_m",) if dma is None else ("districts.pressure_limits_m",))
         if pressure is not None and self._common is not None:
             mean = stated(f"{self._key}.pressure", float(np.nanmean(pressure[0])), self._common.pressure_limits_m)
         none_private = isinstance(system.private, Uncertain) and system.private.value == 0.0
@@ -127,8 +127,10 @@ class _District:
                 return Lack((f"{self._key}.inflow.volume",)), Source.NONE, None
             self._note("scaled", note_of(amount, self._sources))
             return stated_volume(f"{self._key}.inflow", amount, self._sources), Source(amount.source), None
-        if self._measured is None or self._dma is None or self._common is None:
+        if self._measured is None or self._dma is None:
             return Lack((f"{self._key}.inflow",)), Source.NONE, None
+        if self._common is None:
+            return Lack(("districts.meter_limits_percent",)), Source.NONE, None
         if not self._dma.is_isolated:
             self._note("not_isolated", ", ".join(self._dma.leaks) or "-")
         whole, coverage, kinds = exact(0.0), 1.0, []
@@ -227,8 +229,10 @@ class _District:
         stated_flow = self._number("flow_m3h", 1.0 / HOUR_S)
         if stated_flow is not None:
             return stated_flow, None, 3
-        if self._measured is None or self._common is None:
+        if self._measured is None:
             return Lack((f"{self._key}.night.flow_m3h",)), None, 3
+        if self._common is None:
+            return Lack(("districts.meter_limits_percent",)), None, 3
         archive, quarters = self._measured.archive, []
         for inlet, sign in self._inlets():
             found = archive.quarters(archive.readings(inlet, "flow"))

@@ -10,11 +10,12 @@ from umanflow.balance.language import Language, decimals_of
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What stands in a table: text, and for spreadsheets the number behind it."""
+    """What stands in a table: text, and for spreadsheets the number behind it and half its limits."""
 
     text: str
     number: float | None = None
     decimals: int = 0
+    half: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,8 @@ class Cells:
 
     def one(self, result: Result, factor: float = 1.0, most: int = 3) -> Cell:
         """The same as a cell."""
-        value, _ = self.pair(result, factor, most)
-        return Cell(self.both(result, factor, most), value.number, value.decimals)
+        value, half = self.pair(result, factor, most)
+        return Cell(self.both(result, factor, most), value.number, value.decimals, half.number)
 
     def percent_of(self, result: Result) -> Cell:
         """Half the limits as a percentage of the value."""

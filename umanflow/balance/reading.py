@@ -95,10 +95,10 @@ def _place(location: tuple[int | str, ...], table: Any) -> str:
 
 def _impossible(table: dict[str, Any]) -> list[str]:
     """What each number allows and all together do not; told even where other lines are wrong."""
+    lines = _impossible_districts(table)
     whole = _sum_of(table, "supplied")
     if whole is None:
-        return []
-    lines = []
+        return lines
     if whole <= 0.0:
         lines.append("supplied: exports and storage leave nothing to be supplied; check kinds and volumes")
         return lines
@@ -116,6 +116,22 @@ def _impossible(table: dict[str, Any]) -> list[str]:
             f"authorised consumption {billed + unbilled:,.0f} m3 is more than supplied {whole:,.0f} m3; "
             "check the unbilled lines"
         )
+    return lines
+
+
+def _impossible_districts(table: dict[str, Any]) -> list[str]:
+    """Districts in which more was billed than flowed in."""
+    sections = table.get("dma")
+    lines = []
+    for section in sections if isinstance(sections, list) else []:
+        if not isinstance(section, dict):
+            continue
+        found = [_sum_of({**table, "volumes": [section.get(key)]}, "volumes") for key in ("inflow", "billed")]
+        if found[0] is not None and found[1] is not None and found[1] > found[0]:
+            lines.append(
+                f"dma '{section.get('name')}': billed {found[1]:,.0f} m3 is more than the inflow {found[0]:,.0f} m3; "
+                "check units, periods and meters"
+            )
     return lines
 
 

@@ -151,7 +151,18 @@ class Period(_Section):
         return self
 
 
-class NetworkSection(_Section):
+class _Pipes(_Section):
+    """What is divided by, and so is more than nothing."""
+
+    @field_validator("mains_km", "connections", "pressure_m", check_fields=False)
+    @classmethod
+    def _is_something(cls, value: Number | None) -> Number | None:
+        if value is not None and value.value == 0.0:
+            raise ValueError("0 cannot be; write more, or leave it out where it is not known")
+        return value
+
+
+class NetworkSection(_Pipes):
     """What leaks: km of mains, connections, private pipe (km, all), pressure at the average zone point (m), hours."""
 
     mains_km: Number | None = None
@@ -269,7 +280,7 @@ class NightSection(_Section):
         return self
 
 
-class DmaSection(_Section):
+class DmaSection(_Pipes):
     """One district: what is said here counts before what tables and the historian say.
 
     Attributes

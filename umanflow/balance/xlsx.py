@@ -44,7 +44,7 @@ def render_xlsx(page: Page, balance: Balance, language: Language) -> bytes:
     _front(first, page)
     for section in page.sections:
         if section.table is not None:
-            _sheet(book.create_sheet(_title(section.title)), section, section.table)
+            _sheet(book.create_sheet(_title(section.title)), section, section.table, language.word("head_half"))
     _check(book.create_sheet(_title(language.word("sheet_check"))), balance, language)
     buffer = io.BytesIO()
     book.save(buffer)
@@ -61,7 +61,7 @@ def _write(sheet: Worksheet, row: int, column: int, value: str | float) -> Sheet
 
 
 def _title(text: str) -> str:
-    return re.sub(r"[\[\]:*?/\\]", " ", text)[:_TITLE_LETTERS]
+    return " ".join(re.sub(r"[\[\]:*?/\\]", " ", text).split())[:_TITLE_LETTERS]
 
 
 def _front(sheet: Worksheet, page: Page) -> None:
@@ -95,28 +95,41 @@ def _front(sheet: Worksheet, page: Page) -> None:
         sheet.column_dimensions[get_column_letter(column)].width = width
 
 
-def _sheet(sheet: Worksheet, section: Section, table: Table) -> None:
-    heads(sheet, 1, table.heads)
+def _sheet(sheet: Worksheet, section: Section, table: Table, limits: str) -> None:
+    """Write a table; numbers with their limits in one cell become two columns."""
+    has_limits = [any(row.cells[k].half is not None for row in table.rows) for k in range(len(table.heads))]
+    place = [k + 1 + sum(has_limits[:k]) for k in range(len(table.heads))]
+    texts = [text for k, head in enumerate(table.heads) for text in ((head, limits) if has_limits[k] else (head,))]
+    heads(sheet, 1, [" ".join(text.split()) for text in texts])
     for number, row in enumerate(table.rows, start=2):
-        for column, cell in enumerate(row.cells, start=1):
-            is_number = cell.number is not None and "±" not in cell.text
-            target = _write(sheet, number, column, cell.number if is_number and cell.number is not None else cell.text)
-            target.border = _LINE
-            target.font = Font(bold=row.is_total)
-            if is_number:
-                target.number_format = "#,##0" + ("." + "0" * cell.decimals if cell.decimals else "")
-            elif table.numeric[column - 1]:
-                target.alignment = Alignment(horizontal="right")
-            elif column == 1:
-                target.alignment = Alignment(indent=row.level)
-            else:
-                target.alignment = Alignment(wrap_text=table.wide[column - 1], vertical="top")
-    for column, head in enumerate(table.heads):
-        longest = max([len(head), *(len(row.cells[column].text) for row in table.rows)])
-        sheet.column_dimensions[get_column_letter(column + 1)].width = min(_WIDEST, longest + 4)
+        for k, cell in enumerate(row.cells):
+            target = _write(sheet, number, place[k], cell.text if cell.number is None else cell.number)
+            target.border, target.font = _LINE, Font(bold=row.is_total)
+            target.number_format = _number_format(cell.decimals)
+            if cell.half is not None:
+                beside = _write(sheet, number, place[k] + 1, cell.half)
+                beside.border, beside.number_format = _LINE, _number_format(cell.decimals)
+            if cell.number is None:
+                target.alignment = _alignment(table, k, row.level)
+    for k, head in enumerate(table.heads):
+        longest = max([len(head), *(len(row.cells[k].text) for row in table.rows)])
+        sheet.column_dimensions[get_column_letter(place[k])].width = min(_WIDEST, longest + 4)
     sheet.freeze_panes = "A2"
     if section.intro:
-        sheet.cell(len(table.rows) + 3, 1, section.intro).font = Font(italic=True, color="5A646C")
+        _write(sheet, len(table.rows) + 3, 1, section.intro).font = Font(italic=True, color="5A646C")
+
+
+def _number_format(decimals: int) -> str:
+    return "#,##0" + ("." + "0" * decimals if decimals else "")
+
+
+def _alignment(table: Table, column: int, level: int) -> Alignment:
+    """Of a cell with words."""
+    if table.numeric[column]:
+        return Alignment(horizontal="right")
+    if column == 0:
+        return Alignment(indent=level)
+    return Alignment(wrap_text=table.wide[column], vertical="top")
 
 
 def heads(sheet: Worksheet, row: int, texts: Sequence[str]) -> None:

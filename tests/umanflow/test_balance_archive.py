@@ -1,0 +1,110 @@
+"""What a balance takes from the historian: totalisers or flows, levels, nights of the clock's days."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.nightflow import night_lines
+from scada.historian import Historian, open_historian
+from scada.sample import Quality, Sample
+from scada.tag import Tag
+from umanflow.balance.archive import MeterArchive
+
+HOUR_MS, DAYS = 3_600_000, 4
+START_MS = pd.Timestamp("2026-03-27T22:00Z").value // 1_000_000  # midnight in Kyiv; clocks go forward on the 29th
+END_MS = START_MS + DAYS * 24 * HOUR_MS
+
+TAGS = (
+    Tag("m.flow", "m", "input", 0, "float32", unit="m3/h", element="M", quantity="flow"),
+    Tag("m.volume", "m", "input", 2, "uint16", scale=10.0, unit="m3", element="M", quantity="volume", wrap=65_536.0),
+    Tag("t.level", "t", "input", 0, "float32", unit="cm", element="T", quantity="level"),
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Historian]:
+    found = open_historian(f"sqlite:///{tmp_path}/h.db")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def archive(store: Historian) -> Callable[[], MeterArchive]:
+    return lambda: MeterArchive(store, TAGS, START_MS, END_MS, "Europe/Kyiv", {"T": 50.0})
+
+
+def put(store: Historian, tag: str, values: np.ndarray, step_ms: int, quality: Quality = Quality.GOOD) -> None:
+    times = [START_MS + k * step_ms for k in range(len(values))]
+    store.append([Sample(tag, t, t, float(v), quality) for t, v in zip(times, values, strict=True) if np.isfinite(v)])
+
+
+def test_a_totaliser_is_preferred_and_wraps(store: Historian, archive: Callable[[], MeterArchive]) -> None:
+    put(store, "m.flow", np.full(DAYS * 96 + 1, 36.0), 900_000)
+    totals = np.mod(655_000.0 + 36.5 * np.arange(DAYS * 24 + 1), 655_360.0)
+    put(store, "m.volume", totals, HOUR_MS)
+    found = archive().volume("M", 0.02)
+    assert found.is_total
+    assert found.volume is not None
+    assert found.volume.value == pytest.approx(36.5 * 96)
+    assert found.volume.half == pytest.approx(0.02 * 36.5 * 96)
+
+
+def test_a_totaliser_of_one_direction_is_left_where_water_comes_back(
+    store: Historian, archive: Callable[[], MeterArchive]
+) -> None:
+    flow = np.where(np.arange(DAYS * 96) % 96 < 24, -10.0, 30.0)
+    put(store, "m.flow", flow, 900_000)
+    put(store, "m.volume", np.cumsum(np.maximum(flow, 0.0)) / 4.0, 900_000)
+    found = archive().volume("M", 0.02)
+    assert not found.is_total
+    assert found.volume is not None
+    assert found.volume.value == pytest.approx(flow.sum() / 4.0)
+
+
+def test_a_flow_that_saw_more_than_the_totaliser_counts(store: Historian, archive: Callable[[], MeterArchive]) -> None:
+    put(store, "m.flow", np.full(DAYS * 96, 36.0), 900_000)
+    put(store, "m.volume", 36.0 * np.arange(30.0), HOUR_MS)
+    found = archive().volume("M", 0.02)
+    assert (found.is_total, found.coverage) == (False, 1.0)
+    with pytest.raises(LookupError, match="no tag measures flow or volume at 'X'"):
+        archive().volume("X", 0.02)
+
+
+def test_bad_samples_are_no_samples(store: Historian, archive: Callable[[], MeterArchive]) -> None:
+    put(store, "m.flow", np.full(DAYS * 96, 36.0), 900_000, Quality.BAD)
+    found = archive().volume("M", 0.02)
+    assert (found.volume, found.coverage) == (None, 0.0)
+
+
+def test_stored_water_is_area_times_rise(store: Historian, archive: Callable[[], MeterArchive]) -> None:
+    put(store, "t.level", np.linspace(100.0, 160.0, DAYS * 24 + 1), HOUR_MS)
+    found = archive().stored("T", 0.02)
+    assert found.volume is not None
+    assert found.volume.value == pytest.approx(50.0 * 0.6)
+    assert found.volume.half == pytest.approx(50.0 * 0.02 * np.sqrt(2.0))
+    with pytest.raises(LookupError, match="tank 'M'"):
+        archive().stored("M", 0.02)
+
+
+def test_a_level_that_ends_early_stores_nothing(store: Historian, archive: Callable[[], MeterArchive]) -> None:
+    put(store, "t.level", np.full(50, 100.0), HOUR_MS)
+    assert archive().stored("T", 0.02).volume is None
+
+
+def test_nights_are_those_of_the_clock_and_survive_its_change(
+    store: Historian, archive: Callable[[], MeterArchive]
+) -> None:
+    utc = pd.date_range(pd.Timestamp(START_MS, unit="ms", tz="UTC"), periods=DAYS * 96, freq="15min")
+    hour = np.asarray(utc.tz_convert("Europe/Kyiv").hour)
+    put(store, "m.flow", np.where(hour == 4, 5.0, 36.0), 900_000)
+    found = archive()
+    quarters = found.quarters(found.readings("M", "flow"))
+    lines = night_lines(quarters)
+    assert np.isfinite(quarters).sum(axis=1).tolist()[:3] == [96, 92, 96]
+    assert lines.valid >= 3
+    assert 3600.0 * lines.flow[:3] == pytest.approx([5.0] * 3)
+    assert lines.place[:3].tolist() == [16] * 3
+    assert 3600.0 * found.hours_of_day(found.readings("M", "flow")) == pytest.approx([36.0] * 4 + [5.0] + [36.0] * 19)
