@@ -230,6 +230,22 @@ source = "measured"
     assert supplied.value == pytest.approx(364_000 / 1.04 + 500 - 14_500)
 
 
+def test_n1_of_a_night_with_lowered_pressure(write: Callable[[str], Path]) -> None:
+    """10 and 8.37 m3/h leak at 50 and 40 m, and 4 m3/h are drawn: N1 0.797, as by hand in docs/methods/balance.md."""
+    text = EXAMPLE.read_text("utf-8")
+    start = text.index("people_per_connection")
+    text = text[:start] + 'large_m3h = { value = 4.0, limits = 0.1, source = "measured" }\n'
+    test = 'n1_test = {{ pressures_m = [50, 40], flows_m3h = [{}, {}], limits = 0.2, source = "measured" }}\n'
+    night = study_file(write(text + test.format(14.0, 12.37))).dmas[0].of.night
+    assert (night.n1.value, night.n1.half) == (pytest.approx(0.797, abs=1e-3), pytest.approx(0.2))
+    assert night.n1_source == "measured"
+    odd = study_file(write(text + test.format(14.0, 3.0))).dmas[0].of.night
+    assert odd.n1.names == ("dma.C1.night.n1_test.flows_m3h > dma.C1.night use",)
+    assert mistakes(write(text + test.replace("[50, 40]", "[50, 50]").format(14, 12)))[0].endswith(
+        "different pressures"
+    )
+
+
 # documents --------------------------------------------------------------------------------------------------------
 
 
@@ -365,17 +381,18 @@ def test_every_word_is_translated_and_none_is_left_over() -> None:
 
 def test_every_word_is_used_and_every_used_word_is_known() -> None:
     """Every string of the package that looks like a key is one, and no key is without use."""
-    text = "\n".join(path.read_text("utf-8") for path in PACKAGE.glob("*.py") if path.name != "words.py")
+    files = [path for path in PACKAGE.glob("*.py") if path.name != "words.py"]
+    files += (PACKAGE.parent.parent / "models").glob("*.py")
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text("utf-8")))]
     asked = {
         node.args[0].value
-        for node in ast.walk(ast.parse(text.replace("from __future__ import annotations", "")))
+        for node in nodes
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)
         and (getattr(node.func, "attr", "") in ("word", "_word") or getattr(node.func, "id", "") == "word")
     }  # fmt: skip
     assert asked <= set(WORDS)
-    models = "\n".join(path.read_text("utf-8") for path in (PACKAGE.parent.parent / "models").glob("*.py"))
     made = ("section_", "read_from_", "maybe_", "negative_", "L/", "m3/", "check_", "head_")
-    strings = set(re.findall(r"""["']([^"'\n]+)["']""", text + models))
+    strings = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     unused = [key for key in WORDS if key not in strings and not key.startswith(made)]
     assert unused == []
 

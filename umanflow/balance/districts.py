@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from models.balance import Balance, Source
 from models.balance_indicators import System
 from models.dmabalance import DmaInput, Night
-from models.nightflow import NightUse, night_day_factor, night_lines, typical_night
+from models.nightflow import NightUse, n1_of_pressures, night_day_factor, night_lines, typical_night
 from models.uncertain import Lack, Result, Uncertain, add, divide, exact, lacking, multiply, stated
 from networks import Network
 from networks.dma import Dma
 from umanflow.balance.archive import MeterArchive, Readings
 from umanflow.balance.billing import Samples
 from umanflow.balance.case import HOUR_S, KM, Inputs
-from umanflow.balance.schema import DistrictsSection, DmaSection, InputFile, NightSection, Number
+from umanflow.balance.schema import DistrictsSection, DmaSection, InputFile, NightSection, Number, StepTest
 from umanflow.balance.volumes import Sources, note_of, stated_volume
 from umanflow.balance.zones import Zones
 
@@ -215,7 +215,7 @@ class _District:
     def _nights(self, connections: Result, pressure: tuple[Floats, Source] | None) -> Night:
         flow, nights, hour = self._night_flow()
         use, use_source = self._use(connections)
-        n1, n1_source = self._n1()
+        n1, n1_source = self._n1(use)
         factor: Result = Lack((f"{self._key}.night.pressures_m",))
         source = Source.NONE
         if pressure is not None:
@@ -277,8 +277,12 @@ class _District:
             return Lack((f"{self._key}.night: {error}",)), Source.NONE
         return use.flow, max(words, key=list(Source).index)
 
-    def _n1(self) -> tuple[Result, Source]:
-        key, number = self._said("n1")
+    def _n1(self, use: Result) -> tuple[Result, Source]:
+        """The exponent: the district's own before that of all."""
+        own = self._night
+        if own.n1_test is not None:
+            return self._n1_of_steps(own.n1_test, use), Source(own.n1_test.source)
+        key, number = (f"{self._key}.night.n1", own.n1) if own.n1_favad_limits is not None else self._said("n1")
         limits = self._night.n1_favad_limits
         limits = self._usual.n1_favad_limits if limits is None else limits
         if number is not None:
@@ -287,6 +291,16 @@ class _District:
             value = self._measured.zones.n1[self._section.name]
             return stated("districts.night.n1_favad", value, limits), Source.COMPUTED
         return Lack((key,)), Source.NONE
+
+    def _n1_of_steps(self, test: StepTest, use: Result) -> Result:
+        key = f"{self._key}.night.n1_test"
+        if isinstance(use, Lack):
+            return use
+        leakage = np.array(test.flows_m3h) / HOUR_S - use.value
+        if (leakage <= 0.0).any():
+            return Lack((f"{key}.flows_m3h > {self._key}.night use",))
+        value = n1_of_pressures(np.array(test.pressures_m), leakage)
+        return stated(key, value, test.half_of(value))
 
     def _pressures(self) -> tuple[Floats, Source] | None:
         """Pressure at the average zone point by hour of the day, and where it is from."""

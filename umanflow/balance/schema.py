@@ -222,6 +222,21 @@ class SurveySection(_Section):
     rate_of_rise_m3d_a_year: Number | None = None
 
 
+class StepTest(_Limited):
+    """A night in which pressure was lowered: that at the average zone point, and flows in; limits are those of N1."""
+
+    pressures_m: Annotated[list[Annotated[float, Field(gt=0.0)]], Field(min_length=2)]
+    flows_m3h: Annotated[list[Annotated[float, Field(gt=0.0)]], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def _are_pairs(self) -> Self:
+        if len(self.pressures_m) != len(self.flows_m3h):
+            raise ValueError("needs as many flows_m3h as pressures_m")
+        if len(set(self.pressures_m)) < 2:
+            raise ValueError("needs two or more different pressures")
+        return self
+
+
 class NightSection(_Section):
     """Night use by person or by property, exponent, and where pressure comes from; of one district or of all.
 
@@ -241,6 +256,8 @@ class NightSection(_Section):
         Exponent.
     n1_favad_limits
         Instead: take it from the areas of the network's leakage, with these limits.
+    n1_test
+        Instead: from a night in which pressure was lowered by steps; night use is taken off.
     pressure
         "modelled" or "measured" (loggers in the district), of the historian's period.
     pressures_m, night_pressure_m
@@ -259,6 +276,7 @@ class NightSection(_Section):
     large_m3h: Number | None = None
     n1: Number | None = None
     n1_favad_limits: float | None = Field(default=None, ge=0.0)
+    n1_test: StepTest | None = None
     pressure: Literal["modelled", "measured"] | None = None
     pressures_m: Annotated[list[float], Field(min_length=24, max_length=24)] | None = None
     night_pressure_m: float | None = Field(default=None, gt=0.0)
@@ -271,8 +289,8 @@ class NightSection(_Section):
         said = {name for name in by_person | by_property if getattr(self, name) is not None}
         if said & by_person and said & by_property:
             raise ValueError("night use is given by person and by property; give one of them")
-        if self.n1 is not None and self.n1_favad_limits is not None:
-            raise ValueError("give n1 or n1_favad_limits, not both")
+        if sum(way is not None for way in (self.n1, self.n1_favad_limits, self.n1_test)) > 1:
+            raise ValueError("give one of n1, n1_favad_limits and n1_test")
         if (self.pressures_m is None) != (self.night_pressure_m is None):
             raise ValueError("give pressures_m and night_pressure_m together")
         if self.pressures_m is not None and not all(math.isfinite(p) and p > 0.0 for p in self.pressures_m):
