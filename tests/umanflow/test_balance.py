@@ -123,6 +123,11 @@ def test_every_mistake_has_a_line_and_all_come_at_once(write: Callable[[str], Pa
          "inflow = { name = \"i\", volume = 1, unit = \"m3/d\", limits = 0, source = \"measured\" }\n"
          "billed = { name = \"b\", volume = 1, unit = \"1000 m3\", limits = 0, source = \"measured\" }\n[[billed",
          "dma 'D': billed 1,000 m3 is more than the inflow 364 m3"),
+        ("[[billed", "[[supplied]]\nname = \"wells\"\nkind = \"own\"\nvolume = 1\nunit = \"ML\"\nlimits = 0\n"
+         "source = \"stated\"\n[[billed", "supplied 'wells': stands twice"),
+        ("[[billed", "[[dma]]\nname = \"D\"\n"
+         "billed = { name = \"b\", billing = \"all\", limits = 0, source = \"measured\" }\n[[billed",
+         "dma 'D'.billed: needs a volume"),
         ("period = {", "perod = {", "perod: unknown key"),
         ("limits_percent = 1\n", "limits_percent = 1\nlimits = 5\n", "two kinds of limits"),
         ("name = \"small\"", "", "name: is missing"),

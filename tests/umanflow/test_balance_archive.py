@@ -8,10 +8,13 @@ import pandas as pd
 import pytest
 
 from models.nightflow import night_lines
+from models.uncertain import Lack, Uncertain
 from scada.historian import Historian, open_historian
 from scada.sample import Quality, Sample
 from scada.tag import Tag
 from umanflow.balance.archive import MeterArchive
+from umanflow.balance.study import study_period
+from umanflow.config import read_config
 
 HOUR_MS, DAYS = 3_600_000, 4
 START_MS = pd.Timestamp("2026-03-27T22:00Z").value // 1_000_000  # midnight in Kyiv; clocks go forward on the 29th
@@ -108,3 +111,38 @@ def test_nights_are_those_of_the_clock_and_survive_its_change(
     assert 3600.0 * lines.flow[:3] == pytest.approx([5.0] * 3)
     assert lines.place[:3].tolist() == [16] * 3
     assert 3600.0 * found.hours_of_day(found.readings("M", "flow")) == pytest.approx([36.0] * 4 + [5.0] + [36.0] * 19)
+
+
+def test_districts_without_tables_are_those_that_tags_cut_out(tmp_path: Path) -> None:
+    """Net3 has no tables: the two metered links of the tag table bound its only district."""
+    devices = "".join(
+        f'[[devices]]\nname = "{name}"\nurl = "tcp://127.0.0.1:{port}"\n' for name, port in (("a", 1), ("b", 2))
+    )
+    config = f'network = "Net3"\n[historian]\nurl = "sqlite:///h.db"\n{devices}'
+    (tmp_path / "umanflow.toml").write_text(config, "utf-8")
+    head = "name,device,table,address,type,unit,interval_s,element,quantity\n"
+    rows = "a.flow,a,input,0,float32,m3/h,900,60,flow\nb.flow,b,input,0,float32,m3/h,900,329,flow\n"
+    (tmp_path / "tags.csv").write_text(head + rows, "utf-8")
+    number = "{{ value = {}, limits_percent = 10, source = 'assumed' }}"
+    (tmp_path / "b.toml").write_text(
+        "name = 'n'\n[districts]\nmeter_limits_percent = 2\npressure_limits_m = 3\n"
+        f"night.large_m3h = {number.format(100)}\nnight.n1 = {number.format(1)}\n"
+        f"[[dma]]\nname = '1'\nconnections = {number.format(5000)}\n",
+        "utf-8",
+    )
+    store = open_historian(f"sqlite:///{tmp_path}/h.db")
+    start = pd.Timestamp("2026-01-05T00:00Z").value // 1_000_000
+    for tag, flow in (("a.flow", 500.0), ("b.flow", 300.0)):
+        times = [start + 900_000 * k for k in range(3 * 96)]
+        store.append([Sample(tag, t, t, flow) for t in times])
+    store.close()
+    study = study_period(read_config(tmp_path / "umanflow.toml"), "2026-01-05", "2026-01-08", tmp_path / "b.toml")
+    (dma,) = study.dmas
+    assert (dma.of.name, dma.of.night.nights) == ("1", 3)
+    assert isinstance(dma.of.inflow, Uncertain)
+    assert dma.of.inflow.value == pytest.approx(200.0 * 72)  # link 60 comes in, 329 goes out
+    assert dma.of.inflow.half == pytest.approx(0.02 * 72 * np.hypot(500, 300))
+    assert isinstance(dma.night_losses, Uncertain)
+    assert dma.night_losses.value == pytest.approx(100.0 * 72, rel=0.05)
+    assert isinstance(dma.real_losses, Lack)
+    assert "billed_metered" in dma.real_losses.names

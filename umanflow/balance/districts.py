@@ -123,8 +123,6 @@ class _District:
     def _inflow(self) -> tuple[Result, Source, float | None]:
         amount = self._section.inflow
         if amount is not None:
-            if amount.volume is None:
-                return Lack((f"{self._key}.inflow.volume",)), Source.NONE, None
             self._note("scaled", note_of(amount, self._sources))
             return stated_volume(f"{self._key}.inflow", amount, self._sources), Source(amount.source), None
         if self._measured is None or self._dma is None:
@@ -157,7 +155,7 @@ class _District:
 
     def _billed(self, connections: Result) -> tuple[Result, Source]:
         amount, billing = self._section.billed, self._sources.billing
-        if amount is not None and amount.volume is not None:
+        if amount is not None:
             self._note("scaled", note_of(amount, self._sources))
             return stated_volume(f"{self._key}.billed", amount, self._sources), Source(amount.source)
         how = self._common.consumption if self._common is not None else None

@@ -60,7 +60,7 @@ def read_input(path: Path) -> Document:
         content = InputFile(**table)
     except ValidationError as error:
         lines = _lines_of(error, table)
-    lines += _impossible(table)
+    lines += _repeated(table) + _impossible(table)
     if lines or content is None:
         raise BalanceError([f"{path}: {line}" for line in lines])
     return Document(path, hashlib.sha256(data).hexdigest(), content)
@@ -91,6 +91,16 @@ def _place(location: tuple[int | str, ...], table: Any) -> str:
         else:
             words += f".{part}" if words else part
     return words
+
+
+def _repeated(table: dict[str, Any]) -> list[str]:
+    """Names that stand twice in a line: errors belong to names, so that two of one name would count as one."""
+    lines = []
+    for section, entries in table.items():
+        names = [entry.get("name") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+        twice = sorted({str(name) for name in names if name is not None and names.count(name) > 1})
+        lines += [f"{section} '{name}': stands twice; give each a name of its own" for name in twice]
+    return lines
 
 
 def _impossible(table: dict[str, Any]) -> list[str]:

@@ -319,6 +319,13 @@ class DmaSection(_Pipes):
     norm_l_person_d: Number | None = None
     night: NightSection | None = None
 
+    @field_validator("inflow", "billed")
+    @classmethod
+    def _is_a_volume(cls, value: Amount | None) -> Amount | None:
+        if value is not None and value.volume is None:
+            raise ValueError("needs a volume; leave it out to take it from the historian or the billing table")
+        return value
+
 
 class BillingSection(_Section):
     """Billing table, CSV month,dma,category,billed_m3 (months as 2025-01); limits of a category's sum in a district."""
@@ -386,8 +393,4 @@ class InputFile(_Section):
             said: Any = self.network.private_km if name == "private_km" else getattr(self, name)
             if said is not None:
                 raise ValueError(f"`none` says that there is no {name}, but it is given too; remove one of them")
-        names = [dma.name for dma in self.dma]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"dma '{twice[0]}' stands twice")
         return self

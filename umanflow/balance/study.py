@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from hydro.engine import Engine
 from models.balance import Balance, Source, balance_of
 from models.balance_components import (
     Components,
@@ -20,7 +22,9 @@ from models.balance_components import (
 from models.balance_indicators import Indicators, Values, indicators_of, values_of
 from models.dmabalance import DmaBalance, dma_balance
 from models.uncertain import Lack, Result
-from networks import load
+from networks import Network, load
+from networks.dma import Dma
+from scada.tag import Tag
 from umanflow.balance.archive import MeterArchive
 from umanflow.balance.billing import read_billing, read_samples
 from umanflow.balance.case import DAY_S, HOUR_S, YEAR_S, Case, Inputs, Period, breaks_of, prices_of, system_of
@@ -78,7 +82,8 @@ def study_period(config: Config, since: str | None, until: str | None, path: Pat
     if start_ms is None or end_ms is None or end_ms <= start_ms:
         raise BalanceError(["--from and --to: a balance needs a period; write --from 2026-01-01 --to 2026-01-08"])
     network = load(config.network_path, config.crs)
-    dmas = tuple(find_districts(network)) if network.sensors is not None else ()
+    table = tags_of(config)
+    dmas = _districts(network, table.tags)
     unknown = sections_without_a_district(document.content, dmas)
     if unknown and dmas:
         names = ", ".join(dma.name for dma in dmas)
@@ -86,7 +91,6 @@ def study_period(config: Config, since: str | None, until: str | None, path: Pat
     zone = ZoneInfo(config.timezone)
     start, end = (dt.datetime.fromtimestamp(ms / 1000.0, zone).replace(tzinfo=None) for ms in (start_ms, end_ms))
     zones = model_zones(network, dmas)
-    table = tags_of(config)
     store = open_store(config)
     try:
         archive = MeterArchive(store, table.tags, start_ms, end_ms, config.timezone, zones.tank_area)
@@ -97,6 +101,16 @@ def study_period(config: Config, since: str | None, until: str | None, path: Pat
         return _study(document, period, measured)
     finally:
         store.close()
+
+
+def _districts(network: Network, tags: Sequence[Tag]) -> tuple[Dma, ...]:
+    """Districts of the network's tables; without them those that the metered links of the tag table cut out."""
+    if network.sensors is not None:
+        return tuple(find_districts(network))
+    with Engine(network) as engine:
+        links = set(engine.topology.links)
+    meters = sorted({tag.element for tag in tags if tag.quantity in ("flow", "volume")} & links)
+    return tuple(find_districts(network, meters)) if meters else ()
 
 
 def _study(document: Document, period: Period, measured: Measured | None) -> Study:
