@@ -143,6 +143,7 @@ def test_districts_without_tables_are_those_that_tags_cut_out(tmp_path: Path) ->
     assert dma.of.inflow.value == pytest.approx(200.0 * 72)  # link 60 comes in, 329 goes out
     assert dma.of.inflow.half == pytest.approx(0.02 * 72 * np.hypot(500, 300))
     assert isinstance(dma.night_losses, Uncertain)
-    assert dma.night_losses.value == pytest.approx(100.0 * 72, rel=0.05)
+    assert isinstance(dma.of.night.factor, Uncertain)
+    assert dma.night_losses.value == pytest.approx(100.0 * 3 * dma.of.night.factor.value)
     assert isinstance(dma.real_losses, Lack)
     assert "billed_metered" in dma.real_losses.names
