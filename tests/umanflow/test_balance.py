@@ -176,6 +176,8 @@ def test_the_example_is_an_input(tmp_path: Path) -> None:
     path.write_text(done.stdout, encoding="utf-8")
     assert path.read_bytes() == EXAMPLE.read_bytes()
     assert read_input(path).content.synthetic
+    assert 'element = "GATE-METER"' in run("--example", "--config", "any.toml").stdout
+    assert read_input(EXAMPLE.with_name("balance-historian.toml")).content.districts is not None
 
 
 def test_the_example_is_uman_s_bills() -> None:

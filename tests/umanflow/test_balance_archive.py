@@ -147,3 +147,31 @@ def test_districts_without_tables_are_those_that_tags_cut_out(tmp_path: Path) ->
     assert dma.night_losses.value == pytest.approx(100.0 * 3 * dma.of.night.factor.value)
     assert isinstance(dma.real_losses, Lack)
     assert "billed_metered" in dma.real_losses.names
+
+
+def test_what_a_district_s_tank_stores_is_taken_off(tmp_path: Path) -> None:
+    """Net1: one meter after the pump bounds everything; its tank fills by a metre."""
+    devices = '[[devices]]\nname = "a"\nurl = "tcp://127.0.0.1:1"\n'
+    config = f'network = "Net1"\n[historian]\nurl = "sqlite:///h.db"\n{devices}'
+    (tmp_path / "umanflow.toml").write_text(config, "utf-8")
+    head = "name,device,table,address,type,unit,interval_s,element,quantity\n"
+    rows = "a.flow,a,input,0,float32,m3/h,900,10,flow\na.level,a,input,2,float32,m,900,2,level\n"
+    (tmp_path / "tags.csv").write_text(head + rows, "utf-8")
+    text = "name = 'n'\n[districts]\nmeter_limits_percent = 0\npressure_limits_m = 3\n"
+    store = open_historian(f"sqlite:///{tmp_path}/h.db")
+    start = pd.Timestamp("2026-01-05T00:00Z").value // 1_000_000
+    times = [start + 900_000 * k for k in range(2 * 96 + 1)]
+    store.append([Sample("a.flow", t, t, 400.0) for t in times])
+    store.append([Sample("a.level", t, t, 30.0 + k / 192) for k, t in enumerate(times)])
+    store.close()
+    found = []
+    for more in ("", "level_limits_m = 0.02\n"):
+        (tmp_path / "b.toml").write_text(text + more, "utf-8")
+        study = study_period(read_config(tmp_path / "umanflow.toml"), "2026-01-05", "2026-01-07", tmp_path / "b.toml")
+        found.append(study.dmas[0].of)
+    assert found[0].inflow == Lack(("districts.level_limits_m",))
+    assert isinstance(found[1].inflow, Uncertain)
+    area = np.pi / 4 * (50.5 * 0.3048) ** 2
+    assert found[1].inflow.value == pytest.approx(400.0 * 48 - area, rel=1e-4)
+    assert found[1].inflow.half == pytest.approx(area * 0.02 * np.sqrt(2.0), rel=1e-4)
+    assert found[1].night.flow == Lack(("dma.1.night.flow_m3h",))

@@ -313,6 +313,14 @@ def test_bills_samples_and_loggers(plant: Path, week: CityWeek, tmp_path: Path, 
     assert night["night_day_factor_h"]["value"] == pytest.approx(6 + 18 * (30 / 40) ** n1)
     assert by_bills["W3"]["night"]["night_day_factor_h"]["lacks"] == ["dma.W3.night.pressures_m"]
     assert by_bills["W3"]["notes"]["no_loggers"] == ""
+    some = [row for row in rows if not row.startswith("2026-01,L5")]
+    (plant / "billing.csv").write_text("\n".join(some) + "\n", "utf-8")
+    done = run(
+        "--config", plant / "umanflow.toml", "--input", plant / "other.toml", "--from", "2026-01-05",
+        "--to", "2026-01-12", "--out", tmp_path / "no",
+    )  # fmt: skip
+    assert done.stderr.count("\n") == 1
+    assert "billing.csv: 2026-01 L5 is not there" in done.stderr
     (plant / "billing.csv").write_text("\n".join(row for row in rows if "2026-01" not in row) + "\n", "utf-8")
     done = run(
         "--config", plant / "umanflow.toml", "--input", plant / "other.toml", "--from", "2026-01-05",

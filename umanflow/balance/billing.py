@@ -52,16 +52,22 @@ class Billing:
     def volume(self, start: dt.date, end: dt.date, dma: str | None, categories: Iterable[str]) -> Result:
         """Sum over a period, a district (or all) and some categories, m3; months count by their days in the period.
 
-        A month that the table has not is a lack; a cut month adds the error of not knowing its days.
+        A month that the table has not, or not for a district, is a lack; a cut month adds the error of not knowing its
+        days.
         """
         months = list(_months(start, end))
         known = {month for month, _, _ in self.volumes}
         missing = [month for month, _ in months if month not in known]
         if missing:
             return Lack(tuple(f"{self.name}: {month:%Y-%m}" for month in missing))
+        owners = self.districts if dma is None else (dma,)
+        rows = {(month, owner) for month, owner, _ in self.volumes}
+        empty = [(month, owner) for month, _ in months for owner in owners if (month, owner) not in rows]
+        if empty:
+            return Lack(tuple(f"{self.name}: {month:%Y-%m} {owner}" for month, owner in empty))
         parts: dict[str, float] = {}
         whole, cut = 0.0, 0.0
-        for owner in self.districts if dma is None else (dma,):
+        for owner in owners:
             for category in categories:
                 values = [self.volumes.get((month, owner, category), 0.0) * share for month, share in months]
                 parts[f"{self.name}: {owner} {category}"] = self.limits / Z95 * math.fsum(values)

@@ -12,7 +12,7 @@ from models.balance import Balance, Source
 from models.balance_indicators import System
 from models.dmabalance import DmaInput, Night
 from models.nightflow import NightUse, n1_of_pressures, night_day_factor, night_lines, typical_night
-from models.uncertain import Lack, Result, Uncertain, add, divide, exact, lacking, multiply, stated
+from models.uncertain import Lack, Result, Uncertain, add, divide, exact, lacking, multiply, stated, subtract
 from networks import Network
 from networks.dma import Dma
 from umanflow.balance.archive import MeterArchive, Readings
@@ -84,6 +84,8 @@ class _District:
         place = self._system(system, night_pressure)
         inflow, inflow_source, coverage = self._inflow()
         billed, billed_source = self._billed(place.connections)
+        if ("norm", "") in self._notes:
+            share = exact(0.0)  # a norm is what is drawn, whoever pays for it
         return DmaInput(
             name=self._section.name,
             inflow=inflow,
@@ -143,7 +145,30 @@ class _District:
             kinds.append("total" if found.is_total else "flow")
             whole = whole + sign * found.volume
         self._note("read_from", ", ".join(dict.fromkeys(kinds)))
-        return whole, Source.MEASURED, coverage
+        return subtract(whole, self._stored()), Source.MEASURED, coverage
+
+    def _stored(self) -> Result:
+        """What the district's tanks stored."""
+        assert self._measured is not None
+        assert self._common is not None
+        limits, whole = self._common.level_limits_m, exact(0.0)
+        for tank in self._tanks():
+            if limits is None:
+                return Lack(("districts.level_limits_m",))
+            try:
+                found = self._measured.archive.stored(tank, limits)
+            except LookupError:
+                return Lack((f"level of {tank}",))
+            if found.volume is None:
+                return Lack((f"level of {tank} at the period's ends",))
+            whole = whole + found.volume
+        return whole
+
+    def _tanks(self) -> list[str]:
+        assert self._dma is not None
+        assert self._measured is not None
+        inside = set(self._dma.nodes.tolist())
+        return [tank for tank, place in self._measured.zones.tank_place.items() if place in inside]
 
     def _inlets(self) -> list[tuple[str, float]]:
         """Meters with the sign of what comes in."""
@@ -231,6 +256,8 @@ class _District:
             return Lack((f"{self._key}.night.flow_m3h",)), None, 3
         if self._common is None:
             return Lack(("districts.meter_limits_percent",)), None, 3
+        if self._tanks():  # it fills at night, which is no leakage
+            return Lack((f"{self._key}.night.flow_m3h",)), None, 3
         archive, quarters = self._measured.archive, []
         for inlet, sign in self._inlets():
             found = archive.quarters(archive.readings(inlet, "flow"))

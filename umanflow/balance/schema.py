@@ -349,6 +349,8 @@ class DistrictsSection(_Section):
     ----------
     meter_limits_percent, pressure_limits_m
         95 % limits of inlets' meters, and of the mean pressure that the model or loggers give.
+    level_limits_m
+        The same of tanks' levels; needed where a district holds a tank.
     consumption
         How it is known: billing, samples of customers and billing of the others, or people by the norm.
     night, norm_l_person_d
@@ -357,6 +359,7 @@ class DistrictsSection(_Section):
 
     meter_limits_percent: float = Field(ge=0.0)
     pressure_limits_m: float = Field(ge=0.0)
+    level_limits_m: float | None = Field(default=None, ge=0.0)
     consumption: Literal["billing", "amr", "norm"] = "billing"
     night: NightSection = NightSection()
     norm_l_person_d: Number | None = None

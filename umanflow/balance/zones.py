@@ -30,6 +30,8 @@ class Zones:
         District -> exponent of its leakage at its mean pressure (FAVAD), where the network's leakage is known.
     tank_area
         Tank -> m2.
+    tank_place
+        Tank -> its node.
     ends
         Link -> its start and end node.
     homes
@@ -39,6 +41,7 @@ class Zones:
     pressure: dict[str, Floats]
     n1: dict[str, float]
     tank_area: dict[str, float]
+    tank_place: dict[str, int]
     ends: dict[str, tuple[int, int]]
     homes: tuple[str, ...]
 
@@ -58,7 +61,8 @@ def model_zones(network: Network, dmas: Sequence[Dma]) -> Zones:
             if seconds[-1] <= 0:
                 break
         start = engine.clock_start
-        areas = {topology.nodes[k]: engine.tank_area(k) for k in engine.tanks.tolist()}
+        tanks = {topology.nodes[k]: k for k in engine.tanks.tolist()}
+        areas = {name: engine.tank_area(k) for name, k in tanks.items()}
     pressure, lasts = np.array(rows), np.array(seconds, dtype=np.float64)
     second_day = (np.array(times) >= _DAY_S) & (lasts > 0.0)
     hour = (np.array(times) + start) // _HOUR_S % 24
@@ -76,7 +80,7 @@ def model_zones(network: Network, dmas: Sequence[Dma]) -> Zones:
     exponents = _exponents(network, dmas, ends, topology.length, topology.link_index, found)
     counted = weight > 0.0 if (weight > 0.0).any() else topology.is_junction
     homes = tuple(topology.nodes[k] for k in np.flatnonzero(counted))
-    return Zones(found, exponents, areas, ends, homes)
+    return Zones(found, exponents, areas, tanks, ends, homes)
 
 
 def _connections(network: Network, names: Sequence[str]) -> Floats:

@@ -20,7 +20,10 @@ def balance(
     lang: Annotated[str | None, typer.Option(help="Language: uk or en; the configuration's by default.")] = None,
     formats: Annotated[str, typer.Option("--format", help="json,csv,html,xlsx,pdf; all by default.")] = "",
     flow_unit: Annotated[str, typer.Option(help="Unit of flows in documents: m3/h, m3/d or L/s.")] = "m3/h",
-    example: Annotated[bool, typer.Option("--example", help="Print an input file of the SYNTHETIC Uman.")] = False,
+    example: Annotated[
+        bool,
+        typer.Option("--example", help="Print an input file of Uman (SYNTHETIC); with --config one for a historian."),
+    ] = False,
 ) -> None:
     """Compute the IWA water balance with 95 % limits, ILI and the revenue-water ratio.
 
@@ -33,7 +36,7 @@ def balance(
     if example:
         from networks import find
 
-        path = find("uman")[1].with_name("balance.toml")
+        path = find("uman")[1].with_name("balance.toml" if config is None else "balance-historian.toml")
         typer.echo(path.read_text(encoding="utf-8"), nl=False)
         return
     if out is None:
