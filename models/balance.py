@@ -197,7 +197,8 @@ def _under_registered(volumes: Volumes) -> Line:
             else:
                 found.append(under_registered(entry.volume, entry.under))
                 sources.append(entry.under_source)
-    return Line("meter_under_registration", add(*found), weakest(sources))
+    volume = add(*found)
+    return Line("meter_under_registration", volume, Source.NONE if isinstance(volume, Lack) else weakest(sources))
 
 
 def _summed(key: str, entries: Entries) -> Line:

@@ -296,6 +296,7 @@ def test_what_nobody_stated_is_lacking_and_never_filled() -> None:
     found = balance_of(town(unauthorised=None, billed_metered=(entry("customers", 2.9e6, 1.0),)))
     assert found.volume("apparent_losses") == Lack(("unauthorised", "billed_metered.customers.under_registration"))
     assert found.volume("real_losses") == found.volume("apparent_losses")
+    assert found.lines["meter_under_registration"].source == found.lines["unauthorised"].source == Source.NONE
     assert number(found.volume("non_revenue")).value == 2e6
     assert balance_of(town(supplied=None)).volume("non_revenue") == Lack(("supplied",))
     values = values_of(found.volume("real_losses"), exact(1.0), exact(1.0), Prices(exact(1.0), exact(1.0), exact(1.0)))

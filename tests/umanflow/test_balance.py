@@ -195,6 +195,11 @@ def test_nothing_is_filled_in_silently(write: Callable[[str], Path]) -> None:
     page = page_of(found, Language("en"))
     lacks = next(section for section in page.sections if section.key == "lacks")
     text = "\n".join(lacks.points)
+    table = next(section.table for section in page.sections if section.key == "lines")
+    sources = {row.cells[0].text: row.cells[-1].text for row in table.rows}
+    assert sources["Real losses (CARL)"] == "not computed"
+    assert sources["Unauthorised consumption"] == "not given"
+    assert sources["Billed unmetered"] == "stated"
     for name in (
         "unauthorised", "billed_metered.all.under_registration", "data_handling", "network.mains_km",
         "network.connections", "network.pressure_m", "prices.tariff_per_m3", "breaks", "survey.cost",

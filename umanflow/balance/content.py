@@ -171,12 +171,14 @@ class _Sections:
         supplied = self._study.balance.volume("supplied")
         rows = []
         for key, line in self._study.balance.lines.items():
-            volume = line.volume
+            volume, source = line.volume, str(line.source)
+            if isinstance(volume, Lack) and line.source != "none":
+                source = "not_computed"
             value, half = self._cells.pair(volume, most=0)
             cells = (
                 Cell(self._word(key)), value, half, self._cells.percent_of(volume),
                 self._cells.pair(volume, self._to_day, 1)[0],
-                self._cells.pair(divide(volume, supplied), 100.0, 1)[0], Cell(self._word(line.source)),
+                self._cells.pair(divide(volume, supplied), 100.0, 1)[0], Cell(self._word(source)),
             )  # fmt: skip
             rows.append(Row(cells, _LEVELS[key], _LEVELS[key] == 0))
         table = Table(tuple(map(self._word, heads)), (False, True, True, True, True, True, False), tuple(rows),
