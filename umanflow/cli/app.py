@@ -16,6 +16,7 @@ from umanflow.cli import (
     detect,
     live,
     networks,
+    plan,
     report,
     sensitivity,
     simulate,
@@ -65,6 +66,7 @@ app.command("audit")(write.audit)
 app.command("detect")(detect.detect)
 app.command("report")(report.report)
 app.command("balance")(balance.balance)
+app.command("plan")(plan.plan)
 app.command("demo")(demo.demo)
 
 
