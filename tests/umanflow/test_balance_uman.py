@@ -17,6 +17,7 @@ from tests.umanflow.city_week import TANKS, CityWeek, live_a_week
 from umanflow.balance.study import Study, study_file
 from umanflow.balance.zones import model_zones
 from umanflow.cli.app import app
+from umanflow.demo.city import tag_file
 
 SEEDS = range(20)
 BILLED = 0.95  # of what is drawn (docs/uman.md); the rest is what the input file calls apparent and unbilled
@@ -161,8 +162,6 @@ def test_limits_of_districts_hold_the_truth_by_balance_and_by_night(week: CityWe
 def plant(week: CityWeek, uman: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A configuration whose historian has the week, with errors of meters, a dead meter and two that were away."""
     folder = tmp_path_factory.mktemp("plant")
-    from umanflow.demo.city import tag_file
-
     (folder / "tags.csv").write_bytes(tag_file(uman).read_bytes())
     lines = tag_file(uman).with_name("umanflow.toml").read_text("utf-8")
     (folder / "umanflow.toml").write_text(lines.replace('"Europe/Kyiv"', '"UTC"'), "utf-8")
