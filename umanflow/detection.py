@@ -19,6 +19,8 @@ from networks import Network
 from networks.whole import whole_file
 from umanflow.errors import UserError
 from umanflow.report.files import write_leaks
+from umanflow.report.measured import FILE as DAYS_FILE
+from umanflow.report.measured import days_of, own_steps
 from umanflow.report.storing import replace_text
 
 
@@ -74,11 +76,13 @@ def detect_folder(
 
 
 def write_detection(found: Detection, record: Record, network: Network, out: Path, timezone: str | None) -> None:
-    """Write leaks.csv, leaks.json, leaks.geojson, residuals.parquet, health.json and run.json."""
+    """Write leaks.csv, leaks.json, leaks.geojson, residuals.parquet, days.parquet, health.json and run.json."""
     out.mkdir(parents=True, exist_ok=True)
     write_leaks(found.leaks, found.topology, out, network.crs, timezone, network.pipes)
     with whole_file(out / "residuals.parquet") as temporary:
         found.residuals.to_parquet(temporary)
+    with whole_file(out / DAYS_FILE) as temporary:
+        days_of(record, timezone).to_parquet(temporary)
     write_json(health(found, record), out / "health.json")
     write_json(_run(found, record, network, timezone), out / "run.json")
 
@@ -93,6 +97,7 @@ def health(found: Detection, record: Record) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for quantity in ("pressure", "flow", "level", "demand"):
         table: pd.DataFrame = getattr(record, quantity)
+        every = own_steps(table)
         for name in table.columns:
             values = table[name].to_numpy(dtype=float)
             seen = np.isfinite(values)
@@ -101,7 +106,7 @@ def health(found: Detection, record: Record) -> list[dict[str, object]]:
                 {
                     "instrument": str(name),
                     "quantity": quantity,
-                    "available": round(float(seen.mean()), 4),
+                    "available": round(min(1.0, float(seen.mean()) * int(every[name])), 4),
                     "state": "silent" if not seen.any() else "flat" if moved == 0.0 else "ok",
                 }
             )
