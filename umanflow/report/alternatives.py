@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -86,9 +87,35 @@ def residual_series(row: LeakRow, moved: Moved | None, until: datetime) -> tuple
     return tuple(found)
 
 
-def verdicts_of(row: LeakRow, moved: Moved | None, night: Series | None, until: datetime) -> tuple[Verdict, ...]:
-    """Weigh a meter's fault, a surge of demand, and a pump's or valve's action against a leak."""
-    return (_meter(row), _surge(row, moved, night, until), _operation(row, moved, until))
+def verdicts_of(
+    row: LeakRow, moved: Moved | None, night: Series | None, until: datetime, others: Sequence[LeakRow] = ()
+) -> tuple[Verdict, ...]:
+    """Weigh a meter's fault, a surge of demand, and a pump's or valve's action against a leak.
+
+    Parameters
+    ----------
+    moved, night
+        Residuals and night flow, where known.
+    until
+        End of the period.
+    others
+        All events: those that begin or end in the same weeks of the same district hide what this one does.
+    """
+    surge = _surge(row, moved, night, until)
+    if surge.finding == "open" and _is_hidden(row, others):
+        surge = Verdict("surge", "unknown", "hidden")
+    return (_meter(row), surge, _operation(row, moved, until))
+
+
+def _is_hidden(row: LeakRow, others: Sequence[LeakRow]) -> bool:
+    since, until = row.start_low - _BEFORE, max(row.start_high, row.detected) + _AFTER
+    return any(
+        other.event != row.event
+        and other.dma == row.dma
+        and other.status != "withdrawn"
+        and any(time is not None and since <= time <= until for time in (other.start, other.ended))
+        for other in others
+    )
 
 
 def _meter(row: LeakRow) -> Verdict:

@@ -8,7 +8,14 @@ from datetime import datetime
 
 from umanflow.report.case import Case, Unwatched
 from umanflow.report.row import LeakRow
+from umanflow.report.wording import Wording, mark
 
+QUANTITIES = {
+    "pressure": mark("pressure"),
+    "flow": mark("flow"),
+    "level": mark("level"),
+    "demand": mark("consumption"),
+}
 _HOUR_S = 3600.0
 
 
@@ -62,6 +69,10 @@ class SensorHealth:
     received: float
     status: str
     daily: tuple[tuple[datetime, float], ...] = ()
+
+    def quantity_text(self, wording: Wording) -> str:
+        """What is measured, in words."""
+        return wording.words(QUANTITIES, self.quantity)
 
 
 @dataclass(frozen=True, slots=True)

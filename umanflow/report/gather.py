@@ -125,7 +125,7 @@ def case_of(row: LeakRow, findings: Findings, site: Site, end: datetime, engine:
         lost_high_m3=high,
         closure=closure_of(row, site),
         plan=plan_of(row, site, width if width is not None else math.inf, engine) if candidates else StepPlan("narrow"),
-        verdicts=verdicts_of(row, moved, night, end),
+        verdicts=verdicts_of(row, moved, night, end, findings.rows),
         check=_check(row, night, tuple(link for link, _ in inlets)),
         residuals=residual_series(row, moved, end),
         night=_around(row, night, end),
