@@ -179,6 +179,25 @@ class PlcSection(_TlsKeys):
     faults: str = ""
 
 
+class ReportSection(_Section):
+    """Leak reports (`umanflow report`).
+
+    Attributes
+    ----------
+    cost_per_m3, currency
+        Variable cost of lost water and its ISO 4217 code; money is unknown without.
+    units
+        Of flows: m3/h or L/s.
+    tables
+        Folder with valves.csv, nodes.csv, pipes.csv of an INP of one's own.
+    """
+
+    cost_per_m3: float | None = Field(default=None, ge=0)
+    currency: str = Field(default="UAH", pattern="^[A-Z]{3}$")
+    units: Literal["m3/h", "L/s"] = "m3/h"
+    tables: str = ""
+
+
 class Config(_Section):
     """A whole configuration; paths are relative to the file's folder."""
 
@@ -191,6 +210,7 @@ class Config(_Section):
     devices: tuple[DeviceSection, ...] = ()
     plc: PlcSection = PlcSection()
     writing: WritingSection = WritingSection()
+    report: ReportSection = ReportSection()
     folder: Path = Path()
 
     @field_validator("timezone")

@@ -7,6 +7,7 @@ import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -22,20 +23,20 @@ from umanflow.report.files import write_leaks
 from umanflow.report.measured import FILE as DAYS_FILE
 from umanflow.report.measured import days_of, own_steps
 from umanflow.report.storing import replace_text
+from umanflow.report.xlsx import REPAIRS_SHEET
 
 
 def read_repairs(path: Path, timezone: str | None = None) -> tuple[Repair, ...]:
-    """Read a CSV `pipe,repaired[,found,measured_flow_m3h]`; rows with `found` = dry are no repairs.
+    """Read a CSV `pipe,repaired[,found,measured_flow_m3h]`, or the sheet `repairs` of a report's workbook.
+
+    Rows with `found` = dry are no repairs, nor are rows of the workbook that nobody has filled in.
 
     Raises
     ------
     UserError
         If the file, a column or a time cannot be read.
     """
-    try:
-        table = pd.read_csv(path, dtype=str)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as CSV: {str(error).splitlines()[0]}") from error
+    table = _workbook(path) if path.suffix.lower() == ".xlsx" else _csv(path)
     missing = {"pipe", "repaired"} - set(table.columns)
     if missing:
         raise UserError(f"{path}: has no column '{sorted(missing)[0]}'; its header is pipe,repaired[,found]")
@@ -55,6 +56,34 @@ def read_repairs(path: Path, timezone: str | None = None) -> tuple[Repair, ...]:
             stamp = stamp.tz_localize(timezone or "UTC", ambiguous=False, nonexistent="shift_forward")
         repairs.append(Repair(str(pipe), stamp.tz_convert("UTC"), float(flow) if flow > 0.0 else None))
     return tuple(repairs)
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype=str)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as CSV: {str(error).splitlines()[0]}") from error
+
+
+def _workbook(path: Path) -> pd.DataFrame:
+    """The sheet `repairs`, its cells as text, without rows that lack a pipe or a time."""
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+        if REPAIRS_SHEET not in book.sheetnames:
+            raise UserError(f"{path}: has no sheet '{REPAIRS_SHEET}'; fill in the report.xlsx of umanflow report")
+        rows = [list(row) for row in book[REPAIRS_SHEET].iter_rows(values_only=True)]
+        book.close()
+    except (OSError, InvalidFileException, BadZipFile, KeyError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as a workbook: {str(error).splitlines()[0]}") from error
+    if not rows:
+        raise UserError(f"{path}: sheet '{REPAIRS_SHEET}' is empty; its header is pipe,repaired,found,measured_flow_m3h")
+    heads = [str(head) for head in rows[0]]
+    texts = [[None if v is None else v.isoformat() if isinstance(v, datetime) else str(v).strip() for v in row] for row in rows[1:]]
+    table = pd.DataFrame(texts, columns=heads, dtype=object)
+    return table.dropna(subset=[c for c in ("pipe", "repaired") if c in table.columns]).reset_index(drop=True)
 
 
 def detect_folder(

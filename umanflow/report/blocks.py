@@ -138,6 +138,14 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """Blocks that stay on one sheet."""
+
+    blocks: tuple[Block, ...]
+    kind: str = "keep"
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Blocks in a frame."""
 
@@ -146,7 +154,7 @@ class Group:
     kind: str = "group"
 
 
-Block = Heading | Text | Tiles | Table | Facts | Bullets | Figure | Form | Pair | Group
+Block = Heading | Text | Tiles | Table | Facts | Bullets | Figure | Form | Pair | Keep | Group
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from umanflow.report.blocks import (
 )
 from umanflow.report.case import Case
 from umanflow.report.charts import draw_health
-from umanflow.report.content import Content, Summary
+from umanflow.report.content import Content, SensorHealth, Summary
 from umanflow.report.maps import MapMaker
 from umanflow.report.sentences import HEALTH, KIND, MISSING, STATUS, unwatched_text
 from umanflow.report.site import Site
@@ -30,7 +30,9 @@ from umanflow.report.view_event import closure_text, coordinates, event_group, s
 from umanflow.report.wording import NONE, Wording
 
 _BLANK_ROWS = 3
-_WORST_DEMANDS = 20
+_GOOD = 0.92  # of the expected values
+_MOST_POOR = 40
+_STRIPS = 50  # in one picture: more do not fit a sheet
 
 
 def document_of(content: Content, site: Site, wording: Wording) -> Document:
@@ -101,7 +103,7 @@ def _events(content: Content, wording: Wording) -> list[Block]:
         return [heading, Text(say("No leak was found in this period."))]
     columns = (
         Column(say("No."), True, 0.6),
-        Column(say("Detected"), False, 1.5),
+        Column(say("Detected"), False, 1.6),
         Column(say("Pipe"), False, 1.5),
         Column(wording.fill("Flow, {unit}", unit=wording.flow_unit), True, 1.4),
         Column(say("Within 300 m"), True, 1.1),
@@ -259,45 +261,54 @@ def _health(content: Content, wording: Wording) -> list[Block]:
     if not content.health:
         return []
     say = wording.say
-    shown = [h for h in content.health if h.quantity != "demand"]
-    demands = sorted((h for h in content.health if h.quantity == "demand"), key=lambda h: h.received)
-    columns = (
-        Column(say("Sensor"), False, 2.0),
-        Column(say("Quantity"), False, 1.4),
-        Column(say("Received"), True, 1.0),
-        Column(say("Status"), False, 1.4),
-    )
-    poor = [h for h in demands if h.status != "good" or h.received < 0.92][:_WORST_DEMANDS]
-    rows = tuple(
-        (
-            Cell(h.sensor),
-            Cell(h.quantity_text(wording)),
-            Cell(wording.percent(h.received, 1)),
-            Cell(wording.words(HEALTH, h.status), status="" if h.status == "good" else "missed"),
+    poor = [h for h in content.health if h.status != "good" or h.received < _GOOD]
+    shown = [h for h in content.health if h.quantity != "demand" or h in poor[:_MOST_POOR]]
+    sentence = wording.count(
+        "{n} instrument; {good} of them sent at least 92 % of its values and moved.",
+        "{n} instruments; {good} of them sent at least 92 % of their values and moved.",
+        len(content.health), good=wording.number(len(content.health) - len(poor)),
+    )  # fmt: skip
+    blocks: list[Block] = [Heading(say("Sensor health"), 2), Text(sentence)]
+    if poor:
+        columns = (
+            Column(say("Sensor"), False, 2.0),
+            Column(say("Quantity"), False, 1.4),
+            Column(say("Received"), True, 1.0),
+            Column(say("Status"), False, 1.4),
         )
-        for h in [*shown, *poor]
-    )
-    blocks: list[Block] = [Heading(say("Sensor health"), 2), Table(columns, rows, is_compact=True)]
-    if demands:
-        mean = sum(h.received for h in demands) / len(demands)
-        sentence = wording.count(
-            "{n} customer meter: {share} of its values arrived.",
-            "{n} customer meters: {share} of their values arrived; those with less than 92 % are listed.",
-            len(demands), share=wording.percent(mean, 1),
-        )  # fmt: skip
-        blocks.append(Text(sentence, "soft"))
-    svg = draw_health([*shown, *poor], wording)
-    if svg:
-        legend = tuple(
-            Legend(f'<svg viewBox="0 0 22 12" width="22" height="12"><path class="strip {c}" d="M2 6L20 6"/></svg>', text)
-            for c, text in (
-                ("h-good", say("92 % and more of the day's values")),
-                ("h-some", say("50 to 92 %")),
-                ("h-bad", say("less than 50 %")),
+        rows = tuple(
+            (
+                Cell(h.sensor),
+                Cell(h.quantity_text(wording)),
+                Cell(wording.percent(h.received, 1)),
+                Cell(wording.words(HEALTH, h.status), status="" if h.status == "good" else "missed"),
             )
+            for h in sorted(poor, key=lambda h: (h.received, h.sensor))[:_MOST_POOR]
         )
-        blocks.append(Figure("health", svg, say("Values that arrived, day by day"), legend))
-    return blocks
+        blocks.append(Table(columns, rows, is_compact=True))
+        if len(poor) > _MOST_POOR:
+            blocks.append(Text(wording.fill("The worst {n} of {of} are listed.", n=_MOST_POOR, of=len(poor)), "soft"))
+    return [*blocks, *_strips(shown, wording)]
+
+
+def _strips(health: Sequence[SensorHealth], wording: Wording) -> list[Block]:
+    say = wording.say
+    kinds = (
+        ("h-good", say("92 % and more of the day's values")),
+        ("h-some", say("50 to 92 %")),
+        ("h-bad", say("less than 50 %")),
+    )
+    legend = tuple(
+        Legend(f'<svg viewBox="0 0 22 12" width="22" height="12"><path class="strip {c}" d="M2 6L20 6"/></svg>', text)
+        for c, text in kinds
+    )
+    found: list[Block] = []
+    for start in range(0, len(health), _STRIPS):
+        svg = draw_health(health[start : start + _STRIPS], wording)
+        if svg:
+            name = f"health-{start // _STRIPS + 1}"
+            found.append(Figure(name, svg, say("Values that arrived, day by day"), legend))
+    return found
 
 
 def _unwatched(content: Content, wording: Wording) -> list[Block]:

@@ -13,6 +13,7 @@ from umanflow.report.blocks import (
     Figure,
     Group,
     Heading,
+    Keep,
     Legend,
     Pair,
     Table,
@@ -61,7 +62,7 @@ def event_group(case: Case, maps: MapMaker, wording: Wording, cost: float | None
 def _facts(case: Case, wording: Wording, cost: float | None) -> Facts:
     row = case.row
     say, fill = wording.say, wording.fill
-    lost = fill(
+    lost = wording.volume(case.lost_m3) if case.lost_high_m3 == 0.0 else fill(
         "{lost} ({low} to {high})", lost=wording.volume(case.lost_m3),
         low=wording.volume(case.lost_low_m3), high=wording.volume(case.lost_high_m3),
     )  # fmt: skip
@@ -208,7 +209,7 @@ def _verdicts(case: Case, wording: Wording) -> list[Block]:
         )
         for v in case.verdicts
     )
-    return [Heading(wording.say("Alternatives"), 4), Table(columns, rows, is_compact=True)]
+    return [Keep((Heading(wording.say("Alternatives"), 4), Table(columns, rows, is_compact=True)))]
 
 
 def closure_text(case: Case, wording: Wording) -> tuple[str, str]:
@@ -258,14 +259,14 @@ def _closing(case: Case, wording: Wording) -> list[Block]:
             before=wording.flow(check.before_m3h), after=wording.flow(check.after_m3h),
         )  # fmt: skip
         facts.append((wording.say("Measured at the end"), measured))
-    return [Heading(wording.say("Isolation and check"), 4), Facts(tuple(facts))]
+    return [Keep((Heading(wording.say("Isolation and check"), 4), Facts(tuple(facts))))]
 
 
 def _plan(case: Case, wording: Wording) -> list[Block]:
     plan = case.plan
     heading = Heading(wording.say("Step test"), 4)
     if plan.reason:
-        return [heading, Text(plan_text(plan, wording), "soft")]
+        return [Keep((heading, Text(plan_text(plan, wording), "soft")))]
     intro = wording.fill(
         "At {hour} o'clock, watch {meters} (expected before: {flow}). Shut in this order, wait 15 minutes after each step, "
         "and read the flow. The step at which it falls as in the last column holds the leak; then open everything again.",
@@ -298,4 +299,4 @@ def _plan(case: Case, wording: Wording) -> list[Block]:
         blocks.append(
             Text(wording.fill("{share} of the probability lies where no step reaches.", share=wording.percent(plan.rest)), "soft")
         )
-    return blocks
+    return [Keep(tuple(blocks))]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import gettext
 import io
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, get_currency_name
@@ -23,7 +23,6 @@ Units = Literal["m3/h", "L/s"]
 NONE = "–"
 _DAY = {"uk": "dd.MM.y", "en": "d MMM y"}
 _SHORT_DAY = {"uk": "dd.MM", "en": "d MMM"}
-_MINUTE = {"uk": "dd.MM.y HH:mm", "en": "d MMM y, HH:mm"}
 _LOCALE = {"uk": "uk_UA", "en": "en_GB"}
 _LPS_PER_M3H = 1.0 / 3.6
 _NO_BREAK = "\u00a0"
@@ -156,7 +155,7 @@ class Wording:
 
     def volume(self, m3: float) -> str:
         """Write a volume."""
-        return f"{self.number(m3, 1 if abs(m3) < 10.0 else 0)}{_NO_BREAK}{self.say(mark('m³'))}"
+        return f"{self.number(m3, 1 if 0.05 <= abs(m3) < 10.0 else 0)}{_NO_BREAK}{self.say(mark('m³'))}"
 
     def metres(self, length: float) -> str:
         """Write a length of pipe."""
@@ -168,7 +167,8 @@ class Wording:
         """Write a time to the minute."""
         if time is None:
             return NONE
-        return format_datetime(time, _MINUTE[self.language], locale=self._locale).replace(" ", _NO_BREAK)
+        near = time + timedelta(seconds=30)
+        return f"{self.day(near)} {near:%H:%M}"
 
     def day(self, time: date | datetime) -> str:
         """Write a day."""
