@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
+_KM, _M = mark("km"), mark("m")
 _FAR = 0.6  # of the extent of nine tenths
 
 
@@ -200,9 +201,9 @@ def unit_of(crs: str | None, is_schematic: bool = False) -> str:
 def scale_text(length: float, unit: str, wording: Wording) -> str:
     """Write a length with the unit of the coordinates, or "map units" where that is unknown."""
     if unit == "m" and length >= 1000.0:
-        return f"{_plain(length / 1000.0, wording)} {wording.say(mark('km'))}"
+        return f"{_plain(length / 1000.0, wording)} {wording.say(_KM)}"
     if unit == "m":
-        return f"{_plain(length, wording)} {wording.say(mark('m'))}"
+        return f"{_plain(length, wording)} {wording.say(_M)}"
     if unit == "degree":
         return wording.fill("{n}° of longitude", n=_plain(length, wording))
     if not unit:

@@ -33,6 +33,9 @@ def mark(text: str) -> str:
     return text
 
 
+_CUBIC_METRE, _METRE = mark("m³"), mark("m")
+
+
 @cache
 def _translations(language: str) -> gettext.NullTranslations:
     """Translations of a language, from the text that translators edit: no compiled copy can grow stale."""
@@ -155,11 +158,11 @@ class Wording:
 
     def volume(self, m3: float) -> str:
         """Write a volume."""
-        return f"{self.number(m3, 1 if 0.05 <= abs(m3) < 10.0 else 0)}{_NO_BREAK}{self.say(mark('m³'))}"
+        return f"{self.number(m3, 1 if 0.05 <= abs(m3) < 10.0 else 0)}{_NO_BREAK}{self.say(_CUBIC_METRE)}"
 
     def metres(self, length: float) -> str:
         """Write a length of pipe."""
-        return f"{self.number(length)}{_NO_BREAK}{self.say(mark('m'))}"
+        return f"{self.number(length)}{_NO_BREAK}{self.say(_METRE)}"
 
     # time ---------------------------------------------------------------------------------------------------------
 
