@@ -19,7 +19,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A paragraph; `style` is "", "soft", "warn" or "banner"."""
+    """A paragraph; `style` is "", "soft", "warn", or "lead" for what stays with the next block."""
 
     text: str
     style: str = ""

@@ -108,7 +108,7 @@ class StepPlan:
         Empty where there is a plan; else "narrow", "closed", "no valves", "no inlet", "behind the meter" or
         "no solution".
     inlets
-        Meters to watch.
+        Meters to watch, and -1 for those through which water leaves the district.
     inflow_m3h
         Expected before the test, the leak's flow included.
     rest
@@ -117,7 +117,7 @@ class StepPlan:
 
     reason: str = ""
     dma: str = ""
-    inlets: tuple[str, ...] = ()
+    inlets: tuple[tuple[str, int], ...] = ()
     hour: int = 3
     inflow_m3h: float = 0.0
     steps: tuple[PlannedStep, ...] = ()
@@ -168,14 +168,17 @@ class RepairCheck:
     Attributes
     ----------
     inlets
-        Meters to watch; empty where the district has none.
+        Meters to watch and -1 for those through which water leaves; empty where the district has none.
+    has_tank
+        Whether the district holds a tank, so that its inflow at night says little and a day's mean is watched.
     fall_m3h, fall_low_m3h, fall_high_m3h
         By how much the night flow is expected to fall, with a 95 % interval.
     before_m3h, after_m3h
         Median night flow of the week before and after the end of an ended event, where it was measured.
     """
 
-    inlets: tuple[str, ...]
+    inlets: tuple[tuple[str, int], ...]
+    has_tank: bool
     fall_m3h: float
     fall_low_m3h: float
     fall_high_m3h: float

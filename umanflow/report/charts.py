@@ -18,6 +18,7 @@ WIDTH = 440.0
 _NAMES = 150.0
 _ROW = 17.0
 _LETTERS = 22
+_BEYOND = 3.0  # times the next longest bar
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 12.0, 24.0, 22.0
 _HEIGHT = 170.0
 _CURVES = ("la", "lb", "lc")
@@ -42,18 +43,22 @@ def draw_evidence(evidence: Sequence[EvidenceRow], wording: Wording) -> str:
     label = wording.say("Evidence: standard deviations of each instrument from normal, at the alarm")
     picture = Picture(WIDTH, height, label)
     room = WIDTH - _NAMES - 10.0
-    reach = max(max(abs(v) for v in values), 1.0)
-    labels = 52.0
-    low, high = min(min(values), 0.0), max(max(values), 0.0)
+    # one that is far beyond the others is cut off, so that the others are seen
+    reach = max([1.0, *(_BEYOND * abs(v) for v in sorted(values, key=abs)[-2:-1] if abs(v) >= 1.0)])
+    reach = max(abs(v) for v in values) if len(values) < 2 or reach == 1.0 else reach
+    labels = 58.0
+    cut = [min(max(v, -reach), reach) for v in values]
+    low, high = min(*cut, 0.0), max(*cut, 0.0)
     scale = (room - labels * ((low < 0.0) + (high > 0.0))) / max(high - low, reach * 1e-6)
     zero = _NAMES + (labels if low < 0.0 else 0.0) - low * scale
     for k, row in enumerate(evidence):
         y = 2.0 + _ROW * k
         picture.text(_NAMES - 6.0, y + 11.5, shorten(row.channel, _LETTERS), "small", "end")
-        end = zero + row.sigmas * scale
+        end = zero + cut[k] * scale
         picture.rect(min(zero, end), y + 2.0, abs(end - zero), _ROW - 5.0, "bar-up" if row.sigmas > 0.0 else "bar-down")
         side = 1.0 if row.sigmas >= 0.0 else -1.0
-        text = wording.signed(row.sigmas) if abs(row.sigmas) < 1000.0 else wording.signed(row.sigmas, 0)
+        text = wording.signed(row.sigmas, 1 if abs(row.sigmas) < 1000.0 else 0)
+        text = text if cut[k] == row.sigmas else f"»\u00a0{text}" if side > 0.0 else f"{text}\u00a0«"
         picture.text(end + 4.0 * side, y + 11.5, text, "small", "start" if side > 0.0 else "end")
     picture.line([(zero, 0.0), (zero, _ROW * len(values) + 4.0)], "axis")
     picture.text(_NAMES, height - 5.0, wording.say("standard deviations from normal"), "soft small")

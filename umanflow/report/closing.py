@@ -66,11 +66,11 @@ def plan_of(row: LeakRow, site: Site, width_m: float | None, engine: Engine | No
     }
     steps = plan_steps(site.segments, probability, _open_segments(site, site.segments, dma))
     if not steps:
-        return StepPlan("behind the meter", dma.name, dma.inlets)
+        return StepPlan("behind the meter", dma.name, site.signed_inlets(dma))
     try:
         return _simulated(row, site, site.segments, dma, steps, probability, engine)
     except HydraulicError:
-        return StepPlan("no solution", dma.name, dma.inlets)
+        return StepPlan("no solution", dma.name, site.signed_inlets(dma))
 
 
 def _open_segments(site: Site, segments: Segments, dma: Dma) -> set[int]:
@@ -122,4 +122,4 @@ def _simulated(
     total = sum(probability.values())
     rest = max(0.0, total - sum(step.share for step in steps))
     before = _M3H * float(expected.without[0]) + row.flow_best_m3h
-    return StepPlan("", dma.name, dma.inlets, _HOUR, before, planned, rest)
+    return StepPlan("", dma.name, site.signed_inlets(dma), _HOUR, before, planned, rest)

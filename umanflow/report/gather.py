@@ -113,7 +113,9 @@ def case_of(row: LeakRow, findings: Findings, site: Site, end: datetime, engine:
     clock = str(findings.run.get("clock") or "") or None
     dma = site.district(row.dma, row.pipe_best)
     inlets = () if dma is None else site.signed_inlets(dma)
-    night = night_series(findings.days, inlets, dma.name if dma is not None else "")
+    has_tank = dma is not None and not site.topology.is_junction[dma.nodes].all()
+    # a tank fills at night: what flows in then is not what is used
+    night = None if dma is None or has_tank else night_series(findings.days, inlets, dma.name)
     moved = moved_by(row, findings.residuals, clock)
     low, high = lost_interval_m3(row, end)
     return Case(
@@ -126,7 +128,7 @@ def case_of(row: LeakRow, findings: Findings, site: Site, end: datetime, engine:
         closure=closure_of(row, site),
         plan=plan_of(row, site, width if width is not None else math.inf, engine) if candidates else StepPlan("narrow"),
         verdicts=verdicts_of(row, moved, night, end, findings.rows),
-        check=_check(row, night, tuple(link for link, _ in inlets)),
+        check=_check(row, night, inlets, has_tank),
         residuals=residual_series(row, moved, end),
         night=_around(row, night, end),
         lengths=lengths,
@@ -163,11 +165,14 @@ def _place(row: LeakRow, site: Site) -> Place:
     )
 
 
-def _check(row: LeakRow, night: Series | None, inlets: tuple[str, ...]) -> RepairCheck:
+def _check(
+    row: LeakRow, night: Series | None, inlets: tuple[tuple[str, int], ...], has_tank: bool
+) -> RepairCheck:
     scale = row.flow_best_m3h / row.flow_m3h if row.flow_m3h > 0.0 else 1.0
     ended = row.ended
     return RepairCheck(
         inlets=inlets,
+        has_tank=has_tank,
         fall_m3h=row.flow_best_m3h,
         fall_low_m3h=min(row.flow_low_m3h * scale, row.flow_best_m3h),
         fall_high_m3h=max(row.flow_high_m3h * scale, row.flow_best_m3h),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from umanflow.report.case import StepPlan, Unwatched, Verdict
@@ -88,6 +89,12 @@ def channel_text(channel: str, wording: Wording) -> str:
     if channel.startswith(prefix):
         return wording.fill("balance of {name}", name=channel.removeprefix(prefix))
     return channel
+
+
+def meters_text(inlets: Sequence[tuple[str, int]]) -> str:
+    """Meters of a district as a sum: those through which water leaves are taken away."""
+    text = " ".join(f"{'+' if sign > 0 else '−'} {name}" for name, sign in sorted(inlets, key=lambda i: -i[1]))
+    return text.removeprefix("+ ")
 
 
 def plan_text(plan: StepPlan, wording: Wording) -> str:

@@ -229,7 +229,7 @@ def _dispatch(content: Content, wording: Wording) -> list[Block]:
                 Cell(customers),
             )
         )
-    return [heading, Text(say("Open leaks, the one that loses most first.")), Table(columns, tuple(rows))]
+    return [heading, Text(say("Open leaks, the one that loses most first."), "lead"), Table(columns, tuple(rows))]
 
 
 def _form(content: Content, wording: Wording) -> list[Block]:
@@ -254,7 +254,7 @@ def _form(content: Content, wording: Wording) -> list[Block]:
         "that they dug or listened at this pipe and found no leak. Times are on the report's clock."
     )
     per_m3h = wording.flow_value(1.0)
-    return [Heading(say("What the crew found"), 2, "form"), Text(text, "soft"), Form(tuple(rows), labels, per_m3h)]
+    return [Heading(say("What the crew found"), 2, "form"), Text(text, "lead"), Form(tuple(rows), labels, per_m3h)]
 
 
 def _health(content: Content, wording: Wording) -> list[Block]:

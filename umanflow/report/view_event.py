@@ -23,7 +23,7 @@ from umanflow.report.case import Case
 from umanflow.report.charts import curve_icon, draw_days, draw_evidence
 from umanflow.report.maps import MapMaker
 from umanflow.report.row import EvidenceRow
-from umanflow.report.sentences import CAUSE, FINDING, KIND, STATUS, channel_text, plan_text, verdict_text
+from umanflow.report.sentences import CAUSE, FINDING, KIND, STATUS, channel_text, meters_text, plan_text, verdict_text
 from umanflow.report.wording import NONE, Wording, mark
 
 _TOP = 10
@@ -191,7 +191,10 @@ def _plots(case: Case, wording: Wording) -> list[Block]:
     if len(found) == 2:
         return [Pair((found[0],), (found[1],))]
     if found:
-        return [Pair((found[0],), (Text(wording.say("The district's night flow was not measured or not kept."), "soft"),))]
+        why = wording.say("The district's night flow was not measured or not kept.")
+        if case.check.has_tank:
+            why = wording.say("The district holds a tank: its inflow at night does not show what is used.")
+        return [Pair((found[0],), (Text(why, "soft"),))]
     return []
 
 
@@ -246,8 +249,11 @@ def _closing(case: Case, wording: Wording) -> list[Block]:
         )
     facts.append((wording.say("Customers without water (connections)"), customers))
     if check.inlets:
+        sentence = mark("night flow at {meters} falls by {flow} ({interval})")
+        if check.has_tank:
+            sentence = mark("a day's mean flow at {meters} falls by {flow} ({interval})")
         expected = wording.fill(
-            "night flow at {meters} falls by {flow} ({interval})", meters=", ".join(check.inlets),
+            sentence, meters=meters_text(check.inlets),
             flow=wording.flow(check.fall_m3h), interval=wording.flow_interval(check.fall_low_m3h, check.fall_high_m3h),
         )  # fmt: skip
         facts.append((wording.say("Check after repair"), expected))
@@ -270,7 +276,7 @@ def _plan(case: Case, wording: Wording) -> list[Block]:
     intro = wording.fill(
         "At {hour} o'clock, watch {meters} (expected before: {flow}). Shut in this order, wait 15 minutes after each step, "
         "and read the flow. The step at which it falls as in the last column holds the leak; then open everything again.",
-        hour=f"{plan.hour:02d}:00", meters=", ".join(plan.inlets), flow=wording.flow(plan.inflow_m3h),
+        hour=f"{plan.hour:02d}:00", meters=meters_text(plan.inlets), flow=wording.flow(plan.inflow_m3h),
     )  # fmt: skip
     unit = wording.flow_unit
     columns = (
@@ -294,7 +300,7 @@ def _plan(case: Case, wording: Wording) -> list[Block]:
         )
         for k, step in enumerate(plan.steps, start=1)
     )
-    blocks: list[Block] = [heading, Text(intro), Table(columns, rows, is_compact=True)]
+    blocks: list[Block] = [heading, Text(intro, "lead"), Table(columns, rows, is_compact=True)]
     if plan.rest >= 0.005:
         blocks.append(
             Text(wording.fill("{share} of the probability lies where no step reaches.", share=wording.percent(plan.rest)), "soft")
