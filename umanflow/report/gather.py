@@ -23,7 +23,7 @@ from umanflow.report.content import (
     lost_m3,
     summarise,
 )
-from umanflow.report.measured import median_between, night_series
+from umanflow.report.measured import median_between, night_series, night_table
 from umanflow.report.row import CandidateRow, LeakRow
 from umanflow.report.site import Site
 from umanflow.report.unwatched import unwatched_of
@@ -75,12 +75,13 @@ def gather(
     run = findings.run
     start, end = naive(str(run["from"])), naive(str(run["to"]))
     health = _health(findings)
+    nights = night_table(findings.days)
     opened = [row for row in findings.rows if row.status == "open"]
     if opened and site.segments is not None:
         with Engine(site.network) as engine:
-            cases = [case_of(row, findings, site, end, engine) for row in findings.rows]
+            cases = [case_of(row, findings, site, nights, engine) for row in findings.rows]
     else:
-        cases = [case_of(row, findings, site, end, None) for row in findings.rows]
+        cases = [case_of(row, findings, site, nights, None) for row in findings.rows]
     return Content(
         network=site.network.name,
         period_start=start,
@@ -104,8 +105,19 @@ def naive(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=None)
 
 
-def case_of(row: LeakRow, findings: Findings, site: Site, end: datetime, engine: Engine | None) -> Case:
-    """Work out one event."""
+def case_of(
+    row: LeakRow, findings: Findings, site: Site, nights: pd.DataFrame | None, engine: Engine | None
+) -> Case:
+    """Work out one event.
+
+    Parameters
+    ----------
+    nights
+        Of `night_table`.
+    engine
+        Of the network, for step tests; None where none is wanted.
+    """
+    end = naive(str(findings.run["to"]))
     candidates = row.candidates_best or row.candidates
     lengths = {c.pipe: _length(site, c.pipe) for c in candidates}
     search = search_of(candidates, lengths)
@@ -115,7 +127,7 @@ def case_of(row: LeakRow, findings: Findings, site: Site, end: datetime, engine:
     inlets = () if dma is None else site.signed_inlets(dma)
     has_tank = dma is not None and not site.topology.is_junction[dma.nodes].all()
     # a tank fills at night: what flows in then is not what is used
-    night = None if dma is None or has_tank else night_series(findings.days, inlets, dma.name)
+    night = None if dma is None or has_tank else night_series(nights, inlets, dma.name)
     moved = moved_by(row, findings.residuals, clock)
     low, high = lost_interval_m3(row, end)
     return Case(

@@ -123,11 +123,24 @@ def _read(path: Path, columns: set[str]) -> pd.DataFrame | None:
     return table
 
 
-def night_series(days: pd.DataFrame | None, inlets: Sequence[tuple[str, int]], label: str) -> Series | None:
-    """Night flow into a district, m3/h: its meters added up with their signs; None where one of them is missing."""
-    if days is None or not inlets:
+def night_table(days: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Night flows by day and meter, m3/s; None where no days were kept."""
+    if days is None:
         return None
-    flows = days[days["quantity"] == "flow"].pivot_table(index="day", columns="instrument", values="night", dropna=False)
+    flows = days[days["quantity"] == "flow"]
+    return flows.pivot(index="day", columns="instrument", values="night")
+
+
+def night_series(flows: pd.DataFrame | None, inlets: Sequence[tuple[str, int]], label: str) -> Series | None:
+    """Night flow into a district, m3/h: its meters added up with their signs; None where one of them is missing.
+
+    Parameters
+    ----------
+    flows
+        Of `night_table`.
+    """
+    if flows is None or not inlets:
+        return None
     if any(link not in flows.columns for link, _ in inlets):
         return None
     total = sum((3600.0 * sign * flows[link] for link, sign in inlets), start=pd.Series(0.0, flows.index))
