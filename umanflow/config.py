@@ -189,7 +189,7 @@ class ReportSection(_Section):
     units
         Of flows: m3/h or L/s.
     tables
-        Folder with valves.csv, nodes.csv, pipes.csv of an INP of one's own.
+        Folder with valves.csv, nodes.csv, pipes.csv of the INP where it is not called NAME.tables and beside NAME.inp.
     """
 
     cost_per_m3: float | None = Field(default=None, ge=0)

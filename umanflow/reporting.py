@@ -47,7 +47,7 @@ class Request:
     cost_per_m3, currency
         Of lost water; None where unknown.
     tables
-        Folder of tables beside an INP of one's own (valves.csv, nodes.csv, pipes.csv, dmas.csv), or None.
+        Folder of an INP's tables (`networks.load`), or None.
     """
 
     out: Path
@@ -105,26 +105,11 @@ def report_folder(detections: Path, request: Request, network: str | None = None
     if missing:
         raise UserError(f"{detections / 'run.json'}: has no '{missing[0]}'; run umanflow detect again")
     health = _read_json(detections / "health.json")
-    opened = with_tables(load(network or run["network"], crs or run.get("crs")), request.tables)
+    opened = load(network or run["network"], crs or run.get("crs"), request.tables)
     if opened.sha256 != run["sha256"]:
         raise UserError(f"{opened.source}: is not the network of this detection; run umanflow detect again")
     findings = Findings(rows, run, health, read_residuals(detections), read_days(detections))
     return write_report(findings, opened, request)
-
-
-def with_tables(network: Network, folder: Path | None) -> Network:
-    """Give a network the tables of a folder, where there is one.
-
-    Raises
-    ------
-    UserError
-        If there is no such folder.
-    """
-    if folder is not None:
-        if not folder.is_dir():
-            raise UserError(f"{folder}: no such folder; --tables takes one with valves.csv, nodes.csv, pipes.csv")
-        network.folder = folder
-    return network
 
 
 def write_report(
@@ -217,7 +202,7 @@ def report_files(
     """Detect leaks in data files and report them; what the detection writes is left in the folder `detection`."""
     request.wording()
     found = request.out / "detection"
-    detect_folder(with_tables(network, request.tables), data, history, repairs, found, timezone, progress)
+    detect_folder(network, data, history, repairs, found, timezone, progress)
     return report_folder(found, request, str(network.source), network.crs)
 
 
@@ -250,7 +235,7 @@ def report_period(
     request.wording()
     table = tags_of(config)
     wanted = measured_tags(table.tags)
-    network = with_tables(load(config.network_path, config.crs), request.tables)
+    network = load(config.network_path, config.crs, request.tables)
     store = open_store(config)
     try:
         frame = frame_of(store, wanted, milliseconds(since, "--from"), milliseconds(until, "--to"))

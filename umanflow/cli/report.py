@@ -67,6 +67,6 @@ def report(
             else:
                 assert network is not None
                 assert data is not None
-                files = report_files(load(network, crs), data, history, repairs, request, timezone, move)
+                files = report_files(load(network, crs, folder), data, history, repairs, request, timezone, move)
     for file in files:
         typer.echo(str(file))
