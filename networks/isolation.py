@@ -72,9 +72,7 @@ class Isolation:
         return np.sort(np.concatenate([self.inside, self.beyond]))
 
 
-def valve_set(
-    topology: Topology, table: Iterable[tuple[str, str, str, str]], closed: Collection[str] = ()
-) -> ValveSet:
+def valve_set(topology: Topology, table: Iterable[tuple[str, str, str, str]], closed: Collection[str] = ()) -> ValveSet:
     """Valves of a table, with those that must be there because a link is closed.
 
     Parameters

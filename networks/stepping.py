@@ -89,9 +89,7 @@ def plan_steps(
             if not segments.valves.is_shut[k] and len({s in far for s in segments.sides(k)}) == 2
         ]
         part = frozenset(far - cut)
-        steps.append(
-            Step(tuple(v for v in around if v not in shut), part, float(sum(share.get(s, 0.0) for s in part)))
-        )
+        steps.append(Step(tuple(v for v in around if v not in shut), part, float(sum(share.get(s, 0.0) for s in part))))
         shut |= set(around)
         cut = frozenset(far)
     return tuple(steps)

@@ -79,9 +79,14 @@ def _workbook(path: Path) -> pd.DataFrame:
     except (OSError, InvalidFileException, BadZipFile, KeyError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as a workbook: {str(error).splitlines()[0]}") from error
     if not rows:
-        raise UserError(f"{path}: sheet '{REPAIRS_SHEET}' is empty; its header is pipe,repaired,found,measured_flow_m3h")
+        raise UserError(
+            f"{path}: sheet '{REPAIRS_SHEET}' is empty; its header is pipe,repaired,found,measured_flow_m3h"
+        )
     heads = [str(head) for head in rows[0]]
-    texts = [[None if v is None else v.isoformat() if isinstance(v, datetime) else str(v).strip() for v in row] for row in rows[1:]]
+    texts = [
+        [None if v is None else v.isoformat() if isinstance(v, datetime) else str(v).strip() for v in row]
+        for row in rows[1:]
+    ]
     table = pd.DataFrame(texts, columns=heads, dtype=object)
     return table.dropna(subset=[c for c in ("pipe", "repaired") if c in table.columns]).reset_index(drop=True)
 

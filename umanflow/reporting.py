@@ -133,7 +133,8 @@ def write_report(
     wording = request.wording()
     if "geojson" in request.formats and network.crs is None:
         raise UserError(
-            f"--format geojson: where {network.name} lies on Earth is not known; state it with --crs EPSG:..., or ask for gpkg"
+            f"--format geojson: where {network.name} lies on Earth is not known; "
+            "state it with --crs EPSG:..., or ask for gpkg"
         )
     meters = [str(h["instrument"]) for h in findings.health if h["quantity"] == "flow"]
     site = site_of(network, meters)

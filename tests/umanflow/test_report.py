@@ -270,7 +270,12 @@ def test_nice_length(most: float, nice: float) -> None:
 
 @pytest.mark.parametrize(
     ("crs", "text"),
-    [(None, "2,000 map units"), ("EPSG:nought", "2,000 map units"), (CRS, "2 km"), ("EPSG:4326", "2,000° of longitude")],
+    [
+        (None, "2,000 map units"),
+        ("EPSG:nought", "2,000 map units"),
+        (CRS, "2 km"),
+        ("EPSG:4326", "2,000° of longitude"),
+    ],
 )
 def test_scale_text(crs: str | None, text: str) -> None:
     assert scale_text(2000.0, unit_of(crs), Wording("en")) == text

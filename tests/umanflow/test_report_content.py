@@ -11,7 +11,17 @@ import pytest
 
 from hydro.record import Record
 from networks import load
-from tests.umanflow.town import CONNECTIONS, DEMAND_LPS, START, add_to_leaks, leak, record, residuals, write_folder, write_town
+from tests.umanflow.town import (
+    CONNECTIONS,
+    DEMAND_LPS,
+    START,
+    add_to_leaks,
+    leak,
+    record,
+    residuals,
+    write_folder,
+    write_town,
+)
 from umanflow.report import CandidateRow, Content, EvidenceRow, Findings, gather, read_leaks, site_of
 from umanflow.report.alternatives import moved_by, verdicts_of
 from umanflow.report.gather import search_of
@@ -112,7 +122,12 @@ def test_money_and_losses_are_counted_to_the_end_of_the_period(content: Content)
 def test_night_flow_is_the_least_hour(content: Content) -> None:
     night = content.cases[0].night
     assert night is not None
-    least = 16 * DEMAND_LPS / 1000.0 * (0.6 + 0.4 * np.mean(np.sin((np.array([1.75, 2.0, 2.25, 2.5]) - 8.25) / 12.0 * np.pi)))
+    least = (
+        16
+        * DEMAND_LPS
+        / 1000.0
+        * (0.6 + 0.4 * np.mean(np.sin((np.array([1.75, 2.0, 2.25, 2.5]) - 8.25) / 12.0 * np.pi)))
+    )
     before = [v for t, v in zip(night.times, night.values, strict=True) if t < datetime.fromisoformat("2026-02-01")]
     after = [v for t, v in zip(night.times, night.values, strict=True) if t > datetime.fromisoformat("2026-02-02")]
     assert min(before) == pytest.approx(3600.0 * least, rel=0.02)
@@ -142,12 +157,16 @@ def test_a_logger_that_is_slower_than_the_table_is_not_missing_values() -> None:
 def test_days_are_the_clocks_own() -> None:
     days = days_of(record(), "Europe/Kyiv")
     assert days["day"].min() == pd.Timestamp("2026-01-01")
-    assert days.loc[(days["day"] == "2026-01-01") & (days["instrument"] == "MAIN"), "received"].item() == pytest.approx(1.0)
+    assert days.loc[(days["day"] == "2026-01-01") & (days["instrument"] == "MAIN"), "received"].item() == pytest.approx(
+        1.0
+    )
     assert len(days["day"].unique()) == 61  # the last two hours fall on a day more
 
 
 def test_inlets_are_added_with_their_signs() -> None:
-    days = pd.DataFrame({"day": [START.tz_localize(None)] * 2, "instrument": ["A", "B"], "quantity": "flow", "night": [0.01, 0.004]})
+    days = pd.DataFrame(
+        {"day": [START.tz_localize(None)] * 2, "instrument": ["A", "B"], "quantity": "flow", "night": [0.01, 0.004]}
+    )
     series = night_series(night_table(days), [("A", 1), ("B", -1)], "x")
     assert series is not None
     assert series.values == pytest.approx((21.6,))

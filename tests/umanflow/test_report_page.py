@@ -147,7 +147,11 @@ def test_hostile_names_are_text(town: tuple[Content, Site]) -> None:
     content, site = town
     case = content.cases[0]
     row = replace(case.row, dma=HOSTILE, street=HOSTILE, pipe_best=HOSTILE, pipe=HOSTILE)
-    bad = replace(content, cases=(replace(case, row=row, place=replace(case.place, street=HOSTILE, pipe=HOSTILE)),), network=HOSTILE)
+    bad = replace(
+        content,
+        cases=(replace(case, row=row, place=replace(case.place, street=HOSTILE, pipe=HOSTILE)),),
+        network=HOSTILE,
+    )
     document = document_of(bad, site, Wording("uk"))
     page = Page(render_html(document))
     assert page.open == []
@@ -162,7 +166,9 @@ def test_names_like_formulas_stay_text(town: tuple[Content, Site]) -> None:
     content, _ = town
     bad = replace(content.cases[0], row=replace(content.cases[0].row, pipe_best="=1+1", dma="@SUM(A1)"))
     book = openpyxl.load_workbook(io.BytesIO(render_xlsx(replace(content, cases=(bad,)), Wording("en"))))
-    cells = [cell for sheet in book for line in sheet.iter_rows() for cell in line if cell.value in {"=1+1", "@SUM(A1)"}]
+    cells = [
+        cell for sheet in book for line in sheet.iter_rows() for cell in line if cell.value in {"=1+1", "@SUM(A1)"}
+    ]
     assert len(cells) >= 3
     assert {cell.data_type for cell in cells} == {"s"}
 
@@ -188,14 +194,20 @@ def test_every_map_has_a_scale_an_arrow_and_a_legend(town: tuple[Content, Site])
         assert 'class="arrow"' in figure.svg
         texts = [item.text for item in figure.legend]
         assert "pipe" in texts
-        for classes, text in (("sensor pin", "sensor"), ("valve", "valve to shut"), ("best s-open", "open leak, likeliest pipe")):
+        for classes, text in (
+            ("sensor pin", "sensor"),
+            ("valve", "valve to shut"),
+            ("best s-open", "open leak, likeliest pipe"),
+        ):
             assert (f'class="{classes}"' in figure.svg) <= (text in texts)
 
 
 def texts_of(svg: str) -> list[tuple[float, float, float, float]]:
     """Boxes of the names on a map: left, top, right, bottom."""
     found = re.findall(r'<rect class="plate s-\w+|<rect class="plate axis', svg)
-    boxes = re.findall(r'<rect class="plate (?:s-\w+|axis)" x="([-\d.]+)" y="([-\d.]+)" width="([\d.]+)" height="([\d.]+)"', svg)
+    boxes = re.findall(
+        r'<rect class="plate (?:s-\w+|axis)" x="([-\d.]+)" y="([-\d.]+)" width="([\d.]+)" height="([\d.]+)"', svg
+    )
     assert len(found) == len(boxes)
     return [(float(x), float(y), float(x) + float(w), float(y) + float(h)) for x, y, w, h in boxes]
 
@@ -238,7 +250,9 @@ def test_no_events(tmp_path: Path) -> None:
 
 def test_a_hundred_events(tmp_path: Path) -> None:
     pipes = [f"H-{r}{c}" for r in range(4) for c in range(3)]
-    content, site = made(tmp_path, [leak(k + 1, pipes[k % 12], ("open", "ended", "withdrawn")[k % 3]) for k in range(100)])
+    content, site = made(
+        tmp_path, [leak(k + 1, pipes[k % 12], ("open", "ended", "withdrawn")[k % 3]) for k in range(100)]
+    )
     figure = MapMaker(content, site, [], Wording("en")).network()
     assert figure.svg.count("data-event=") == 100
     boxes = texts_of(figure.svg)
@@ -311,6 +325,7 @@ def test_paper_has_its_fonts_inside_and_every_letter(town: tuple[Content, Site],
     assert b"/MediaBox [0 0 595" in pdf or b"/MediaBox[0 0 595" in pdf
     assert b"/URI" not in pdf
     from matplotlib.ft2font import FT2Font
+
     from umanflow.report.pdf import _fonts
 
     face = FT2Font(str(_fonts() / "DejaVuSans.ttf"))
@@ -322,7 +337,9 @@ def test_paper_has_its_fonts_inside_and_every_letter(town: tuple[Content, Site],
 def test_paper_says_its_pages(town: tuple[Content, Site], tmp_path: Path) -> None:
     (tmp_path / "report.pdf").write_bytes(render_pdf(document_of(*town, Wording("uk")), town[0].period_end))
     try:
-        text = subprocess.run(["pdftotext", "-layout", str(tmp_path / "report.pdf"), "-"], capture_output=True, check=True)
+        text = subprocess.run(
+            ["pdftotext", "-layout", str(tmp_path / "report.pdf"), "-"], capture_output=True, check=True
+        )
     except FileNotFoundError:
         pytest.skip("no pdftotext here")
     said = text.stdout.decode()

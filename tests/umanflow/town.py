@@ -41,7 +41,10 @@ def write_town(folder: Path, has_places: bool = True, has_tables: bool = True) -
     lines = ["[TITLE]", "A town for reports", "[JUNCTIONS]"]
     lines += [f"{junction(r, c)} 100 {DEMAND_LPS}" for r, c in nodes]
     lines += ["[RESERVOIRS]", "R 150", "[PIPES]"]
-    lines += [f"{name} {a} {b} {300 if name == 'MAIN' else 200} {300 if name == 'MAIN' else 150} 120 0 Open" for name, a, b in pipes]
+    lines += [
+        f"{name} {a} {b} {300 if name == 'MAIN' else 200} {300 if name == 'MAIN' else 150} 120 0 Open"
+        for name, a, b in pipes
+    ]
     lines += ["[TIMES]", "Duration 24:00", "[OPTIONS]", "Units LPS", "Headloss H-W"]
     if has_places:
         lines += ["[COORDINATES]", "R 293700 5403000"]
@@ -74,7 +77,8 @@ def leak(event: int, pipe: str = "H-31", status: str = "open", **changes: object
     """A leak that began on 1 February and may lie in three streets."""
     candidates = (Candidate(pipe, 0.5), Candidate("H-21", 0.3), Candidate("H-11", 0.18))
     values: dict[str, object] = {
-        "event": event, "detected": START + pd.Timedelta(days=33), "pipe": pipe, "flow": Estimate(0.001, 0.0009, 0.0011),
+        "event": event, "detected": START + pd.Timedelta(days=33), "pipe": pipe,
+        "flow": Estimate(0.001, 0.0009, 0.0011),
         "probability": 0.8, "search_length": 200.0, "candidates": candidates, "kind": "abrupt", "dma": "A",
         "start": START + pd.Timedelta(days=31), "start_low": START + pd.Timedelta(days=30),
         "start_high": START + pd.Timedelta(days=32), "pipe_best": pipe, "flow_best": 0.001, "probability_best": 0.8,
@@ -107,7 +111,12 @@ def residuals(leak_from: int = 31) -> pd.DataFrame:
 
 
 def write_folder(
-    folder: Path, inp: Path, leaks: Sequence[Leak], crs: str | None = CRS, has_days: bool = True, timezone: str | None = None
+    folder: Path,
+    inp: Path,
+    leaks: Sequence[Leak],
+    crs: str | None = CRS,
+    has_days: bool = True,
+    timezone: str | None = None,
 ) -> Path:
     """What `umanflow detect` leaves behind."""
     folder.mkdir(parents=True, exist_ok=True)

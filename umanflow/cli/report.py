@@ -21,7 +21,9 @@ def report(
     repairs: Annotated[Path | None, typer.Option(help="What crews found: CSV, or report.xlsx filled in.")] = None,
     timezone: Annotated[str | None, typer.Option(help="With --data: zone of timestamps that carry none.")] = None,
     crs: Annotated[str | None, typer.Option(help="CRS of the INP's coordinates, such as EPSG:32636.")] = None,
-    tables: Annotated[Path | None, typer.Option(help="Folder with valves.csv, nodes.csv, pipes.csv of the INP.")] = None,
+    tables: Annotated[
+        Path | None, typer.Option(help="Folder with valves.csv, nodes.csv, pipes.csv of the INP.")
+    ] = None,
     lang: Annotated[str | None, typer.Option(help="Language: uk or en.")] = None,
     units: Annotated[str | None, typer.Option(help="Unit of flows: m3/h or L/s.")] = None,
     cost: Annotated[float | None, typer.Option(min=0.0, help="Cost of a lost m3; money is unknown without.")] = None,

@@ -103,15 +103,8 @@ def draw_days(
     def up(value: float) -> float:
         return _TOP + span_y * (high - value) / max(high - low, 1e-9)
 
-    digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    for k in range(round((high - low) / step) + 1):
-        value = low + k * step
-        picture.line([(_LEFT, up(value)), (WIDTH - _RIGHT, up(value))], "axis" if abs(value) < step / 2.0 else "grid")
-        picture.text(_LEFT - 5.0, up(value) + 3.5, wording.number(value, digits), "soft small", "end")
+    _draw_scales(picture, (first, last), (low, high, step), wording)
     picture.text(2.0, 10.0, unit, "soft small")
-    for day in _ticks(first, last):
-        picture.line([(across(day), _HEIGHT - _BOTTOM), (across(day), _HEIGHT - _BOTTOM + 4.0)], "axis")
-        picture.text(across(day), _HEIGHT - 5.0, wording.short_day(day), "soft small", "middle")
     taken = -math.inf
     for time, letter in sorted(marks):
         if first <= time <= last:
@@ -127,6 +120,24 @@ def draw_days(
                 points = [(points[0][0] - 1.0, points[0][1]), (points[0][0] + 1.0, points[0][1])]
             picture.line(points, f"curve {curve}")
     return picture.svg()
+
+
+def _draw_scales(
+    picture: Picture, days: tuple[datetime, datetime], values: tuple[float, float, float], wording: Wording
+) -> None:
+    """Lines and numbers of the values (low, high, step), and days below."""
+    low, high, step = values
+    span_x, span_y = WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    for k in range(round((high - low) / step) + 1):
+        value = low + k * step
+        y = _TOP + span_y * (high - value) / max(high - low, 1e-9)
+        picture.line([(_LEFT, y), (WIDTH - _RIGHT, y)], "axis" if abs(value) < step / 2.0 else "grid")
+        picture.text(_LEFT - 5.0, y + 3.5, wording.number(value, digits), "soft small", "end")
+    for day in _ticks(*days):
+        x = _LEFT + span_x * ((day - days[0]) / (days[1] - days[0]))
+        picture.line([(x, _HEIGHT - _BOTTOM), (x, _HEIGHT - _BOTTOM + 4.0)], "axis")
+        picture.text(x, _HEIGHT - 5.0, wording.short_day(day), "soft small", "middle")
 
 
 def _runs(series: Series) -> list[list[tuple[datetime, float]]]:
@@ -149,7 +160,9 @@ def _ticks(first: datetime, last: datetime) -> list[datetime]:
 
 def curve_icon(number: int) -> str:
     """The sign of a line in a legend."""
-    return f'<svg viewBox="0 0 22 10" width="22" height="10"><path class="curve {_CURVES[number]}" d="M1 5L21 5"/></svg>'
+    return (
+        f'<svg viewBox="0 0 22 10" width="22" height="10"><path class="curve {_CURVES[number]}" d="M1 5L21 5"/></svg>'
+    )
 
 
 def draw_health(health: Sequence[SensorHealth], wording: Wording) -> str:
@@ -175,9 +188,7 @@ def draw_health(health: Sequence[SensorHealth], wording: Wording) -> str:
     return picture.svg()
 
 
-def _strips(
-    sensor: SensorHealth, first: datetime, left: float, per_day: float, y: float
-) -> list[tuple[str, str]]:
+def _strips(sensor: SensorHealth, first: datetime, left: float, per_day: float, y: float) -> list[tuple[str, str]]:
     """Runs of days of one class as a path each."""
     runs: dict[str, list[tuple[int, int]]] = {"h-good": [], "h-some": [], "h-bad": []}
     shares = np.zeros((sensor.daily[-1][0] - first).days + 1)

@@ -36,17 +36,20 @@ COLOURS = {
     "good": ("#8fb9dc", "#2f5d82"),
 }
 _RULES = (
-    "text{{font-family:'DejaVu Sans',sans-serif;font-size:11px;fill:{ink}}}.soft{{fill:{soft}}}.small{{font-size:9.5px}}"
+    "text{{font-family:'DejaVu Sans',sans-serif;font-size:11px;fill:{ink}}}.soft{{fill:{soft}}}"
+    ".small{{font-size:9.5px}}"
     ".bold{{font-weight:700}}.axis{{stroke:{soft};stroke-width:1;fill:none}}.grid{{stroke:{line};stroke-width:1;fill:none}}"
-    ".plate{{fill:{paper};stroke-width:1.2}}.bar-up{{fill:{a}}}.bar-down{{fill:{bad}}}.scale{{stroke:{ink};stroke-width:1.3;fill:none}}"
-    ".arrow{{fill:{ink}}}.pipes{{stroke:{pipe};stroke-width:.9;fill:none}}.mains{{stroke:{pipe};stroke-width:2;fill:none}}"
+    ".plate{{fill:{paper};stroke-width:1.2}}.bar-up{{fill:{a}}}.bar-down{{fill:{bad}}}"
+    ".scale{{stroke:{ink};stroke-width:1.3;fill:none}}"
+    ".arrow{{fill:{ink}}}.pipes{{stroke:{pipe};stroke-width:.9;fill:none}}"
     ".leader{{stroke-width:.9;fill:none}}.sensor{{fill:{sensor};stroke:{paper};stroke-width:.8}}"
     ".valve{{fill:{paper};stroke:{valve};stroke-width:1.6}}.best{{stroke-width:4.4;stroke-linecap:round;fill:none}}"
     ".cand{{stroke-linecap:round;fill:none}}.p1{{stroke:{p1};stroke-width:3.6}}.p2{{stroke:{p2};stroke-width:3}}"
     ".p3{{stroke:{p3};stroke-width:2.5}}.p4{{stroke:{p4};stroke-width:2}}"
     ".s-open{{stroke:{open}}}.s-ended{{stroke:{ended}}}.s-withdrawn{{stroke:{withdrawn}}}"
     ".f-open{{fill:{open}}}.f-ended{{fill:{ended}}}.f-withdrawn{{fill:{withdrawn}}}"
-    ".dot{{stroke:{paper};stroke-width:1}}.la{{stroke:{a}}}.lb{{stroke:{b};stroke-dasharray:5 2}}.lc{{stroke:{c};stroke-dasharray:2 2}}"
+    ".dot{{stroke:{paper};stroke-width:1}}.la{{stroke:{a}}}.lb{{stroke:{b};stroke-dasharray:5 2}}"
+    ".lc{{stroke:{c};stroke-dasharray:2 2}}"
     ".curve{{stroke-width:1.6;fill:none}}.mark{{stroke:{ink};stroke-width:1;stroke-dasharray:3 3}}"
     ".h-good{{stroke:{good}}}.h-some{{stroke:{some}}}.h-bad{{stroke:{bad}}}.strip{{stroke-width:8;fill:none}}"
 )

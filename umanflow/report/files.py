@@ -178,7 +178,7 @@ def geojson_of(rows: Sequence[LeakRow], topology: Topology, crs: str) -> str:
 
 
 def _line(pipe: str, topology: Topology, transformer: Transformer, crs: str) -> dict[str, object] | None:
-    """Make a GeoJSON LineString of a pipe, from node to node; None where it is not there or a node has no coordinates."""
+    """Make a GeoJSON LineString of a pipe, from node to node; None where it or its coordinates are missing."""
     link = topology.link_index.get(pipe)
     if link is None:
         return None

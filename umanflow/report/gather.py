@@ -14,7 +14,7 @@ import pandas as pd
 from hydro.engine import Engine
 from umanflow.report.alternatives import moved_by, residual_series, verdicts_of
 from umanflow.report.case import Case, Place, RepairCheck, Search, Series, StepPlan
-from umanflow.report.closing import WIDE_M, closure_of, plan_of
+from umanflow.report.closing import closure_of, plan_of
 from umanflow.report.content import (
     Content,
     SensorHealth,
@@ -105,9 +105,7 @@ def naive(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=None)
 
 
-def case_of(
-    row: LeakRow, findings: Findings, site: Site, nights: pd.DataFrame | None, engine: Engine | None
-) -> Case:
+def case_of(row: LeakRow, findings: Findings, site: Site, nights: pd.DataFrame | None, engine: Engine | None) -> Case:
     """Work out one event.
 
     Parameters
@@ -177,9 +175,7 @@ def _place(row: LeakRow, site: Site) -> Place:
     )
 
 
-def _check(
-    row: LeakRow, night: Series | None, inlets: tuple[tuple[str, int], ...], has_tank: bool
-) -> RepairCheck:
+def _check(row: LeakRow, night: Series | None, inlets: tuple[tuple[str, int], ...], has_tank: bool) -> RepairCheck:
     scale = row.flow_best_m3h / row.flow_m3h if row.flow_m3h > 0.0 else 1.0
     ended = row.ended
     return RepairCheck(

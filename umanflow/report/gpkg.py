@@ -30,8 +30,8 @@ CREATE TABLE gpkg_spatial_ref_sys (srs_name TEXT NOT NULL, srs_id INTEGER PRIMAR
 CREATE TABLE gpkg_contents (table_name TEXT NOT NULL PRIMARY KEY, data_type TEXT NOT NULL, identifier TEXT UNIQUE,
   description TEXT DEFAULT '', last_change DATETIME NOT NULL, min_x DOUBLE, min_y DOUBLE, max_x DOUBLE, max_y DOUBLE,
   srs_id INTEGER REFERENCES gpkg_spatial_ref_sys(srs_id));
-CREATE TABLE gpkg_geometry_columns (table_name TEXT NOT NULL, column_name TEXT NOT NULL, geometry_type_name TEXT NOT NULL,
-  srs_id INTEGER NOT NULL REFERENCES gpkg_spatial_ref_sys(srs_id), z TINYINT NOT NULL, m TINYINT NOT NULL,
+CREATE TABLE gpkg_geometry_columns (table_name TEXT NOT NULL, column_name TEXT NOT NULL,
+  geometry_type_name TEXT NOT NULL, srs_id INTEGER NOT NULL REFERENCES gpkg_spatial_ref_sys(srs_id), z TINYINT NOT NULL, m TINYINT NOT NULL,
   PRIMARY KEY (table_name, column_name));
 """
 
@@ -54,7 +54,13 @@ def render_gpkg(content: Content, site: Site) -> bytes:
 
     Coordinates are the model's, in its reference system; where that is unknown the layers say so.
     """
-    layers = [_leaks(content, site), _candidates(content, site), _valves(content, site), _sensors(content, site), _pipes(site)]
+    layers = [
+        _leaks(content, site),
+        _candidates(content, site),
+        _valves(content, site),
+        _sensors(content, site),
+        _pipes(site),
+    ]
     with tempfile.TemporaryDirectory(prefix="umanflow-") as folder:
         path = Path(folder) / "report.gpkg"
         base = sqlite3.connect(path)
@@ -96,7 +102,9 @@ def _reference_systems(base: sqlite3.Connection, crs: str | None) -> int:
 
 def _write(base: sqlite3.Connection, layer: Layer, srs: int, date: datetime) -> None:
     columns = "".join(f', "{name}" {kind}' for name, kind in layer.columns)
-    base.execute(f'CREATE TABLE "{layer.name}" (fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, geom {layer.geometry}{columns})')
+    base.execute(
+        f'CREATE TABLE "{layer.name}" (fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, geom {layer.geometry}{columns})'
+    )
     places = ", ".join("?" * (len(layer.columns) + 1))
     names = ", ".join(["geom", *(f'"{name}"' for name, _ in layer.columns)])
     rows = [(_blob(points, srs), *values) for points, values in layer.rows]
@@ -150,11 +158,25 @@ def _point(site: Site, name: str) -> Points:
 
 def _leaks(content: Content, site: Site) -> Layer:
     columns = (
-        ("event", "INTEGER"), ("pipe", "TEXT"), ("status", "TEXT"), ("kind", "TEXT"), ("detected", "TEXT"), ("start", "TEXT"),
-        ("ended", "TEXT"), ("flow_m3h", "REAL"), ("flow_low_m3h", "REAL"), ("flow_high_m3h", "REAL"),
-        ("probability", "REAL"), ("search_80_m", "REAL"), ("lost_m3", "REAL"), ("lost_money", "REAL"), ("dma", "TEXT"),
-        ("street", "TEXT"), ("valves", "TEXT"), ("customers", "INTEGER"),
-    )  # fmt: skip
+        ("event", "INTEGER"),
+        ("pipe", "TEXT"),
+        ("status", "TEXT"),
+        ("kind", "TEXT"),
+        ("detected", "TEXT"),
+        ("start", "TEXT"),
+        ("ended", "TEXT"),
+        ("flow_m3h", "REAL"),
+        ("flow_low_m3h", "REAL"),
+        ("flow_high_m3h", "REAL"),
+        ("probability", "REAL"),
+        ("search_80_m", "REAL"),
+        ("lost_m3", "REAL"),
+        ("lost_money", "REAL"),
+        ("dma", "TEXT"),
+        ("street", "TEXT"),
+        ("valves", "TEXT"),
+        ("customers", "INTEGER"),
+    )
     cost = content.summary.cost_per_m3
     return Layer(
         "leaks", "LINESTRING", columns, tuple((_line(site, c.row.pipe_best), _leak(c, cost)) for c in content.cases)
@@ -164,12 +186,25 @@ def _leaks(content: Content, site: Site) -> Layer:
 def _leak(case: Case, cost: float | None) -> tuple[Value, ...]:
     row, closure = case.row, case.closure
     return (
-        row.event, row.pipe_best, row.status, row.kind, row.detected.strftime(_TIME), row.start.strftime(_TIME),
-        None if row.ended is None else row.ended.strftime(_TIME), row.flow_best_m3h, row.flow_low_m3h, row.flow_high_m3h,
-        row.probability_best, case.search[1].metres, case.lost_m3, None if cost is None else case.lost_m3 * cost,
-        row.dma, case.place.street, None if closure is None else ", ".join(closure.valves),
+        row.event,
+        row.pipe_best,
+        row.status,
+        row.kind,
+        row.detected.strftime(_TIME),
+        row.start.strftime(_TIME),
+        None if row.ended is None else row.ended.strftime(_TIME),
+        row.flow_best_m3h,
+        row.flow_low_m3h,
+        row.flow_high_m3h,
+        row.probability_best,
+        case.search[1].metres,
+        case.lost_m3,
+        None if cost is None else case.lost_m3 * cost,
+        row.dma,
+        case.place.street,
+        None if closure is None else ", ".join(closure.valves),
         None if closure is None else closure.customers,
-    )  # fmt: skip
+    )
 
 
 def _candidates(content: Content, site: Site) -> Layer:
@@ -205,7 +240,10 @@ def _sensors(content: Content, site: Site) -> Layer:
 def _pipes(site: Site) -> Layer:
     topology = site.topology
     rows = tuple(
-        (_line(site, topology.links[k]), (topology.links[k], float(topology.length[k]), site.streets.get(topology.links[k])))
+        (
+            _line(site, topology.links[k]),
+            (topology.links[k], float(topology.length[k]), site.streets.get(topology.links[k])),
+        )
         for k in topology.pipes.tolist()
     )
     return Layer("pipes", "LINESTRING", (("pipe", "TEXT"), ("length_m", "REAL"), ("street", "TEXT")), rows)

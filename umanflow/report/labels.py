@@ -52,7 +52,13 @@ def place_labels(anchors: Floats, size: tuple[float, float], bounds: tuple[float
 
 
 def _first_tidy(
-    anchor: Floats, tries: Floats, wanted: NDArray[np.int64], anchors: Floats, placed: Floats, lines: Floats, box: Floats
+    anchor: Floats,
+    tries: Floats,
+    wanted: NDArray[np.int64],
+    anchors: Floats,
+    placed: Floats,
+    lines: Floats,
+    box: Floats,
 ) -> int | None:
     """The first of some places that covers no anchor and no line, and whose own line runs under no label.
 

@@ -127,9 +127,7 @@ class MapMaker:
             picture.add(f'<circle class="sensor pin" cx="0" cy="0" r="3.4" transform="translate({num(x)} {num(y)})"/>')
         return {"sensor"} if frame.shows(points).any() else set()
 
-    def _pins(
-        self, picture: Picture, frame: Frame, on_paper: Floats, placed: Sequence[tuple[Case, int]]
-    ) -> None:
+    def _pins(self, picture: Picture, frame: Frame, on_paper: Floats, placed: Sequence[tuple[Case, int]]) -> None:
         """Numbers of the events beside their pipes, where they cover neither each other nor other pipes of events."""
         if not placed:
             return
@@ -141,7 +139,8 @@ class MapMaker:
             dx, dy = label - anchor
             status = case.row.status
             picture.add(
-                f'<g class="pin" data-event="{case.row.event}" transform="translate({num(anchor[0])} {num(anchor[1])})">'
+                f'<g class="pin" data-event="{case.row.event}" '
+                f'transform="translate({num(anchor[0])} {num(anchor[1])})">'
                 f'<line class="leader s-{status}" x1="0" y1="0" x2="{num(dx)}" y2="{num(dy)}"/>'
                 f'<circle class="dot f-{status}" cx="0" cy="0" r="4"/>'
                 f'<rect class="plate s-{status}" x="{num(dx - width / 2)}" y="{num(dy - _LABEL_H / 2)}" '
@@ -258,7 +257,9 @@ class MapMaker:
         wording, topology = self.wording, self.site.topology
         seen = np.flatnonzero(self.plan.seen)
         number = {int(link): k for k, link in enumerate(seen)}
-        unit = {"m": wording.say(mark("m")), "degree": "°", "": wording.say(mark("map units"))}.get(self.unit, self.unit)
+        unit = {"m": wording.say(mark("m")), "degree": "°", "": wording.say(mark("map units"))}.get(
+            self.unit, self.unit
+        )
         data: dict[str, Any] = {
             "perPx": frame.per_px,
             "unit": unit,
@@ -267,20 +268,23 @@ class MapMaker:
             "ends": [round(float(v), 1) for v in on_paper[seen].reshape(-1)],
             "lengths": [round(float(topology.length[k]), 1) for k in seen],
             "streets": [self.site.streets.get(topology.links[k], "") for k in seen] if self.site.streets else [],
-            "sensors": [
-                [name, *(round(float(v), 1) for v in frame.on_paper(point))] for name, point in self.sensors
-            ],
+            "sensors": [[name, *(round(float(v), 1) for v in frame.on_paper(point))] for name, point in self.sensors],
             "health": {
                 h.sensor: f"{h.quantity_text(wording)}: {wording.percent(h.received, 1)}" for h in self.content.health
             },
             "events": [self._event(case, number[link], number) for case, link in placed],
             "words": {
-                "pipe": wording.say("Pipe"), "sensor": wording.say("Sensor"), "event": wording.say("Event"),
-                "more": wording.say("Read more"), "candidates": wording.say("Candidate pipes"),
-                "hint": wording.say("Click or tap a leak, a pipe or a sensor. Drag to move, wheel or two fingers to zoom."),
+                "pipe": wording.say("Pipe"),
+                "sensor": wording.say("Sensor"),
+                "event": wording.say("Event"),
+                "more": wording.say("Read more"),
+                "candidates": wording.say("Candidate pipes"),
+                "hint": wording.say(
+                    "Click or tap a leak, a pipe or a sensor. Drag to move, wheel or two fingers to zoom."
+                ),
                 "m": wording.say(mark("m")),
             },
-        }  # fmt: skip
+        }
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
@@ -298,9 +302,7 @@ class MapMaker:
             "n": row.event,
             "link": link,
             "facts": [fact for fact in facts if fact[1]],
-            "candidates": [
-                [number[k], probability_class(p), wording.percent(p, 1)] for k, p in links if k is not None
-            ],
+            "candidates": [[number[k], probability_class(p), wording.percent(p, 1)] for k, p in links if k is not None],
         }
 
 

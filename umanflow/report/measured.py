@@ -19,7 +19,7 @@ QUANTITIES = ("pressure", "flow", "level", "demand")
 COLUMNS = ("day", "instrument", "quantity", "received", "mean", "night")
 _NIGHT_H = 6  # the least flow of an hour is looked for before this hour
 _ENOUGH = 92.0 / 96.0  # of a day's values, for its night flow to count
-_HOUR = pd.Timedelta(hours=1)
+_HOUR_S = 3600.0
 
 
 def days_of(record: Record, timezone: str | None = None) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def days_of(record: Record, timezone: str | None = None) -> pd.DataFrame:
 
 
 def own_steps(table: pd.DataFrame) -> pd.Series:
-    """Rows between two values of each column, its own interval in steps of the table: a logger's is longer than a PLC's.
+    """Rows between two values of each column, its own interval in steps of the table: a logger's is longer.
 
     Returns
     -------
@@ -72,15 +72,13 @@ def own_steps(table: pd.DataFrame) -> pd.Series:
     return pd.Series(steps, index=table.columns, dtype=np.int64)
 
 
-def _night(
-    local: pd.DataFrame, midnight: pd.DatetimeIndex, received: pd.DataFrame, every: pd.Series
-) -> pd.DataFrame:
-    steps = pd.Series(local.index).diff()
-    step = steps.median() if len(steps) > 1 else _HOUR
-    hour = max(1, round(_HOUR / step)) if step > pd.Timedelta(0) else 1
+def _night(local: pd.DataFrame, midnight: pd.DatetimeIndex, received: pd.DataFrame, every: pd.Series) -> pd.DataFrame:
+    gaps = np.diff(local.index.to_numpy()).astype("timedelta64[s]").astype(np.int64)
+    step_s = float(np.median(gaps)) if len(gaps) else _HOUR_S
+    hour = max(1, round(_HOUR_S / step_s)) if step_s > 0.0 else 1
     # an hour that began before midnight is the day before's
-    moment = pd.DatetimeIndex(local.index) - midnight
-    is_night = (moment >= (hour - 1) * step) & (moment < pd.Timedelta(hours=_NIGHT_H))
+    moment = (pd.DatetimeIndex(local.index) - midnight).to_numpy().astype("timedelta64[s]").astype(np.int64)
+    is_night = (moment >= (hour - 1) * step_s) & (moment < _NIGHT_H * _HOUR_S)
     columns = {}
     for column in local.columns:
         hourly = local[column].rolling(hour, min_periods=max(1, hour // int(every[column]))).mean()

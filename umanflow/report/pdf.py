@@ -100,9 +100,9 @@ def breakable(text: str) -> str:
 def _marked(word: str) -> Iterator[str]:
     for k, letter in enumerate(word):
         yield letter
-        if letter in _BREAKS and 0 < k < len(word) - 1 and not word[k + 1].isdigit():
-            yield _NARROW
-        elif k % 12 == 11 and not word.isalpha():
+        if (letter in _BREAKS and 0 < k < len(word) - 1 and not word[k + 1].isdigit()) or (
+            k % 12 == 11 and not word.isalpha()
+        ):
             yield _NARROW
 
 

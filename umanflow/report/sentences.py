@@ -41,7 +41,9 @@ _VERDICT = {
     "pressures alone": mark("Pressures alone moved, no district's balance: ask whether a valve or a pump was touched."),
 }
 _PLAN = {
-    "narrow": mark("Not needed: the candidates are close together, search them with a correlator or a listening stick."),
+    "narrow": mark(
+        "Not needed: the candidates are close together, search them with a correlator or a listening stick."
+    ),
     "closed": mark("Not needed: the event is no longer open."),
     "no valves": mark("Unknown: the network has no table of isolation valves."),
     "no inlet": mark("Not possible: the district has no metered inlet whose flow could be watched."),
@@ -52,7 +54,9 @@ _UNWATCHED = {
     "learning": mark("The first {n} days, until {until}: the detector learns from them and raises no alarm."),
     "no drive": mark("{n} of {of} intervals of {hours} h: an inlet flow, a pump flow or a tank level was missing."),
     "open district": mark("Balance of {names}: not everything that enters or leaves is metered."),
-    "no district": mark("{km} km of pipes ({n}, {share} of the length) in no metered district: only pressures watch them."),
+    "no district": mark(
+        "{km} km of pipes ({n}, {share} of the length) in no metered district: only pressures watch them."
+    ),
     "silent": mark("Instruments that sent nothing: {names}."),
     "flat": mark("Instruments that never moved: {names}."),
     "gaps": mark("Instruments with less than {share} of their values: {names}."),

@@ -13,9 +13,25 @@ from typing import Any
 from umanflow.report.content import Content
 
 DISPATCH_COLUMNS = (
-    "order", "event", "pipe", "street", "latitude", "longitude", "x", "y", "search_50_m", "search_80_m", "search_95_m",
-    "flow_m3h", "m3_per_day", "money_per_day", "valves", "shut_already", "customers", "customers_downstream",
-)  # fmt: skip
+    "order",
+    "event",
+    "pipe",
+    "street",
+    "latitude",
+    "longitude",
+    "x",
+    "y",
+    "search_50_m",
+    "search_80_m",
+    "search_95_m",
+    "flow_m3h",
+    "m3_per_day",
+    "money_per_day",
+    "valves",
+    "shut_already",
+    "customers",
+    "customers_downstream",
+)
 _TIME = "%Y-%m-%d %H:%M:%S"
 
 
@@ -57,12 +73,24 @@ def render_dispatch(content: Content) -> str:
         writer.writerow(
             _cell(value)
             for value in (
-                order, case.row.event, case.row.pipe_best, place.street, place.latitude, place.longitude, place.x, place.y,
-                *(s.metres for s in case.search), case.row.flow_best_m3h, day, None if cost is None else day * cost,
-                None if closure is None else " ".join(closure.valves), None if closure is None else " ".join(closure.shut),
-                None if closure is None else closure.customers, None if closure is None else closure.customers_beyond,
+                order,
+                case.row.event,
+                case.row.pipe_best,
+                place.street,
+                place.latitude,
+                place.longitude,
+                place.x,
+                place.y,
+                *(s.metres for s in case.search),
+                case.row.flow_best_m3h,
+                day,
+                None if cost is None else day * cost,
+                None if closure is None else " ".join(closure.valves),
+                None if closure is None else " ".join(closure.shut),
+                None if closure is None else closure.customers,
+                None if closure is None else closure.customers_beyond,
             )
-        )  # fmt: skip
+        )
     return buffer.getvalue()
 
 

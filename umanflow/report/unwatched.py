@@ -49,9 +49,7 @@ def unwatched_of(
     return tuple(found)
 
 
-def _times(
-    run: Mapping[str, Any], residuals: pd.DataFrame | None, start: datetime, end: datetime
-) -> list[Unwatched]:
+def _times(run: Mapping[str, Any], residuals: pd.DataFrame | None, start: datetime, end: datetime) -> list[Unwatched]:
     """Days that were learnt from, and days without what drives the model."""
     if residuals is None or residuals.empty:
         return []

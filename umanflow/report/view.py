@@ -87,13 +87,17 @@ def tiles_of(summary: Summary, wording: Wording) -> Tiles:
     return Tiles(
         (
             Tile(say("Open leaks"), wording.number(summary.n_open), ended),
-            Tile(say("Lost now"), wording.flow(summary.flow_m3h), wording.fill("{volume} a day", volume=wording.volume(summary.lost_per_day_m3))),
+            Tile(
+                say("Lost now"),
+                wording.flow(summary.flow_m3h),
+                wording.fill("{volume} a day", volume=wording.volume(summary.lost_per_day_m3)),
+            ),
             Tile(say("Lost to date"), wording.volume(summary.lost_m3), say("by open and ended leaks")),
             Tile(say("Cost to date"), money[0], price),
             Tile(say("Each day of waiting"), money[1], price),
             Tile(say("Withdrawn"), wording.number(summary.n_withdrawn), say("called false by later data")),
         )
-    )  # fmt: skip
+    )
 
 
 def _events(content: Content, wording: Wording) -> list[Block]:
@@ -114,10 +118,10 @@ def _events(content: Content, wording: Wording) -> list[Block]:
         Column(say("Lost, m³"), True, 1.1),
     )
     note = say(
-        "Large: as known at the end of the period. Below, “alarm”: as known when the alarm was raised, with the 95 % interval "
-        "of the flow. “Within 300 m”: probability that the leak lies within 300 m of pipe from the pipe named. “Search”: metres "
-        "of pipe that held 80 % of the probability at the alarm. “Lost”: latest flow from the beginning to the end of the leak "
-        "or of the period; this overstates leaks that grew."
+        "Large: as known at the end of the period. Below, “alarm”: as known when the alarm was raised, with the 95 % "
+        "interval of the flow. “Within 300 m”: probability that the leak lies within 300 m of pipe from the pipe "
+        "named. “Search”: metres of pipe that held 80 % of the probability at the alarm. “Lost”: latest flow from the "
+        "beginning to the end of the leak or of the period; this overstates leaks that grew."
     )
     rows = tuple(_event_row(case, wording) for case in content.cases)
     return [heading, Table(columns, rows), Text(note, "soft")]
@@ -129,8 +133,9 @@ def _event_row(case: Case, wording: Wording) -> tuple[Cell, ...]:
     moved = (alarm.format(value=row.pipe),) if row.pipe != row.pipe_best else ()
     interval = wording.fill(
         "{low} to {high}",
-        low=wording.bare_flow(row.flow_low_m3h, row.flow_high_m3h), high=wording.bare_flow(row.flow_high_m3h),
-    )  # fmt: skip
+        low=wording.bare_flow(row.flow_low_m3h, row.flow_high_m3h),
+        high=wording.bare_flow(row.flow_high_m3h),
+    )
     began = (
         wording.fill("from {time}", time=wording.minute(row.start_low)),
         wording.fill("to {time}", time=wording.minute(row.start_high)),
@@ -154,8 +159,8 @@ def _unknown(content: Content, site: Site, wording: Wording) -> list[Block]:
     if not names:
         return []
     text = wording.fill(
-        "Not in this network, so neither measured nor drawn: {names}. The report was asked for with another model than the "
-        "detection.",
+        "Not in this network, so neither measured nor drawn: {names}. The report was asked for with another model "
+        "than the detection.",
         names=", ".join(names),
     )
     return [Text(text, "warn")]
@@ -250,8 +255,8 @@ def _form(content: Content, wording: Wording) -> list[Block]:
         "signed": say("Crew, date, signature"),
     }
     text = say(
-        "What the crew found goes back to the detector: save the file and give it to umanflow detect --repairs. “dry” means "
-        "that they dug or listened at this pipe and found no leak. Times are on the report's clock."
+        "What the crew found goes back to the detector: save the file and give it to umanflow detect --repairs. “dry” "
+        "means that they dug or listened at this pipe and found no leak. Times are on the report's clock."
     )
     per_m3h = wording.flow_value(1.0)
     return [Heading(say("What the crew found"), 2, "form"), Text(text, "lead"), Form(tuple(rows), labels, per_m3h)]
@@ -266,8 +271,9 @@ def _health(content: Content, wording: Wording) -> list[Block]:
     sentence = wording.count(
         "{n} instrument; {good} of them sent at least 92 % of its values and moved.",
         "{n} instruments; {good} of them sent at least 92 % of their values and moved.",
-        len(content.health), good=wording.number(len(content.health) - len(poor)),
-    )  # fmt: skip
+        len(content.health),
+        good=wording.number(len(content.health) - len(poor)),
+    )
     blocks: list[Block] = [Heading(say("Sensor health"), 2), Text(sentence)]
     if poor:
         columns = (

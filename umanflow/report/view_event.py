@@ -62,26 +62,39 @@ def event_group(case: Case, maps: MapMaker, wording: Wording, cost: float | None
 def _facts(case: Case, wording: Wording, cost: float | None) -> Facts:
     row = case.row
     say, fill = wording.say, wording.fill
-    lost = wording.volume(case.lost_m3) if case.lost_high_m3 == 0.0 else fill(
-        "{lost} ({low} to {high})", lost=wording.volume(case.lost_m3),
-        low=wording.volume(case.lost_low_m3), high=wording.volume(case.lost_high_m3),
-    )  # fmt: skip
+    lost = (
+        wording.volume(case.lost_m3)
+        if case.lost_high_m3 == 0.0
+        else fill(
+            "{lost} ({low} to {high})",
+            lost=wording.volume(case.lost_m3),
+            low=wording.volume(case.lost_low_m3),
+            high=wording.volume(case.lost_high_m3),
+        )
+    )
     facts = [
-        (say("Likeliest pipe"), fill("{pipe}, within 300 m: {p}", pipe=row.pipe_best, p=wording.percent(row.probability_best))),
+        (
+            say("Likeliest pipe"),
+            fill("{pipe}, within 300 m: {p}", pipe=row.pipe_best, p=wording.percent(row.probability_best)),
+        ),
         (say("Street"), case.place.street or say("unknown")),
         (say("Coordinates"), coordinates(case, wording)),
         (wording.words(_FLOW_NOW, row.status), wording.flow(row.flow_best_m3h)),
         (
             say("Flow at the alarm"),
             fill(
-                "{flow}, 95 % within {interval}", flow=wording.flow(row.flow_m3h),
+                "{flow}, 95 % within {interval}",
+                flow=wording.flow(row.flow_m3h),
                 interval=wording.flow_interval(row.flow_low_m3h, row.flow_high_m3h),
             ),
         ),
         (say("Began"), wording.minute(row.start)),
-        (say("Began between"), fill("{low} and {high}", low=wording.minute(row.start_low), high=wording.minute(row.start_high))),
+        (
+            say("Began between"),
+            fill("{low} and {high}", low=wording.minute(row.start_low), high=wording.minute(row.start_high)),
+        ),
         (say("Alarm"), f"{wording.minute(row.detected)}, {wording.words(KIND, row.kind)}"),
-    ]  # fmt: skip
+    ]
     if row.ended is not None:
         facts.append((say("Ended"), wording.minute(row.ended)))
     if row.pipe != row.pipe_best:
@@ -148,11 +161,14 @@ def search_text(case: Case, wording: Wording) -> tuple[str, ...]:
         wording.fill("{share}: not reached", share=wording.percent(s.share))
         if s.metres is None or s.n_pipes is None
         else wording.count(
-            "{share}: {metres} in {n} pipe", "{share}: {metres} in {n} pipes", s.n_pipes,
-            share=wording.percent(s.share), metres=wording.metres(s.metres),
+            "{share}: {metres} in {n} pipe",
+            "{share}: {metres} in {n} pipes",
+            s.n_pipes,
+            share=wording.percent(s.share),
+            metres=wording.metres(s.metres),
         )
         for s in case.search
-    )  # fmt: skip
+    )
 
 
 def _search_text(case: Case, wording: Wording) -> Text:
@@ -172,9 +188,12 @@ def _plots(case: Case, wording: Wording) -> list[Block]:
         meaning = wording.say("S: start, A: alarm, E: end")
     found: list[Figure] = []
     svg = draw_days(
-        case.residuals, marks, wording.say("standard deviations"),
-        wording.say("Residuals of the instruments that say most"), wording,
-    )  # fmt: skip
+        case.residuals,
+        marks,
+        wording.say("standard deviations"),
+        wording.say("Residuals of the instruments that say most"),
+        wording,
+    )
     if svg:
         caption = wording.fill("Residuals, from 30 quiet days before. {marks}.", marks=meaning)
         legend = tuple(Legend(curve_icon(k), channel_text(s.label, wording)) for k, s in enumerate(case.residuals))
@@ -186,7 +205,9 @@ def _plots(case: Case, wording: Wording) -> list[Block]:
         label = wording.fill("Night flow into district {name}", name=case.night.label)
         svg = draw_days([scaled], marks, wording.flow_unit, label, wording)
         if svg:
-            caption = wording.fill("{label}: least mean of an hour between 0 and 6 o'clock. {marks}.", label=label, marks=meaning)
+            caption = wording.fill(
+                "{label}: least mean of an hour between 0 and 6 o'clock. {marks}.", label=label, marks=meaning
+            )
             found.append(Figure(f"night-{row.event}", svg, caption))
     if len(found) == 2:
         return [Pair((found[0],), (found[1],))]
@@ -243,7 +264,10 @@ def _closing(case: Case, wording: Wording) -> list[Block]:
             (
                 wording.say("Segment"),
                 wording.count(
-                    "{n} pipe, {length}", "{n} pipes, {length}", closure.n_pipes, length=wording.metres(closure.length_m)
+                    "{n} pipe, {length}",
+                    "{n} pipes, {length}",
+                    closure.n_pipes,
+                    length=wording.metres(closure.length_m),
                 ),
             )
         )
@@ -253,17 +277,22 @@ def _closing(case: Case, wording: Wording) -> list[Block]:
         if check.has_tank:
             sentence = mark("a day's mean flow at {meters} falls by {flow} ({interval})")
         expected = wording.fill(
-            sentence, meters=meters_text(check.inlets),
-            flow=wording.flow(check.fall_m3h), interval=wording.flow_interval(check.fall_low_m3h, check.fall_high_m3h),
-        )  # fmt: skip
+            sentence,
+            meters=meters_text(check.inlets),
+            flow=wording.flow(check.fall_m3h),
+            interval=wording.flow_interval(check.fall_low_m3h, check.fall_high_m3h),
+        )
         facts.append((wording.say("Check after repair"), expected))
     else:
-        facts.append((wording.say("Check after repair"), wording.say("pressures return; the district has no metered inlet")))
+        facts.append(
+            (wording.say("Check after repair"), wording.say("pressures return; the district has no metered inlet"))
+        )
     if check.before_m3h is not None and check.after_m3h is not None:
         measured = wording.fill(
             "night flow in the week before {before}, after {after}",
-            before=wording.flow(check.before_m3h), after=wording.flow(check.after_m3h),
-        )  # fmt: skip
+            before=wording.flow(check.before_m3h),
+            after=wording.flow(check.after_m3h),
+        )
         facts.append((wording.say("Measured at the end"), measured))
     return [Keep((Heading(wording.say("Isolation and check"), 4), Facts(tuple(facts))))]
 
@@ -274,10 +303,13 @@ def _plan(case: Case, wording: Wording) -> list[Block]:
     if plan.reason:
         return [Keep((heading, Text(plan_text(plan, wording), "soft")))]
     intro = wording.fill(
-        "At {hour} o'clock, watch {meters} (expected before: {flow}). Shut in this order, wait 15 minutes after each step, "
-        "and read the flow. The step at which it falls as in the last column holds the leak; then open everything again.",
-        hour=f"{plan.hour:02d}:00", meters=meters_text(plan.inlets), flow=wording.flow(plan.inflow_m3h),
-    )  # fmt: skip
+        "At {hour} o'clock, watch {meters} (expected before: {flow}). Shut in this order, wait 15 minutes after each "
+        "step, and read the flow. The step at which it falls as in the last column holds the leak; then open "
+        "everything again.",
+        hour=f"{plan.hour:02d}:00",
+        meters=meters_text(plan.inlets),
+        flow=wording.flow(plan.inflow_m3h),
+    )
     unit = wording.flow_unit
     columns = (
         Column(wording.say("Step"), True, 0.6),
@@ -303,6 +335,11 @@ def _plan(case: Case, wording: Wording) -> list[Block]:
     blocks: list[Block] = [heading, Text(intro, "lead"), Table(columns, rows, is_compact=True)]
     if plan.rest >= 0.005:
         blocks.append(
-            Text(wording.fill("{share} of the probability lies where no step reaches.", share=wording.percent(plan.rest)), "soft")
+            Text(
+                wording.fill(
+                    "{share} of the probability lies where no step reaches.", share=wording.percent(plan.rest)
+                ),
+                "soft",
+            )
         )
     return [Keep(tuple(blocks))]

@@ -13,7 +13,7 @@ from umanflow.report.case import Case
 from umanflow.report.content import Content
 from umanflow.report.sentences import CAUSE, FINDING, HEALTH, KIND, MISSING, STATUS, unwatched_text, verdict_text
 from umanflow.report.view import banner_of
-from umanflow.report.wording import Wording
+from umanflow.report.wording import Wording, mark
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 REPAIRS_SHEET = "repairs"  # read by `umanflow detect --repairs`, so in no language
 REPAIRS_COLUMNS = ("pipe", "repaired", "found", "measured_flow_m3h")
 _BLANK_ROWS = 20
+_HOW_TO = mark("Crews fill in the sheet “{sheet}”; umanflow detect --repairs reads it.")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MODIFIED = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*(</dcterms:modified>)")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -104,11 +105,11 @@ def _fill(sheet: Worksheet, heads: Sequence[str], rows: Iterable[Sequence[Value]
     sheet.page_setup.orientation = "landscape"
     sheet.page_setup.paperSize = 9  # A4
     sheet.page_setup.fitToHeight = 0
-    sheet.sheet_properties.pageSetUpPr.fitToPage = True  # type: ignore[union-attr]
+    sheet.sheet_properties.pageSetUpPr.fitToPage = True
 
 
 def _safe(value: Value) -> Value:
-    if isinstance(value, float) and value != value:  # noqa: PLR0124 NaN is an empty cell
+    if isinstance(value, float) and value != value:
         return None
     return _FORBIDDEN.sub("\ufffd", value) if isinstance(value, str) else value
 
@@ -149,8 +150,8 @@ def _summary(content: Content, wording: Wording) -> list[Sequence[Value]]:
         (wording.fill("Cost of a lost m³, {currency}", currency=wording.currency), money[0]),
         (wording.fill("Cost to date, {currency}", currency=wording.currency), money[1]),
         (wording.fill("Each day of waiting, {currency}", currency=wording.currency), money[2]),
-        (wording.fill("Crews fill in the sheet “{sheet}”; umanflow detect --repairs reads it.", sheet=REPAIRS_SHEET), None),
-    ]  # fmt: skip
+        (wording.fill(_HOW_TO, sheet=REPAIRS_SHEET), None),
+    ]
     banner = banner_of(content, wording)
     return [(banner, None), *rows] if banner else rows
 
@@ -164,7 +165,8 @@ def _event_heads(wording: Wording) -> tuple[str, ...]:
         wording.fill("Flow, {unit}", unit=unit), wording.fill("Flow at the alarm, {unit}", unit=unit),
         wording.fill("Flow, low, {unit}", unit=unit), wording.fill("Flow, high, {unit}", unit=unit),
         wording.say("Probability within 300 m"), wording.say("Search 50 %, m"), wording.say("Search 80 %, m"),
-        wording.say("Search 95 %, m"), wording.say("Lost, m³"), wording.say("Lost, low, m³"), wording.say("Lost, high, m³"),
+        wording.say("Search 95 %, m"), wording.say("Lost, m³"), wording.say("Lost, low, m³"),
+        wording.say("Lost, high, m³"),
         wording.fill("Cost to date, {currency}", currency=wording.currency),
     )  # fmt: skip
 
