@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.umanflow.test_report_page import HOSTILE, LEAKS, made
 from tests.umanflow.town import leak
+from tests.umanflow.townreport import HOSTILE, LEAKS, made
 from umanflow.detection import read_repairs
 from umanflow.report import Wording
 from umanflow.report.html import render_html

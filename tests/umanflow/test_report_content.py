@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from hydro.record import Record
-from networks import load
 from tests.umanflow.town import (
     CONNECTIONS,
     DEMAND_LPS,
@@ -22,24 +21,16 @@ from tests.umanflow.town import (
     write_folder,
     write_town,
 )
-from umanflow.report import CandidateRow, Content, EvidenceRow, Findings, gather, read_leaks, site_of
+from tests.umanflow.townreport import findings_of, gathered
+from umanflow.report import CandidateRow, Content, EvidenceRow, read_leaks
 from umanflow.report.alternatives import moved_by, verdicts_of
 from umanflow.report.gather import search_of
-from umanflow.report.measured import days_of, night_series, night_table, read_days, read_residuals
-from umanflow.reporting import _read_json  # the folder as the command reads it
-
-
-def findings_of(folder: Path) -> Findings:
-    health, run = _read_json(folder / "health.json"), _read_json(folder / "run.json")
-    return Findings(read_leaks(folder), run, health, read_residuals(folder), read_days(folder))
+from umanflow.report.measured import days_of, night_series, night_table
 
 
 def content_of(folder: Path, cost: float | None = None, has_tables: bool = True) -> Content:
     findings = findings_of(folder)
-    network = load(findings.run["network"], findings.run["crs"])
-    if has_tables:
-        network.folder = network.source.parent
-    return gather(findings, site_of(network, ["MAIN"]), cost)
+    return gathered(findings, Path(findings.run["network"]), cost, has_tables)[0]
 
 
 @pytest.fixture(scope="module")
