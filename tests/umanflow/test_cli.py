@@ -265,7 +265,7 @@ def test_report_of_a_folder_that_is_none(tmp_path):
     check_one_line(umanflow("report", "--detections", str(tmp_path), "--out", str(tmp_path / "r")), "leaks.json")
     check_one_line(umanflow("report", "--out", str(tmp_path / "r")), "--detections")
     check_one_line(
-        umanflow("report", "--detections", str(tmp_path), "--out", str(tmp_path / "r"), "--format", "pdf"), "not built"
+        umanflow("report", "--detections", str(tmp_path), "--out", str(tmp_path / "r"), "--format", "docx"), "docx is unknown"
     )
 
 
