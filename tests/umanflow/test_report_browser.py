@@ -209,6 +209,13 @@ def test_wheel_and_buttons_zoom_and_the_scale_follows(browser: Browser, page: Pa
     assert "scale(1.6)" in browser.run("document.querySelector('.moving').getAttribute('transform')")
 
 
+def test_scale_can_be_read_on_a_telephone(browser: Browser, page: Path) -> None:
+    browser.open(page, 390)
+    for selector in (".scale-bar text", ".north text", ".pin[data-event='1'] text"):
+        height = browser.run(f"document.querySelector({json.dumps(selector)}).getBoundingClientRect().height")
+        assert height >= 7.0, selector
+
+
 def middle_now(browser: Browser, selector: str) -> tuple[float, float]:
     box = browser.run(
         f"(() => {{ const b = document.querySelector({json.dumps(selector)}).getBoundingClientRect();"

@@ -237,8 +237,11 @@ class MapMaker:
             return
         x = frame.width - 14.0
         letter = self.wording.say(mark("N")) if self.unit else "y"
-        picture.add(f'<path class="arrow" d="M{num(x)} 4L{num(x + 6)} 22L{num(x)} 18L{num(x - 6)} 22Z"/>')
+        picture.add(
+            f'<g class="north"><path class="arrow" d="M{num(x)} 4L{num(x + 6)} 22L{num(x)} 18L{num(x - 6)} 22Z"/>'
+        )
         picture.text(x, 33.0, letter, "bold small", "middle")
+        picture.add("</g>")
 
     def _legend(self, used: set[str]) -> tuple[Legend, ...]:
         say = self.wording.say

@@ -32,14 +32,18 @@
   }
 
   function drawScale() {
-    const most = 0.25 * W * data.perPx / zoom, power = 10 ** Math.floor(Math.log10(most));
+    // on a small screen scale and arrow keep a size that can be read
+    const big = Math.min(Math.max(1 / px(), 1), 2.2), most = 0.25 * W * data.perPx / zoom * big, power = 10 ** Math.floor(Math.log10(most));
     const length = [5, 2, 1].map((k) => k * power).find((k) => k <= most * 1.0000001) || power;
-    const wide = length / data.perPx * zoom, isKm = data.km && length >= 1000;
+    const wide = length / data.perPx * zoom / big, isKm = data.km && length >= 1000;
     const bar = scaleBar.querySelector("polyline"), text = scaleBar.querySelector("text");
     bar.setAttribute("points", `8,${H - 13} 8,${H - 8} ${8 + wide},${H - 8} ${8 + wide},${H - 13}`);
     const number = new Intl.NumberFormat(document.documentElement.lang).format(isKm ? length / 1000 : length);
     text.textContent = `${number} ${isKm ? data.km : data.unit}`;
     scaleBar.querySelector("rect").setAttribute("width", Math.max(wide + 14, text.textContent.length * 6.8 + 12));
+    scaleBar.setAttribute("transform", `translate(0 ${H}) scale(${big}) translate(0 ${-H})`);
+    const arrow = svg.querySelector(".north");
+    if (arrow) arrow.setAttribute("transform", `translate(${W} 0) scale(${big}) translate(${-W} 0)`);
   }
 
   function zoomBy(factor, x, y) {
