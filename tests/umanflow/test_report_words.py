@@ -2,6 +2,7 @@
 
 import re
 import string
+import tomllib
 from datetime import datetime
 from pathlib import Path
 
@@ -107,6 +108,17 @@ def test_dates_money_and_units() -> None:
     assert ukrainian.flow(7.2) == "2,0\u00a0л/с"
     assert ukrainian.flow(1.8) == "0,50\u00a0л/с"
     assert english.flow_interval(6.0, 8.0) == "6.0 to 8.0\u00a0m³/h"
+
+
+def test_words_and_templates_are_packed() -> None:
+    """What is no Python file goes into the wheel only where a pattern names it."""
+    with (PACKAGE.parent / "pyproject.toml").open("rb") as file:
+        patterns = tomllib.load(file)["tool"]["setuptools"]["package-data"]["umanflow"]
+    files = [*(PACKAGE / "locale").rglob("*.po"), *(PACKAGE / "report" / "templates").iterdir()]
+    assert len(files) >= 6
+    for found in files:
+        name = found.relative_to(PACKAGE)
+        assert any(name.match(pattern) and len(name.parts) == len(Path(pattern).parts) for pattern in patterns), name
 
 
 def test_wishes_that_cannot_be_met() -> None:
