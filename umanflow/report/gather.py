@@ -136,7 +136,9 @@ def case_of(row: LeakRow, findings: Findings, site: Site, nights: pd.DataFrame |
         lost_low_m3=low,
         lost_high_m3=high,
         closure=closure_of(row, site),
-        plan=plan_of(row, site, width if width is not None else math.inf, engine) if candidates else StepPlan("narrow"),
+        plan=plan_of(row, site, width if width is not None else math.inf, engine)
+        if candidates
+        else StepPlan("no candidates"),
         verdicts=verdicts_of(row, moved, night, end, findings.rows),
         check=_check(row, night, inlets, has_tank),
         residuals=residual_series(row, moved, end),

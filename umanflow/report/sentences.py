@@ -41,6 +41,7 @@ _VERDICT = {
     "pressures alone": mark("Pressures alone moved, no district's balance: ask whether a valve or a pump was touched."),
 }
 _PLAN = {
+    "no candidates": mark("Not possible: the detection named no candidate pipes."),
     "narrow": mark(
         "Not needed: the candidates are close together, search them with a correlator or a listening stick."
     ),

@@ -213,7 +213,9 @@ def _plots(case: Case, wording: Wording) -> list[Block]:
         return [Pair((found[0],), (found[1],))]
     if found:
         why = wording.say("The district's night flow was not measured or not kept.")
-        if case.check.has_tank:
+        if case.night is not None:
+            why = wording.say("There are no residuals of the days before and after to show.")
+        elif case.check.has_tank:
             why = wording.say("The district holds a tank: its inflow at night does not show what is used.")
         return [Pair((found[0],), (Text(why, "soft"),))]
     return []

@@ -142,7 +142,8 @@ class Wording:
 
     def flow_digits(self, m3h: float) -> int:
         """Digits after the point that a flow is worth."""
-        return 2 if abs(self.flow_value(m3h)) < 1.0 else 1
+        value = abs(self.flow_value(m3h))
+        return 0 if value < 0.005 else 2 if value < 1.0 else 1
 
     def flow(self, m3h: float) -> str:
         """Write a flow with its unit."""
