@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -39,11 +40,13 @@ def umanflow(*arguments: object) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def timed(detections: Path, out: Path, formats: str, language: str) -> float:
-    """Seconds of one report, with the start of the program."""
-    begin = time.perf_counter()
+def timed(detections: Path, out: Path, formats: str, language: str) -> tuple[float, float]:
+    """Seconds of one report and of the processor, with the start of the program."""
+    begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     umanflow("report", "--detections", detections, "--out", out, "--format", formats, "--lang", language, "--cost", 1)
-    return time.perf_counter() - begin
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - begin, busy
 
 
 def checksums(folder: Path) -> dict[str, str]:
@@ -66,23 +69,27 @@ def main() -> None:
             detections = Path(folder) / "found"
             detect(arguments.data, detections)
         events = len(json.loads((detections / "leaks.json").read_text(encoding="utf-8")))
-        seconds: dict[str, list[float]] = {"uk": [], "en": []}
+        seconds: dict[str, list[tuple[float, float]]] = {"uk": [], "en": []}
         sums: dict[str, list[dict[str, str]]] = {"uk": [], "en": []}
         for run in range(arguments.runs):
             for language in ("uk", "en"):
                 out = Path(folder) / f"{language}{run}"
                 seconds[language].append(timed(detections, out, ",".join(_FORMATS), language))
                 sums[language].append(checksums(out))
-                print(f"{language} run {run + 1}: {seconds[language][-1]:.1f} s", flush=True)
+                print("{} run {}: {:.1f} s, {:.1f} s of a processor".format(language, run + 1, *seconds[language][-1]))
         single = {name: timed(detections, Path(folder) / name, name, "en") for name in _FORMATS}
         sizes = {path.name: path.stat().st_size for path in sorted((Path(folder) / "en0").iterdir())}
     every = [value for values in seconds.values() for value in values]
+    medians = {
+        language: [statistics.median(v) for v in zip(*values, strict=True)] for language, values in seconds.items()
+    }
     result = {
         "events": events,
-        "seconds": {language: round(statistics.median(values), 2) for language, values in seconds.items()},
-        "worst_s": round(max(every), 2),
+        "seconds": {language: round(wall, 2) for language, (wall, _) in medians.items()},
+        "processor_s": {language: round(busy, 2) for language, (_, busy) in medians.items()},
+        "worst_s": round(max(wall for wall, _ in every), 2),
         "target_s": _TARGET_S,
-        "one_format_s": {name: round(value, 2) for name, value in single.items()},
+        "one_format_s": {name: round(wall, 2) for name, (wall, _) in single.items()},
         "bytes": sizes,
         "same_bytes": all(found == runs[0] for runs in sums.values() for found in runs),
     }

@@ -47,6 +47,16 @@ def report(
         raise UserError("--last goes with --config, and without --from and --to")
     if data is not None and network is None:
         raise UserError("--data needs --network: an INP file or a catalogue name")
+    if config is None and (since is not None or until is not None):
+        raise UserError(
+            "--from and --to go with --config; a detection folder and data files have a period of their own"
+        )
+    if data is None and (history is not None or timezone is not None):
+        raise UserError("--history and --timezone go with --data")
+    if detections is not None and repairs is not None:
+        raise UserError("--repairs goes with --data and --config; give it to umanflow detect, then report its folder")
+    if config is not None and (network is not None or crs is not None):
+        raise UserError("--network and --crs stand in the configuration; leave them out with --config")
     settings: Config | None = read_config(config) if config is not None else None
     section = settings.report if settings is not None else ReportSection()
     folder = tables or (settings.path(section.tables) if settings is not None and section.tables else None)

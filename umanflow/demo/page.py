@@ -11,6 +11,8 @@ from umanflow.report import Findings, TrueLeak, read_leaks
 from umanflow.report.measured import read_days, read_residuals
 from umanflow.reporting import Request, write_report
 
+_TARIFF = 34.16  # UAH per m3: Uman's water tariff of 2023
+
 
 def write_page(outcome: Outcome, out: Path) -> Path:
     """Write report.html into the demo's folder; return its path."""
@@ -34,4 +36,4 @@ def write_page(outcome: Outcome, out: Path) -> Path:
         read_days(out),
     )
     false_alarms = len(outcome.score.false_alarms)
-    return write_report(findings, outcome.network, Request(out), truth, false_alarms)[0]
+    return write_report(findings, outcome.network, Request(out, cost_per_m3=_TARIFF), truth, false_alarms)[0]

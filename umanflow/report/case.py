@@ -105,7 +105,8 @@ class StepPlan:
     Attributes
     ----------
     reason
-        Empty where there is a plan; else "narrow", "closed", "no candidates", "no valves", "no inlet", "behind the meter" or
+        Empty where there is a plan; else "narrow", "closed", "no candidates",
+        "no valves", "no inlet", "behind the meter" or
         "no solution".
     inlets
         Meters to watch, and -1 for those through which water leaves the district.

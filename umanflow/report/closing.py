@@ -46,12 +46,14 @@ def plan_of(row: LeakRow, site: Site, width_m: float | None, engine: Engine | No
     Parameters
     ----------
     width_m
-        Metres of pipe that hold 80 % of the probability; None where no candidates do.
+        Metres of pipe that hold 80 % of the probability; None where all candidates together hold less.
     engine
         Of the network; None for a plan without simulation, which is none.
     """
     if row.status != "open":
         return StepPlan("closed")
+    if not (row.candidates_best or row.candidates):
+        return StepPlan("no candidates")
     if width_m is not None and width_m < WIDE_M:
         return StepPlan("narrow")
     if site.segments is None:

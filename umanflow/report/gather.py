@@ -13,7 +13,7 @@ import pandas as pd
 
 from hydro.engine import Engine
 from umanflow.report.alternatives import moved_by, residual_series, verdicts_of
-from umanflow.report.case import Case, Place, RepairCheck, Search, Series, StepPlan
+from umanflow.report.case import Case, Place, RepairCheck, Search, Series
 from umanflow.report.closing import closure_of, plan_of
 from umanflow.report.content import (
     Content,
@@ -136,9 +136,7 @@ def case_of(row: LeakRow, findings: Findings, site: Site, nights: pd.DataFrame |
         lost_low_m3=low,
         lost_high_m3=high,
         closure=closure_of(row, site),
-        plan=plan_of(row, site, width if width is not None else math.inf, engine)
-        if candidates
-        else StepPlan("no candidates"),
+        plan=plan_of(row, site, width, engine),
         verdicts=verdicts_of(row, moved, night, end, findings.rows),
         check=_check(row, night, inlets, has_tank),
         residuals=residual_series(row, moved, end),
