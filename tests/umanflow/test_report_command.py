@@ -71,9 +71,9 @@ def test_folder_becomes_every_format(town: Path, tmp_path: Path) -> None:
         (["--currency", "hryvnia"], "ISO 4217"),
         (["--tables", "nowhere"], "no such folder"),
         (["--last", "3"], "--last goes with --config"),
-        (["--from", "2026-01-01"], "--from and --to go with --config"),
-        (["--history", "."], "go with --data"),
-        (["--repairs", "r.csv"], "give it to umanflow detect"),
+        (["--from", "2026-01-01"], "--from goes with --config"),
+        (["--history", "."], "--history goes with --data"),
+        (["--repairs", "r.csv"], "--repairs goes with --data or --config"),
         (["--network", "Net1"], "is not the network of this detection"),
     ],
 )

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+_SOURCES = ("--detections", "--config", "--data")
+_GOES_WITH = {
+    "--from": ("--config",),
+    "--to": ("--config",),
+    "--last": ("--config",),
+    "--network": ("--data", "--detections"),
+    "--crs": ("--data", "--detections"),
+    "--history": ("--data",),
+    "--timezone": ("--data",),
+    "--repairs": ("--data", "--config"),
+}
 
 
 def report(
@@ -37,26 +50,15 @@ def report(
     from networks import load
     from umanflow.cli.progress import progress_bar
     from umanflow.config import Config, ReportSection, read_config
-    from umanflow.errors import UserError
     from umanflow.reporting import Request, last_days, parse_formats, report_files, report_folder, report_period
 
     wanted = parse_formats(formats)
-    if [detections, config, data].count(None) != 2:
-        raise UserError("give one of --detections DIR, --config FILE, and --network NET --data DIR")
-    if last is not None and (config is None or since is not None or until is not None):
-        raise UserError("--last goes with --config, and without --from and --to")
-    if data is not None and network is None:
-        raise UserError("--data needs --network: an INP file or a catalogue name")
-    if config is None and (since is not None or until is not None):
-        raise UserError(
-            "--from and --to go with --config; a detection folder and data files have a period of their own"
-        )
-    if data is None and (history is not None or timezone is not None):
-        raise UserError("--history and --timezone go with --data")
-    if detections is not None and repairs is not None:
-        raise UserError("--repairs goes with --data and --config; give it to umanflow detect, then report its folder")
-    if config is not None and (network is not None or crs is not None):
-        raise UserError("--network and --crs stand in the configuration; leave them out with --config")
+    _check(
+        {
+            "--detections": detections, "--config": config, "--data": data, "--from": since, "--to": until, "--last": last,
+            "--network": network, "--history": history, "--repairs": repairs, "--timezone": timezone, "--crs": crs,
+        }
+    )  # fmt: skip
     settings: Config | None = read_config(config) if config is not None else None
     section = settings.report if settings is not None else ReportSection()
     folder = tables or (settings.path(section.tables) if settings is not None and section.tables else None)
@@ -82,3 +84,19 @@ def report(
                 files = report_files(load(network, crs, folder), data, history, repairs, request, timezone, move)
     for file in files:
         typer.echo(str(file))
+
+
+def _check(given: Mapping[str, object]) -> None:
+    """Refuse options that would be ignored."""
+    from umanflow.errors import UserError
+
+    sources = [name for name in _SOURCES if given[name] is not None]
+    if len(sources) != 1:
+        raise UserError("give one of --detections DIR, --config FILE, and --network NET --data DIR")
+    for option, partners in _GOES_WITH.items():
+        if given[option] is not None and sources[0] not in partners:
+            raise UserError(f"{option} goes with {' or '.join(partners)}, not with {sources[0]}; leave it out")
+    if given["--last"] is not None and (given["--from"] is not None or given["--to"] is not None):
+        raise UserError("--last is a period already; leave out --from and --to")
+    if given["--data"] is not None and given["--network"] is None:
+        raise UserError("--data needs --network: an INP file or a catalogue name")
