@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from umanflow.errors import UserError
 from umanflow.pipeline import frame_of, measured_tags, record_of
 from umanflow.report.content import Content, TrueLeak
 from umanflow.report.files import geojson_of, leaks_csv, leaks_json, read_leaks
-from umanflow.report.gather import Findings, gather
+from umanflow.report.gather import Findings, gather, naive
 from umanflow.report.measured import read_days, read_residuals
 from umanflow.report.site import Site, site_of
 from umanflow.report.storing import replace_bytes, replace_text
@@ -139,7 +140,7 @@ def write_report(
     meters = [str(h["instrument"]) for h in findings.health if h["quantity"] == "flow"]
     site = site_of(network, meters)
     content = gather(findings, site, request.cost_per_m3, truth, false_alarms)
-    out = Path(str(request.out).replace(_DATE, content.period_end.strftime("%Y-%m-%d")))
+    out = dated(request.out, content.period_end)
     made = _render(findings, content, site, request, wording)
     written = []
     for name, body in made.items():
@@ -202,9 +203,19 @@ def report_files(
 ) -> list[Path]:
     """Detect leaks in data files and report them; what the detection writes is left in the folder `detection`."""
     request.wording()
-    found = request.out / "detection"
-    detect_folder(network, data, history, repairs, found, timezone, progress)
-    return report_folder(found, request, str(network.source), network.crs)
+    with tempfile.TemporaryDirectory(prefix="umanflow-") as name:
+        detect_folder(network, data, history, repairs, Path(name), timezone, progress)
+        end = naive(str(_read_json(Path(name) / "run.json")["to"]))
+        folder = dated(request.out, end) / "detection"
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in sorted(Path(name).iterdir()):
+            replace_bytes(folder / file.name, file.read_bytes())
+    return report_folder(folder, request, str(network.source), network.crs)
+
+
+def dated(out: Path, end: datetime) -> Path:
+    """A folder with the period's last day in its name where it asks for that."""
+    return Path(str(out).replace(_DATE, end.strftime("%Y-%m-%d")))
 
 
 def last_days(days: int, timezone: str, now: datetime | None = None) -> tuple[str, str]:
@@ -249,8 +260,8 @@ def report_period(
     record = record_of(frame, wanted)
     known = repairs_of(repairs, config.timezone)
     found = detect(network, record, repairs=known, progress=progress)
-    end = record.end.tz_convert(config.timezone).strftime("%Y-%m-%d")
-    folder = Path(str(request.out).replace(_DATE, end)) / "detection"
+    end = record.end.tz_convert(config.timezone).tz_localize(None).to_pydatetime()
+    folder = dated(request.out, end) / "detection"
     write_detection(found, record, network, folder, config.timezone)
     return report_folder(folder, request, str(network.source), network.crs)
 
