@@ -133,8 +133,8 @@ def write_data(folder: Path) -> Path:
 def test_files_are_detected_and_reported(tmp_path: Path) -> None:
     inp = write_town(tmp_path / "town")
     out = tmp_path / "2026-03-01"
-    run("--network", inp, "--data", write_data(tmp_path / "data"), "--tables", inp.parent, "--crs", CRS, "--out", tmp_path / "{date}",
-        "--format", "html,xlsx")  # fmt: skip
+    run("--network", inp, "--data", write_data(tmp_path / "data"), "--tables", inp.parent, "--crs", CRS,
+        "--out", tmp_path / "{date}", "--format", "html,xlsx")  # fmt: skip
     assert (out / "detection" / "days.parquet").is_file()
     assert sorted(p.name for p in out.iterdir()) == ["detection", "report.html", "report.xlsx"]
     days = pd.read_parquet(out / "detection" / "days.parquet")

@@ -55,10 +55,19 @@ def report(
     wanted = parse_formats(formats)
     _check(
         {
-            "--detections": detections, "--config": config, "--data": data, "--from": since, "--to": until,
-            "--last": last, "--network": network, "--history": history, "--repairs": repairs, "--timezone": timezone, "--crs": crs,
+            "--detections": detections,
+            "--config": config,
+            "--data": data,
+            "--from": since,
+            "--to": until,
+            "--last": last,
+            "--network": network,
+            "--history": history,
+            "--repairs": repairs,
+            "--timezone": timezone,
+            "--crs": crs,
         }
-    )  # fmt: skip
+    )
     settings: Config | None = read_config(config) if config is not None else None
     section = settings.report if settings is not None else ReportSection()
     folder = tables or (settings.path(section.tables) if settings is not None and section.tables else None)
