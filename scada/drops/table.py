@@ -1,0 +1,235 @@
+"""A table of cells: what a file or a query gives before anything is believed of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from scada.drops.finding import Finding
+from scada.drops.profile import Profile
+from scada.drops.stamps import looks_like_time
+from scada.errors import DropError
+from scada.quantity import UNITS, known_unit
+
+__all__ = ["Cell", "Table", "read_table"]
+
+Cell = Any  # text; from databases and workbooks also numbers, times and None
+_DELIMITERS = ";\t|,"
+_LOOKED_AT = 200  # lines by which a file is recognised
+_KNOWN_UNITS = {unit for units in UNITS.values() if units for unit in units}
+
+
+@dataclass(slots=True)
+class Table:
+    """Rows of equal length under names.
+
+    Attributes
+    ----------
+    file : str
+    names : list of str
+    units : list of str
+        As stated below the names; empty where they are not.
+    columns : list of list of Cell
+    lines : list of int
+        Of each row in the file.
+    above : list of str
+        The lines above the names.
+    delimiter : str
+        Empty where the cells are no text.
+    findings : list of Finding
+        Rows that are none of the table.
+    """
+
+    file: str
+    names: list[str]
+    units: list[str]
+    columns: list[list[Cell]]
+    lines: list[int]
+    above: list[str] = field(default_factory=list)
+    delimiter: str = ""
+    findings: list[Finding] = field(default_factory=list)
+
+    def row_text(self, row: int) -> str:
+        """A row as text, for whoever mends it."""
+        cells = ["" if column[row] is None else str(column[row]) for column in self.columns]
+        return (self.delimiter or ";").join(cells)
+
+
+def read_table(file: str, text: str, profile: Profile) -> Table:
+    """Read the table in a text.
+
+    Raises
+    ------
+    DropError
+        No table is found in it.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    first, _, rest = text.partition("\n")
+    skipped = 0
+    named = ""
+    if first.strip().strip('"')[:4].lower() == "sep=":
+        named, text, skipped = first.strip().strip('"')[4:5] or "\t", rest, 1
+    delimiter = profile.delimiter or named or _delimiter(text)
+    rows, lines = _rows(file, text, delimiter, skipped)
+    findings = _cut_off(file, text, rows, lines, delimiter) if profile.final_newline else []
+    return make_table(file, rows, lines, profile, delimiter, findings)
+
+
+def make_table(
+    file: str,
+    rows: list[list[Cell]],
+    lines: list[int],
+    profile: Profile,
+    delimiter: str = "",
+    findings: list[Finding] | None = None,
+) -> Table:
+    """Find names, units and readings among rows of cells.
+
+    Raises
+    ------
+    DropError
+        There are no names, or no readings.
+    """
+    findings = findings if findings is not None else []
+    begin, head, unit_row = _begin(file, rows, lines, profile)
+    names = list(profile.columns) if head is None else [_as_text(cell) for cell in rows[head]]
+    while names and not names[-1]:  # spreadsheets write empty columns at the right
+        names.pop()
+    _check_names(file, names, 0 if head is None else lines[head])
+    width = len(names)
+    units = [""] * width
+    if unit_row is not None:
+        units = [_as_text(cell) for cell in rows[unit_row]] + units
+    kept, numbers = [], []
+    for row, line in zip(rows[begin:], lines[begin:], strict=True):
+        extra = len(row) - width
+        if extra > 0 and not any(row[width:]):
+            row = row[:width]
+        elif extra:
+            if any(_as_text(cell) for cell in row):
+                findings.append(_ragged(file, line, row, width, delimiter))
+            continue
+        kept.append(row)
+        numbers.append(line)
+    columns = [list(column) for column in zip(*kept, strict=True)] if kept else [[] for _ in names]
+    above = [delimiter.join(map(_as_text, row)) for row in rows[: head if head is not None else begin]]
+    return Table(file, names, units[:width], columns, numbers, above, delimiter, findings)
+
+
+def _rows(file: str, text: str, delimiter: str, skipped: int) -> tuple[list[list[Cell]], list[int]]:
+    """Rows that hold anything, and their lines."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    rows, lines = [], []
+    before = 0
+    try:
+        for row in reader:
+            if row and (len(row) > 1 or row[0].strip()):
+                rows.append(row)
+                lines.append(skipped + before + 1)
+            before = reader.line_num
+    except csv.Error as error:
+        raise DropError(
+            file, skipped + reader.line_num, f"is no CSV: {error}", "look for a quote not closed"
+        ) from error
+    if not rows:
+        raise DropError(file, 0, "is empty", "send it again")
+    return rows, lines
+
+
+def _delimiter(text: str) -> str:
+    """What stands between cells: with which most lines have an equal number of them, more than one."""
+    sample = text.split("\n", _LOOKED_AT)[:_LOOKED_AT]
+    best, most = ",", 0
+    for delimiter in _DELIMITERS:
+        widths = Counter(len(row) for row in csv.reader(sample, delimiter=delimiter) if len(row) > 1)
+        rows = max(widths.values(), default=0)
+        if rows > most:
+            best, most = delimiter, rows
+    return best
+
+
+def _begin(
+    file: str, rows: Sequence[Sequence[Cell]], lines: Sequence[int], profile: Profile
+) -> tuple[int, int | None, int | None]:
+    """First row of readings, row of names, row of units."""
+    if profile.columns:
+        found = _first_reading(rows, profile, len(profile.columns))
+        return (0 if found is None else found), None, None
+    if profile.header_line:
+        if profile.header_line not in lines:
+            raise DropError(file, profile.header_line, "has no names", "mend header_line")
+        head = lines.index(profile.header_line)
+        after = head + 1
+    else:
+        width = Counter(len(row) for row in rows[:_LOOKED_AT]).most_common(1)[0][0]
+        begin = _first_reading(rows, profile, width)
+        if begin is None:
+            head, after = 0, 1  # what is no time is told row by row
+        else:
+            after = begin
+            head = begin - 1
+            if head > 0 and _is_units(rows[head]) and len(rows[head - 1]) == len(rows[head]):
+                return begin, head - 1, head
+            if head < 0:
+                what = "has no names above its readings"
+                raise DropError(file, lines[begin], what, 'state columns = ["time", …]')
+    if after < len(rows) and _is_units(rows[after]):
+        return after + 1, head, after
+    return after, head, None
+
+
+def _first_reading(rows: Sequence[Sequence[Cell]], profile: Profile, width: int) -> int | None:
+    """The first row of the usual width with a time in it."""
+    for number, row in enumerate(rows[:_LOOKED_AT]):
+        if abs(len(row) - width) <= 1 and len(row) > 1:
+            if any(isinstance(cell, datetime) or (isinstance(cell, str) and looks_like_time(cell)) for cell in row):
+                return number
+            if profile.time_format and number and all(_is_number(cell) for cell in row[:2]):  # unix, excel
+                return number
+    return None
+
+
+def _is_number(cell: Cell) -> bool:
+    try:
+        float(str(cell).replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+def _is_units(row: Sequence[Cell]) -> bool:
+    """Whether a row is one of units: nothing but units, of which at least one is known."""
+    words = [_as_text(cell).strip("[]()") for cell in row[1:]]
+    known = [word for word in words if word and known_unit(word) in _KNOWN_UNITS]
+    return bool(known) and len(known) == len([word for word in words if word])
+
+
+def _check_names(file: str, names: Sequence[str], line: int) -> None:
+    if len(names) < 2:
+        raise DropError(file, line, "is no table: it has one column", "state its delimiter and header_line")
+    twice = [name for name, count in Counter(names).items() if name and count > 1]
+    if twice:
+        raise DropError(file, line, f"column '{twice[0]}' comes twice", "state columns = […] with a name for each")
+
+
+def _ragged(file: str, line: int, row: Sequence[Cell], width: int, delimiter: str) -> Finding:
+    text = delimiter.join(map(_as_text, row))
+    what = f"the row has {len(row)} cells, the header {width}"
+    return Finding(file, line, what, "look for a row cut off or a separator inside a cell", text=text)
+
+
+def _cut_off(file: str, text: str, rows: list[list[Cell]], lines: list[int], delimiter: str) -> list[Finding]:
+    """Take the last row away if its line has no end."""
+    if text.endswith("\n"):
+        return []
+    row, line = rows.pop(), lines.pop()
+    return [Finding(file, line, "the last line has no end: it was cut off", "send it again", text=delimiter.join(row))]
+
+
+def _as_text(cell: Cell) -> str:
+    return "" if cell is None else str(cell).strip()
