@@ -18,8 +18,9 @@ from umanflow.detection import write_detection
 from umanflow.errors import UserError
 from umanflow.pipeline import frame_of, measured_tags, record_of
 from umanflow.report import Content, LeakRow, SensorHealth, TrueLeak, read_leaks, summarise, write_report
-from umanflow.service import milliseconds, tags_of
+from umanflow.service import milliseconds
 from umanflow.store import open_store
+from umanflow.tagging import every_tag
 
 FORMATS = ("html", "csv", "json", "geojson")
 SYNTHETIC_NOTE = "SYNTHETIC: a made-up city, built from public facts and assumptions. No real network is shown."
@@ -135,7 +136,7 @@ def report_period(
     config: Config, since: str | None, until: str | None, out: Path, formats: Sequence[str], progress: Progress
 ) -> list[Path]:
     """Detect leaks in a period of the historian and report them."""
-    table = tags_of(config)
+    table = every_tag(config)
     wanted = measured_tags(table.tags)
     network = load(config.network_path, config.crs)
     store = open_store(config)

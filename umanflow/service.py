@@ -17,23 +17,15 @@ from scada.plan import plan
 from scada.plc.faultfile import FaultFile
 from scada.plc.faults import Faults
 from scada.reader import Reader
-from scada.tag import Tag
-from scada.tags import TagTable, read_tags
+from scada.tag import Tag, TagTable
 from umanflow.config import Config
 from umanflow.errors import ConfigError, UserError
 from umanflow.plant import Plant
 from umanflow.store import open_store
+from umanflow.tagging import tags_of as tags_of
 from umanflow.twin import Twin
 
 _logger = logging.getLogger(__name__)
-
-
-def tags_of(config: Config) -> TagTable:
-    """Read the configured tag table; every mistake in it is told at once."""
-    path = config.path(config.tags.file)
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such file; [tags] file names the tag table")
-    return read_tags(path, {device.name for device in config.devices}, config.tags.addressing)
 
 
 def plan_rows(config: Config) -> list[dict[str, object]]:

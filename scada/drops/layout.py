@@ -17,18 +17,25 @@ __all__ = ["Columns", "columns_of", "footer_rows", "serial_of"]
 
 _LOOKED_AT = 50  # rows
 _CLOCK = re.compile(r"\d{1,2}[:.]\d{2}(?:[:.]\d{2}(?:[.,]\d+)?)?(?:\s*[AaPp]\.?[Mm]\.?)?")
-_TIMES = {"time", "timestamp", "t_stamp", "datetime", "date time", "date/time", "date", "time stamp", "reading time",
-          "sample time", "ts", "час", "дата", "дата і час", "дата/час", "дата час", "дата та час", "мітка часу"}  # fmt: skip
-_POINTS = {"tag", "tagname", "tag name", "tagpath", "tag path", "point", "point name", "channel", "sensor", "logger",
-           "logger id", "series", "variable", "parameter", "path", "тег", "точка", "канал", "датчик", "параметр"}  # fmt: skip
-_VALUES = {"value", "reading", "val", "measurement", "floatvalue", "значення", "показ", "показання", "величина"}
+_TIMES = {
+    "time", "timestamp", "t_stamp", "datetime", "date time", "date/time", "date", "time stamp", "reading time",
+    "sample time", "ts", "час", "дата", "дата і час", "дата/час", "дата час", "дата та час", "мітка часу",
+}  # fmt: skip
+_POINTS = {
+    "tag", "tagname", "tag name", "tagpath", "tag path", "point", "point name", "channel", "sensor", "logger",
+    "logger id", "series", "variable", "parameter", "path", "тег", "точка", "канал", "датчик", "параметр",
+}  # fmt: skip
+_VALUES = {
+    "value", "reading", "val", "measurement", "floatvalue", "значення", "показ", "показання", "величина",
+}  # fmt: skip
 _QUALITIES = {"quality", "qual", "dataintegrity", "quality code", "якість"}
 _REASONS = {"reason", "причина"}
 _UNITS = {"unit", "units", "uom", "одиниця", "од.", "одиниці"}
-_FOOTERS = ("total", "sum", "average", "avg", "mean", "minimum", "maximum", "min", "max", "count", "end of", "eof",
-            "st. dev", "std", "generated", "exported", "printed", "page", "разом", "всього", "усього", "підсумок", "сума", "середнє",
-            "сер.", "мінімум", "максимум", "мін", "макс", "кількість", "кінець", "сформовано", "итого", "всего",
-            "среднее")  # fmt: skip
+_FOOTERS = (
+    "total", "sum", "average", "avg", "mean", "minimum", "maximum", "min", "max", "count", "end of", "eof", "st. dev",
+    "std", "generated", "exported", "printed", "page", "разом", "всього", "усього", "підсумок", "сума", "середнє",
+    "сер.", "мінімум", "максимум", "мін", "макс", "кількість", "кінець", "сформовано", "итого", "всего", "среднее",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +152,15 @@ def footer_rows(table: Table, columns: Columns, profile: Profile) -> set[int]:
     leading = table.columns[0]
     found = set()
     for row, cell in enumerate(first):
-        for text in (cell, leading[row]) if columns.time[0] else (cell,):
-            if isinstance(text, str) and text[:1].isalpha() and text.casefold().startswith(words):
-                if not looks_like_time(text):  # Mar 5, 2026
-                    found.add(row)
+        begins = (cell, leading[row]) if columns.time[0] else (cell,)
+        if any(isinstance(text, str) and _is_footer(text, words) for text in begins):
+            found.add(row)
     return found
+
+
+def _is_footer(text: str, words: tuple[str, ...]) -> bool:
+    text = text.strip()
+    return text[:1].isalpha() and text.casefold().startswith(words) and not looks_like_time(text)  # Mar 5, 2026
 
 
 def serial_of(table: Table, profile: Profile, name: str) -> str:

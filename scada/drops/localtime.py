@@ -1,9 +1,10 @@
 """From the clock on the wall to UTC, through both changes of the clock.
 
-In spring an hour does not exist: a reading that bears such a time is wrong by itself. In autumn an hour comes twice. Which
-of the two is meant is told by the order of readings: when the clock goes back from one reading to the next, the second
-hour has begun. Where a file holds one pass only, it is told by the neighbours, where one of the two hours would tear a
-hole between them and the other would not; or by the arrival, before which a reading was made. Else nobody can tell.
+In spring an hour does not exist: a reading that bears such a time is wrong by itself. In autumn an hour comes twice.
+Which of the two is meant is told by the order of readings: when the clock goes back from one reading to the next, the
+second hour has begun. Where a file holds one pass only, it is told by the neighbours, where one of the two hours would
+tear a hole between them and the other would not; or by the arrival, before which a reading was made. Else nobody can
+tell.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ __all__ = ["MISSING", "AmbiguousNumbers", "read_column", "recognise_decimal"]
 
 Floats = NDArray[np.float64]
 MISSING = frozenset(
-    {"", "-", "--", "---", "----", "n/a", "na", "#n/a", "#nv", "nan", "null", "none", "nil", "no data", "nodata", "n.a.",
-     "\\n", "*", "?", "н/д", "немає", "немає даних", "нема"}
+    {"", "-", "--", "---", "----", "n/a", "na", "#n/a", "#nv", "nan", "null", "none", "nil", "no data", "nodata",
+     "n.a.", "\\n", "*", "?", "н/д", "немає", "немає даних", "нема"}
 )  # fmt: skip
 _BLANKS = str.maketrans("", "", " \u00a0\u202f\u2009'\u2019")  # between thousands
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[ \u00a0\u202f\u2009'\u2019]\d{3})*(?:\D\d*)?")
@@ -75,8 +75,10 @@ def recognise_decimal(columns: Iterable[Sequence[Any]], delimiter: str) -> str:
 def _shown(cell: str) -> str:
     """What a cell shows of its file's signs."""
     if "," in cell and "." in cell:
-        return "point groups" if cell.rindex(".") < cell.rindex(",") and _is_plain(cell.replace(".", ""), ",") else (
-            "point" if _is_plain(cell.replace(",", ""), ".") else ""
+        return (
+            "point groups"
+            if cell.rindex(".") < cell.rindex(",") and _is_plain(cell.replace(".", ""), ",")
+            else ("point" if _is_plain(cell.replace(",", ""), ".") else "")
         )
     if "," in cell:
         if _COMMA.fullmatch(cell):

@@ -240,7 +240,9 @@ class _Reading:
         table, columns = self._table, self._columns
         assert columns.value is not None
         directory = Directory(table.file, self._profile, self._tags, self._serial, len(names) == 1)
-        unit, units = (np.zeros(len(point), np.int64), [""]) if columns.unit is None else codes(table.columns[columns.unit])
+        unit, units = (
+            (np.zeros(len(point), np.int64), [""]) if columns.unit is None else codes(table.columns[columns.unit])
+        )
         kind = point * len(units) + unit
         decimal = self._decimal([columns.value])
         said = self._said(columns.quality, columns.reason)
@@ -249,10 +251,14 @@ class _Reading:
         order = np.argsort(kind[rows], kind="stable")
         pieces = np.split(rows[order], np.searchsorted(kind[rows][order], kinds[1:]))
         is_any = False
-        for number, begin, piece in sorted(zip(kinds.tolist(), first.tolist(), pieces, strict=True), key=lambda x: x[1]):
+        for number, begin, piece in sorted(
+            zip(kinds.tolist(), first.tolist(), pieces, strict=True), key=lambda x: x[1]
+        ):
             name = names[number // len(units)]
             line = table.lines[int(rows[begin])]
-            channel = directory.channel("" if name is None else str(name).strip(), str(units[number % len(units)] or ""), line)
+            channel = directory.channel(
+                "" if name is None else str(name).strip(), str(units[number % len(units)] or ""), line
+            )
             if channel is not None:
                 is_any = True
                 self._take(channel, columns.value, piece, decimal, said)
@@ -308,7 +314,9 @@ class _Reading:
             for k in np.flatnonzero(differs).tolist():
                 line = self._table.lines[int(row[leader[k]])]
                 name = taken.tags[int(tag[k])].name
-                self._reject(int(row[k]), f"{name} has another value for this time on line {line}", "remove one of them")
+                self._reject(
+                    int(row[k]), f"{name} has another value for this time on line {line}", "remove one of them"
+                )
             kept = ~is_again
             row, tag, reason, value, quality, time = (x[kept] for x in (row, tag, reason, value, quality, time))
             arrival = arrivals[row]

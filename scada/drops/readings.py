@@ -83,5 +83,3 @@ def batches(readings: Readings, rows: int, described_ms: int) -> Iterator[Batch]
             name: getattr(whole, name)[part] for name in ("tag", "reason", "time_ms", "arrival_ms", "value", "quality")
         }
         yield replace(whole, **columns, meanings=meanings if start == 0 else ())
-
-

@@ -27,7 +27,9 @@ _FORMS = {
     "year first": re.compile(rf"(?P<y>\d{{4}})(?P<sep>[-/.])(?P<a>\d{{1,2}})(?P=sep)(?P<b>\d{{1,2}}){_THEN}"),
     "dots": re.compile(rf"(?P<a>\d{{1,2}})\.(?P<b>\d{{1,2}})\.(?P<y>\d{{4}}|\d{{2}}){_THEN}"),
     "numbers": re.compile(rf"(?P<a>\d{{1,2}})(?P<sep>[-/])(?P<b>\d{{1,2}})(?P=sep)(?P<y>\d{{4}}|\d{{2}}){_THEN}"),
-    "day and name": re.compile(rf"{_DAY}(?P<a>\d{{1,2}})[-. /]?(?P<name>[A-Za-z]{{3,9}})\.?[-, /]*(?P<y>\d{{4}}){_THEN}"),
+    "day and name": re.compile(
+        rf"{_DAY}(?P<a>\d{{1,2}})[-. /]?(?P<name>[A-Za-z]{{3,9}})\.?[-, /]*(?P<y>\d{{4}}){_THEN}"
+    ),
     "name and day": re.compile(rf"{_DAY}(?P<name>[A-Za-z]{{3,9}})\.?\s+(?P<a>\d{{1,2}}),?\s+(?P<y>\d{{4}}){_THEN}"),
     "digits": re.compile(
         r"(?P<y>20\d{2})(?P<a>\d{2})(?P<b>\d{2})(?:[T ]?(?P<h>\d{2})(?P<m>\d{2})(?P<s>\d{2})?(?P<zone>Z)?)"

@@ -21,7 +21,7 @@ from scada.historian import Historian
 from scada.tag import Tag
 from scada.tags import write_whole
 
-__all__ = ["Outcome", "Taker", "rejects_text"]
+__all__ = ["Outcome", "Taker", "rejects_text", "write_rejects"]
 
 Verdict = Literal["taken", "partly", "known", "failed", "checked"]
 _ROWS = 20_000  # in one transaction: the reader's own must not wait for longer than a moment
@@ -45,6 +45,8 @@ class Outcome:
     first_ms, last_ms : int or None
         Times of its oldest and newest sample, UTC ms.
     findings : list of Finding
+    memory : TakenFile or None
+        What is to be remembered of a file (:meth:`Taker.remember`) when all else that belongs to it is done.
     """
 
     file: str
@@ -60,6 +62,7 @@ class Outcome:
     first_ms: int | None = None
     last_ms: int | None = None
     findings: list[Finding] = field(default_factory=list)
+    memory: TakenFile | None = None
 
     @property
     def errors(self) -> list[Finding]:
@@ -94,11 +97,9 @@ class Taker:
 
     def __init__(self, tags: Mapping[str, Tag], historian: Historian | None, state: State | None) -> None:
         self.tags = tags
-        self._historian, self._state = historian, state
+        self._historian, self.state = historian, state
 
-    def take_file(
-        self, path: Path, profile: Profile, arrival_ms: int | None = None, is_again: bool = False
-    ) -> Outcome:
+    def take_file(self, path: Path, profile: Profile, arrival_ms: int | None = None, is_again: bool = False) -> Outcome:
         """Take a file.
 
         Parameters
@@ -113,8 +114,8 @@ class Taker:
         Raises
         ------
         HistorianError
-            The historian or the state cannot be used; the file may be taken later, and what of it is stored already does
-            no harm.
+            The historian or the state cannot be used; the file may be taken later, what of it is stored already does no
+            harm.
         """
         outcome = Outcome(str(path), profile.name)
         try:
@@ -145,14 +146,23 @@ class Taker:
             outcome.verdict = "failed"
         else:
             outcome.verdict = "partly" if outcome.errors else "taken"
-            if self._state is not None and self._historian is not None:
-                taken = TakenFile(
-                    fingerprint, str(path), arrival_ms, _now_ms(), outcome.samples, witness[1], witness[0]
-                )
-                self._state.note(taken)
+            outcome.memory = TakenFile(
+                fingerprint, str(path), arrival_ms, _now_ms(), outcome.samples, witness[1], witness[0]
+            )
         if self._historian is None:
             outcome.verdict = "checked" if outcome.verdict != "failed" else "failed"
         return outcome
+
+    def remember(self, outcome: Outcome) -> None:
+        """Pass the file over when it comes again; to be called when its rejects are written.
+
+        Raises
+        ------
+        HistorianError
+            The state cannot be written.
+        """
+        if self.state is not None and self._historian is not None and outcome.memory is not None:
+            self.state.note(outcome.memory)
 
     def store(self, readings: Readings, outcome: Outcome) -> None:
         """Bring readings to the historian."""
@@ -170,7 +180,7 @@ class Taker:
 
     def _is_known(self, fingerprint: str) -> bool:
         """Whether a file was taken, and into this historian: that may be another one by now."""
-        known = self._state.find(fingerprint) if self._state is not None else None
+        known = self.state.find(fingerprint) if self.state is not None else None
         return known is not None and (not known.tag or self.has_sample(known.tag, known.time_ms))
 
 
@@ -190,11 +200,17 @@ def rejects_text(findings: Sequence[Finding]) -> str:
     return out.getvalue()
 
 
-def write_rejects(path: Path, outcome: Outcome) -> Path | None:
-    """Write what was not taken beside a file, whole or not at all; return the file written, None where there is nothing."""
-    target = path.with_name(f"{path.name}.rejects.csv")
+def write_rejects(folder: Path, name: str, outcome: Outcome) -> Path | None:
+    """Write what was not taken to a folder, whole or not at all; return the file, None where there is nothing to tell.
+
+    Raises
+    ------
+    OSError
+    """
+    target = folder / f"{name}.rejects.csv"
     if not outcome.errors:
         return None
+    folder.mkdir(parents=True, exist_ok=True)
     write_whole(target, rejects_text(outcome.errors))
     return target
 

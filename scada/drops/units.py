@@ -44,4 +44,6 @@ def conversion(unit: str, tag: Tag) -> float:
 
 def _is_alike(one: str, other: str) -> bool:
     """Whether two units are of one quantity; a set-point may be of any."""
-    return any(units and quantity != "setpoint" and one in units and other in units for quantity, units in UNITS.items())
+    return any(
+        units and quantity != "setpoint" and one in units and other in units for quantity, units in UNITS.items()
+    )

@@ -23,7 +23,9 @@ def read_workbook(file: str, data: bytes, profile: Profile) -> Table:
         It is no workbook, has no such sheet, or openpyxl is not installed.
     """
     try:
-        from openpyxl import load_workbook
+        from importlib import import_module
+
+        load_workbook = import_module("openpyxl").load_workbook
     except ImportError as error:
         mend = "save it as CSV, or install umanflow[xlsx]"
         raise DropError(file, 0, "is a workbook, and nothing is installed that reads it", mend) from error

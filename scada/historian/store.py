@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from scada.errors import HistorianAway, HistorianError
 from scada.historian.batch import Batch, meanings_of
 from scada.historian.engine import Engine, Period, Retention, Rows, Written
-from scada.historian.expected import expected_ms
+from scada.historian.lookup import expected_ms, newest_known
 from scada.historian.settings import Counters, HistorianStatus, WriterSettings
 from scada.historian.spool import Spool
 from scada.historian.tables import bucket_table, gap_table, long_table, meaning_table, newest_samples, wide_table
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Historian"]
 
-_HOUR_MS = 3_600_000
 _LONGEST_WAIT_S = 10.0  # of a question for what was appended just now
 
 
@@ -174,18 +173,7 @@ class Historian:
         self._settle()
         if known_ms is None:
             return newest_samples(self._engine.newest(tags))
-        found: dict[str, Sample] = {}
-        span = self._engine.span()
-        back_ms = _HOUR_MS
-        # most tags have one in the last hour; those that have none are looked for further back
-        while span is not None:
-            low = known_ms - back_ms
-            for name, sample in newest_samples(self._engine.select(Period.of(tags, low, None, known_ms))).items():
-                found.setdefault(name, sample)
-            if low <= span[0] or (tags is not None and len(found) == len(set(tags))):
-                break
-            back_ms *= 24
-        return found
+        return newest_known(self._engine, tags, known_ms)
 
     def range(
         self,
