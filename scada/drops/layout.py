@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from scada.drops.profile import Profile
 from scada.drops.stamps import looks_like_time
 from scada.drops.table import Table
@@ -119,14 +121,17 @@ def _named(names: Sequence[str], words: Collection[str], taken: tuple[int, ...])
 
 def _time(table: Table, profile: Profile) -> tuple[int, ...]:
     """The time's column by its cells, else by its name."""
-    rows = range(min(_LOOKED_AT, len(table.lines)))
-    for place, column in enumerate(table.columns):
-        cells = [column[row] for row in rows]
+    for place in range(len(table.names)):
+        cells = table.first_cells(place, _LOOKED_AT)
         if any(map(_is_time, cells)):
             # some program writes the clock in a column of its own
-            after = table.columns[place + 1] if place + 1 < len(table.columns) else []
+            after = table.first_cells(place + 1, _LOOKED_AT) if place + 1 < len(table.names) else []
             has_clock = any(isinstance(cell, datetime) or len(str(cell).strip()) > 11 for cell in cells)
-            if not has_clock and after and all(_is_clock(after[row]) for row in rows if _is_time(column[row])):
+            if (
+                not has_clock
+                and after
+                and all(_is_clock(clock) for cell, clock in zip(cells, after, strict=True) if _is_time(cell))
+            ):
                 return place, place + 1
             return (place,)
     for place, name in enumerate(table.names):
@@ -148,13 +153,12 @@ def _is_clock(cell: Any) -> bool:
 def footer_rows(table: Table, columns: Columns, profile: Profile) -> set[int]:
     """Rows that are no readings: totals and the like, by the word they begin with."""
     words = (*_FOOTERS, *(word.casefold() for word in profile.footers))
-    first = table.columns[columns.time[0]]
-    leading = table.columns[0]
-    found = set()
-    for row, cell in enumerate(first):
-        begins = (cell, leading[row]) if columns.time[0] else (cell,)
-        if any(isinstance(text, str) and _is_footer(text, words) for text in begins):
-            found.add(row)
+    found: set[int] = set()
+    for place in {0, columns.time[0]}:
+        numbers, distinct = table.codes(place)
+        begins = [k for k, text in enumerate(distinct) if isinstance(text, str) and _is_footer(text, words)]
+        if begins:
+            found |= set(np.flatnonzero(np.isin(numbers, begins)).tolist())
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,10 +136,3 @@ class Directory:
 
     def _warn(self, line: int, what: str, mend: str, severity: str = "warning") -> None:
         self.findings.append(Finding(self._file, line, what, mend, severity))
-
-
-def codes(cells: Sequence[Any]) -> tuple[NDArray[np.int64], list[Any]]:
-    """Number the distinct cells in the order they come."""
-    numbers: dict[Any, int] = {}
-    rows = np.fromiter((numbers.setdefault(cell, len(numbers)) for cell in cells), np.int64, len(cells))
-    return rows, list(numbers)

@@ -22,6 +22,7 @@ _BLANKS = str.maketrans("", "", " \u00a0\u202f\u2009'\u2019")  # between thousan
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[ \u00a0\u202f\u2009'\u2019]\d{3})*(?:\D\d*)?")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+")
+_PROVES_COMMA = re.compile(r"(?m)^\s*[+-]?(?:\d*,(?:\d{1,2}|\d{4,})|\d{4,},\d*|0\d*,\d+)\s*$")
 _POINTS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+")
 
 
@@ -50,17 +51,7 @@ def recognise_decimal(columns: Iterable[Sequence[Any]], delimiter: str) -> str:
     texts = ["\n".join(cell for cell in column if isinstance(cell, str)) for column in columns]
     if not any("," in text for text in texts):
         return "."
-    proof: dict[str, str] = {}  # the first cell that shows each
-    for text in texts:
-        has_point = "." in text
-        for cell in dict.fromkeys(text.split("\n")) if has_point or "," in text else ():
-            kind = _shown(cell.strip())
-            if kind:
-                proof.setdefault(kind, cell.strip())
-                if kind == "comma" and not has_point:
-                    break  # the rest of the column can show nothing else
-    if "point groups" not in proof and "may be point" in proof:
-        proof.setdefault("point", proof["may be point"])
+    proof = _proof(texts)
     comma = proof.get("comma") or proof.get("point groups")
     if comma and "point" in proof:
         what = f"'{comma}' has a decimal comma, '{proof['point']}' a decimal point"
@@ -70,6 +61,24 @@ def recognise_decimal(columns: Iterable[Sequence[Any]], delimiter: str) -> str:
         what = f"'{grouped}' may be a thousand or a decimal number, and no number of the file tells which"
         raise AmbiguousNumbers(what, 'state decimal = "," or "."')
     return "," if comma or (grouped and "point" not in proof) else "."
+
+
+def _proof(texts: Iterable[str]) -> dict[str, str]:
+    """Return the first cell that shows each thing; a text is a column."""
+    proof: dict[str, str] = {}
+    for text in texts:
+        if "." not in text:  # the usual column, of any length
+            found = _PROVES_COMMA.search(text)
+            if found is not None:
+                proof.setdefault("comma", found[0].strip())
+                continue
+        for cell in dict.fromkeys(text.split("\n")):
+            kind = _shown(cell.strip())
+            if kind:
+                proof.setdefault(kind, cell.strip())
+    if "point groups" not in proof and "may be point" in proof:
+        proof.setdefault("point", proof["may be point"])
+    return proof
 
 
 def _shown(cell: str) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scada.drops.distinct import codes
 from scada.drops.finding import Finding
 from scada.drops.layout import columns_of, footer_rows, serial_of
 from scada.drops.localtime import Told, to_utc
-from scada.drops.meaning import Channel, Directory, codes, quality_of
+from scada.drops.meaning import Channel, Directory, quality_of
 from scada.drops.numbers import MISSING, AmbiguousNumbers, read_column, recognise_decimal
 from scada.drops.profile import Profile
 from scada.drops.readings import Readings
@@ -103,6 +104,7 @@ class _Reading:
         self._findings = list(table.findings)
         self._rejected = len(table.findings)
         self._taken = _Taken()
+        self._plain: dict[int, NDArray[np.float64]] = {}
         self._missing = MISSING | {word.strip().casefold() for word in profile.missing}
         self._serial = serial_of(table, profile, name)
         self._footers = footer_rows(table, self._columns, profile)
@@ -110,7 +112,7 @@ class _Reading:
     def readings(self) -> Readings:
         """Read it all."""
         table, columns = self._table, self._columns
-        point, names = (None, []) if columns.point is None else codes(table.columns[columns.point])
+        point, names = (None, []) if columns.point is None else table.codes(columns.point)
         wall, is_told = self._times(columns.time, point)
         arrival = np.full(len(table.lines), self._arrival_ms, np.int64)
         if columns.arrival is not None:
@@ -122,6 +124,7 @@ class _Reading:
         else:
             self._long(rows, point, names)
         readings = self._together(wall, arrival)
+        self._findings.sort(key=lambda finding: finding.line)
         if not len(readings) and not self._findings and not len(self._footers):
             self._findings.append(Finding(table.file, 0, "has no values", "look at its cells", "warning"))
         if len(readings):
@@ -143,12 +146,13 @@ class _Reading:
     def _times(self, places: tuple[int, ...], series: Ints | None) -> tuple[Ints, NDArray[np.bool_]]:
         """UTC of each row, and which rows have one; the others are told."""
         table, profile = self._table, self._profile
-        cells: list[Any] = table.columns[places[0]]
         if len(places) > 1:
-            parts = zip(*(table.columns[place] for place in places), strict=True)
-            cells = [" ".join(str(part).strip() for part in row) for row in parts]
+            parts = zip(*(table.column(place) for place in places), strict=True)
+            numbers, cells = codes([" ".join(str(part).strip() for part in row) for row in parts])
+        else:
+            numbers, cells = table.codes(places[0])
         try:
-            stamps = read_stamps(cells, profile.time_format, profile.date_order)
+            stamps = read_stamps(numbers, cells, profile.time_format, profile.date_order)
         except AmbiguousDates as error:
             raise DropError(table.file, 0, error.what, error.mend) from error
         is_local = stamps.is_good & ~stamps.is_utc
@@ -161,26 +165,34 @@ class _Reading:
         is_told[local] &= told == Told.GOOD
         for row in np.flatnonzero(~stamps.is_good).tolist():
             if row not in self._footers:
-                what = f"'{cells[row]}' is no time" if cells[row] not in {"", None} else "the row has no time"
+                cell = cells[numbers[row]]
+                what = f"'{cell}' is no time" if cell not in {"", None} else "the row has no time"
                 self._reject(row, what, "write it as the others, or state time_format")
         for row, why in zip(local[told != Told.GOOD].tolist(), told[told != Told.GOOD].tolist(), strict=True):
+            cell = cells[numbers[row]]
             if why == Told.MISSING_HOUR:
-                what = f"'{cells[row]}' does not exist in {profile.zone}: the clocks are put forward"
+                what = f"'{cell}' does not exist in {profile.zone}: the clocks are put forward"
                 self._reject(row, what, 'if the logger keeps winter time, state zone = "+02:00" or what it is')
             else:
-                self._reject(row, f"'{cells[row]}' comes twice in {profile.zone}, and which is not known", _HOURS_MEND)
+                self._reject(row, f"'{cell}' comes twice in {profile.zone}, and which is not known", _HOURS_MEND)
         outside = is_told & ((utc < 0) | (utc >= LATEST_MS))
         for row in np.flatnonzero(outside).tolist():
-            self._reject(row, f"'{cells[row]}' is outside the calendar", "mend the logger's clock")
+            self._reject(row, f"'{cells[numbers[row]]}' is outside the calendar", "mend the logger's clock")
         return utc, is_told & ~outside
 
     # values -----------------------------------------------------------------------------------------------------
 
-    def _decimal(self, places: list[int]) -> str:
+    def _read_plain(self, places: list[int]) -> str:
+        """Read columns in bulk where that will do; else return the decimal sign to read them by."""
+        if self._table.body is not None:
+            plain = self._table.body.numbers(places, self._profile.decimal, self._missing)
+            if plain is not None:
+                self._plain = plain
+                return ""
         if self._profile.decimal:
             return self._profile.decimal
         try:
-            return recognise_decimal([self._table.columns[place] for place in places], self._table.delimiter)
+            return recognise_decimal([self._table.column(place) for place in places], self._table.delimiter)
         except AmbiguousNumbers as error:
             raise DropError(self._table.file, 0, error.what, error.mend) from error
 
@@ -204,7 +216,7 @@ class _Reading:
         self._findings += directory.findings
         if not found:
             raise self._nothing(directory, [table.names[place] for place in places])
-        decimal = self._decimal(list(found))
+        decimal = self._read_plain(list(found))
         for place, channel in found.items():
             said = None
             if suffix and (quality := folded.get(table.names[place].casefold() + suffix.casefold())) is not None:
@@ -220,13 +232,15 @@ class _Reading:
         said: tuple[NDArray[np.uint8], NDArray[np.int32]] | None,
     ) -> None:
         """Take the values of one column in some rows."""
-        column = self._table.columns[place]
-        is_whole = len(rows) == len(column)
-        cells = column if is_whole else [column[row] for row in rows.tolist()]
-        values, wrong = read_column(cells, decimal, self._missing)
-        for k in wrong.tolist():
-            what = f"'{cells[k]}' in column '{self._table.names[place]}' is no number"
-            self._reject(int(rows[k]), what, "mend it, or state it under missing")
+        if place in self._plain:
+            values = self._plain[place][rows]
+        else:
+            column = self._table.column(place)
+            cells = column if len(rows) == len(column) else [column[row] for row in rows.tolist()]
+            values, wrong = read_column(cells, decimal, self._missing)
+            for k in wrong.tolist():
+                what = f"'{cells[k]}' in column '{self._table.names[place]}' is no number"
+                self._reject(int(rows[k]), what, "mend it, or state it under missing")
         is_there = ~np.isnan(values)
         if said is not None:
             is_there &= said[0][rows] != _UNKNOWN
@@ -240,11 +254,9 @@ class _Reading:
         table, columns = self._table, self._columns
         assert columns.value is not None
         directory = Directory(table.file, self._profile, self._tags, self._serial, len(names) == 1)
-        unit, units = (
-            (np.zeros(len(point), np.int64), [""]) if columns.unit is None else codes(table.columns[columns.unit])
-        )
+        unit, units = (np.zeros(len(point), np.int64), [""]) if columns.unit is None else table.codes(columns.unit)
         kind = point * len(units) + unit
-        decimal = self._decimal([columns.value])
+        decimal = self._read_plain([columns.value])
         said = self._said(columns.quality, columns.reason)
         rows = rows[~np.isin(rows, list(self._footers))] if self._footers else rows
         kinds, first = np.unique(kind[rows], return_index=True)
@@ -278,17 +290,17 @@ class _Reading:
         if quality is None:
             return None
         table = self._table
-        numbers, words = codes(table.columns[quality])
+        numbers, words = table.codes(quality)
         found = [quality_of(word, self._profile.quality_words) for word in words]
         by_word = np.array([_UNKNOWN if each is None else each for each in found], np.uint8)
         said = by_word[numbers]
         for row in np.flatnonzero(said == _UNKNOWN).tolist():
             if row not in self._footers:
-                what = f"quality '{table.columns[quality][row]}' is not known"
+                what = f"quality '{words[numbers[row]]}' is not known"
                 self._reject(row, what, "say what it means under quality")
         why = np.where(said == Quality.GOOD, 0, self._taken.reason_number(Reason.SOURCE.value)).astype(np.int32)
         if reason is not None:
-            numbers, texts = codes(table.columns[reason])
+            numbers, texts = table.codes(reason)
             given = np.array([self._taken.reason_number(str(text or "").strip()) for text in texts], np.int32)[numbers]
             why = np.where(given > 0, given, why)
         return said, why
@@ -303,7 +315,10 @@ class _Reading:
         value = np.concatenate([*taken.value, np.array([], np.float64)])
         quality = np.concatenate([*taken.quality, np.array([], np.uint8)])
         time = times[row]
-        order = np.lexsort((row, arrivals[row], tag, time))
+        # parts are in the order of the file, and each tag stands in one: what is equal stays in that order
+        order = np.argsort(time * max(1, len(taken.tags)) + tag, kind="stable")
+        if self._columns.arrival is not None:
+            order = order[np.lexsort((arrivals[row][order], tag[order], time[order]))]
         row, tag, reason, value, quality, time = (x[order] for x in (row, tag, reason, value, quality, time))
         arrival = arrivals[row]
         is_again = np.zeros(len(row), bool)

@@ -74,13 +74,17 @@ def looks_like_time(text: str) -> bool:
     return len(text) >= 6 and any(form.fullmatch(text) for form in _FORMS.values())
 
 
-def read_stamps(cells: Sequence[Any], time_format: str = "", order: DateOrder = "") -> Stamps:
+def read_stamps(
+    rows: NDArray[np.int64], distinct: Sequence[Any], time_format: str = "", order: DateOrder = ""
+) -> Stamps:
     """Read the times of one file.
 
     Parameters
     ----------
-    cells : sequence
-        Texts, or times and numbers as databases and workbooks have them.
+    rows : int64 [n]
+        The number of each row's cell.
+    distinct : sequence
+        The cells by their numbers: texts, or times and numbers as databases and workbooks have them.
     time_format : str
         As in :class:`~scada.drops.profile.Profile`.
     order : {'', 'dmy', 'mdy', 'ymd'}
@@ -90,9 +94,6 @@ def read_stamps(cells: Sequence[Any], time_format: str = "", order: DateOrder = 
     AmbiguousDates
         Day and month cannot be told apart by what stands in the file.
     """
-    numbers: dict[Any, int] = {}
-    rows = np.fromiter((numbers.setdefault(cell, len(numbers)) for cell in cells), np.int64, len(cells))
-    distinct = list(numbers)
     read = _reader(distinct, time_format, order)
     wall = np.zeros(len(distinct), np.int64)
     is_utc, is_good = np.zeros(len(distinct), bool), np.ones(len(distinct), bool)

@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from scada.drops.distinct import codes
 from scada.drops.finding import Finding
+from scada.drops.plain import PlainBody
 from scada.drops.profile import Profile
 from scada.drops.stamps import looks_like_time
 from scada.errors import DropError
@@ -34,7 +39,8 @@ class Table:
     names : list of str
     units : list of str
         As stated below the names; empty where they are not.
-    columns : list of list of Cell
+    cells : list of list of Cell
+        By column; empty where there is a `body`.
     lines : list of int
         Of each row in the file.
     above : list of str
@@ -43,20 +49,41 @@ class Table:
         Empty where the cells are no text.
     findings : list of Finding
         Rows that are none of the table.
+    body : PlainBody or None
+        The cells where they are plain text.
     """
 
     file: str
     names: list[str]
     units: list[str]
-    columns: list[list[Cell]]
+    cells: list[list[Cell]]
     lines: list[int]
     above: list[str] = field(default_factory=list)
     delimiter: str = ""
     findings: list[Finding] = field(default_factory=list)
+    body: PlainBody | None = None
+
+    def column(self, place: int) -> list[Cell]:
+        """Return the cells of a column."""
+        if self.body is not None and not self.cells[place]:
+            self.cells[place] = self.body.column(place)
+        return self.cells[place]
+
+    def codes(self, place: int) -> tuple[NDArray[np.int64], list[Cell]]:
+        """Number the distinct cells of a column; as :func:`scada.drops.distinct.codes`."""
+        return codes(self.cells[place]) if self.body is None else self.body.codes(place)
+
+    def first_cells(self, place: int, rows: int) -> list[Cell]:
+        """Return the first cells of a column."""
+        if self.body is None:
+            return self.cells[place][:rows]
+        return [line.split(self.delimiter)[place] for line in self.body.lines[:rows]]
 
     def row_text(self, row: int) -> str:
         """A row as text, for whoever mends it."""
-        cells = ["" if column[row] is None else str(column[row]) for column in self.columns]
+        if self.body is not None:
+            return self.body.lines[row]
+        cells = ["" if column[row] is None else str(column[row]) for column in self.cells]
         return (self.delimiter or ";").join(cells)
 
 
@@ -75,9 +102,16 @@ def read_table(file: str, text: str, profile: Profile) -> Table:
     if first.strip().strip('"')[:4].lower() == "sep=":
         named, text, skipped = first.strip().strip('"')[4:5] or "\t", rest, 1
     delimiter = profile.delimiter or named or _delimiter(text)
-    rows, lines = _rows(file, text, delimiter, skipped)
-    findings = _cut_off(file, text, rows, lines, delimiter) if profile.final_newline else []
-    return make_table(file, rows, lines, profile, delimiter, findings)
+    findings = []
+    if profile.final_newline and not text.endswith("\n"):
+        text, _, cut = text.rpartition("\n")
+        line = skipped + text.count("\n") + 2
+        findings.append(Finding(file, line, "the last line has no end: it was cut off", "send it again", text=cut))
+        text += "\n"
+    if '"' in text:
+        rows, lines = _rows(file, text, delimiter, skipped)
+        return make_table(file, rows, lines, profile, delimiter, findings)
+    return _plain_table(file, text.split("\n"), skipped, profile, delimiter, findings)
 
 
 def make_table(
@@ -93,32 +127,75 @@ def make_table(
     Raises
     ------
     DropError
-        There are no names, or no readings.
+        There are no names.
     """
-    findings = findings if findings is not None else []
+    table, begin = _head(file, rows, lines, profile, delimiter)
+    table.findings += findings or []
+    width = len(table.names)
+    kept = []
+    for row, line in zip(rows[begin:], lines[begin:], strict=True):
+        if not any(map(_as_text, row)):
+            continue
+        if len(row) != width and (len(row) < width or any(map(_as_text, row[width:]))):
+            table.findings.append(_ragged(file, line, row, width, delimiter))
+            continue
+        kept.append(row[:width])
+        table.lines.append(line)
+    if kept:
+        table.cells = [list(column) for column in zip(*kept, strict=True)]
+    return table
+
+
+def _plain_table(
+    file: str, texts: list[str], skipped: int, profile: Profile, delimiter: str, findings: list[Finding]
+) -> Table:
+    """A table without a quote in it: its lines are split all at once."""
+    longest = max(_LOOKED_AT, profile.header_line + 2)
+    rows, lines = [], []
+    for number, text in enumerate(texts, start=skipped + 1):
+        if text.strip():
+            rows.append(text.split(delimiter))
+            lines.append(number)
+            if len(rows) > longest:
+                break
+    if not rows:
+        raise DropError(file, 0, "is empty", "send it again")
+    table, begin = _head(file, rows, lines, profile, delimiter)
+    table.findings += findings
+    width = len(table.names)
+    kept = []
+    first = lines[begin] if begin < len(lines) else len(texts) + skipped + 1
+    blank = delimiter + " \t"
+    for number, text in enumerate(texts[first - skipped - 1 :], start=first):
+        if text.count(delimiter) == width - 1 and text.strip(blank):
+            kept.append(text)
+        elif text.strip(blank):
+            row = text.split(delimiter)
+            if len(row) < width or any(map(_as_text, row[width:])):
+                table.findings.append(_ragged(file, number, row, width, delimiter))
+                continue
+            kept.append(delimiter.join(row[:width]))
+        else:
+            continue
+        table.lines.append(number)
+    table.body = PlainBody(kept, width, delimiter)
+    return table
+
+
+def _head(
+    file: str, rows: Sequence[Sequence[Cell]], lines: Sequence[int], profile: Profile, delimiter: str
+) -> tuple[Table, int]:
+    """The table without its readings, and the row where these begin."""
     begin, head, unit_row = _begin(file, rows, lines, profile)
     names = list(profile.columns) if head is None else [_as_text(cell) for cell in rows[head]]
     while names and not names[-1]:  # spreadsheets write empty columns at the right
         names.pop()
     _check_names(file, names, 0 if head is None else lines[head])
-    width = len(names)
-    units = [""] * width
+    units = [""] * len(names)
     if unit_row is not None:
         units = [_as_text(cell) for cell in rows[unit_row]] + units
-    kept, numbers = [], []
-    for row, line in zip(rows[begin:], lines[begin:], strict=True):
-        extra = len(row) - width
-        if extra > 0 and not any(row[width:]):
-            row = row[:width]
-        elif extra:
-            if any(_as_text(cell) for cell in row):
-                findings.append(_ragged(file, line, row, width, delimiter))
-            continue
-        kept.append(row)
-        numbers.append(line)
-    columns = [list(column) for column in zip(*kept, strict=True)] if kept else [[] for _ in names]
     above = [delimiter.join(map(_as_text, row)) for row in rows[: head if head is not None else begin]]
-    return Table(file, names, units[:width], columns, numbers, above, delimiter, findings)
+    return Table(file, names, units[: len(names)], [[] for _ in names], [], above, delimiter), begin
 
 
 def _rows(file: str, text: str, delimiter: str, skipped: int) -> tuple[list[list[Cell]], list[int]]:
@@ -133,9 +210,8 @@ def _rows(file: str, text: str, delimiter: str, skipped: int) -> tuple[list[list
                 lines.append(skipped + before + 1)
             before = reader.line_num
     except csv.Error as error:
-        raise DropError(
-            file, skipped + reader.line_num, f"is no CSV: {error}", "look for a quote not closed"
-        ) from error
+        line = skipped + reader.line_num
+        raise DropError(file, line, f"is no CSV: {error}", "look for a quote that is not closed") from error
     if not rows:
         raise DropError(file, 0, "is empty", "send it again")
     return rows, lines
@@ -221,14 +297,6 @@ def _ragged(file: str, line: int, row: Sequence[Cell], width: int, delimiter: st
     text = delimiter.join(map(_as_text, row))
     what = f"the row has {len(row)} cells, the header {width}"
     return Finding(file, line, what, "look for a row cut off or a separator inside a cell", text=text)
-
-
-def _cut_off(file: str, text: str, rows: list[list[Cell]], lines: list[int], delimiter: str) -> list[Finding]:
-    """Take the last row away if its line has no end."""
-    if text.endswith("\n"):
-        return []
-    row, line = rows.pop(), lines.pop()
-    return [Finding(file, line, "the last line has no end: it was cut off", "send it again", text=delimiter.join(row))]
 
 
 def _as_text(cell: Cell) -> str:
