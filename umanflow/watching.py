@@ -89,6 +89,9 @@ class Watch:
             if wish.data is not None
             else [(config.path(name), profiles_of(config, name)) for name in section.folders]
         )
+        for path, _ in places:
+            if path is not None:
+                path.mkdir(parents=True, exist_ok=True)
         self._folders = [
             (_watched(path, section.done, section.failed, section.stable_s), [as_wished(p, wish) for p in profiles])
             for path, profiles in places

@@ -21,9 +21,9 @@ MISSING = frozenset(
 _BLANKS = str.maketrans("", "", " \u00a0\u202f\u2009'\u2019")  # between thousands
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[ \u00a0\u202f\u2009'\u2019]\d{3})*(?:\D\d*)?")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-_COMMA = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+")
+_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
 _PROVES_COMMA = re.compile(r"(?m)^\s*[+-]?(?:\d*,(?:\d{1,2}|\d{4,})|\d{4,},\d*|0\d*,\d+)\s*$")
-_POINTS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+")
+_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
 
 
 class AmbiguousNumbers(Exception):

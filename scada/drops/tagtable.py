@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 from scada.errors import TagError, TagErrors
 from scada.tag import Tag, TagTable
-from scada.tagcells import COLUMNS, read_row
+from scada.tagcells import COLUMNS, cell_text, read_row
 from scada.tagcheck import check_tag
 from scada.tagtext import read_text
 
-__all__ = ["logger_tag", "read_logger_tags"]
+__all__ = ["format_logger_tags", "logger_tag", "read_logger_tags"]
 
+_KEPT = ("name", "element", "quantity", "unit", "interval_s", "min", "max", "bad_values", "text_uk", "text_en")
 _WIRE = {"device": "logger", "table": "input", "address": "0", "type": "float64"}
 
 
@@ -23,6 +25,15 @@ def logger_tag(name: str, quantity: str, unit: str, element: str = "", interval_
         name, _WIRE["device"], _WIRE["table"], 0, _WIRE["type"], unit=unit, interval_s=interval_s, element=element,
         quantity=quantity,
     )  # fmt: skip
+
+
+def format_logger_tags(tags: Iterable[Tag]) -> str:
+    """Return the CSV of `tags` that :func:`read_logger_tags` reads back equal, without the wire's columns."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_KEPT)
+    writer.writerows([cell_text(tag, name) for name in _KEPT] for tag in tags)
+    return out.getvalue()
 
 
 def read_logger_tags(path: Path) -> TagTable:
