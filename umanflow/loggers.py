@@ -1,8 +1,8 @@
 """Simulated battery loggers: they send files at their own pace, as real ones do: with holes, late, and corrected.
 
 Files look like the export of a portal opened in a Ukrainian office: local time, decimal comma, a few lines above the
-table. Each repeats the last hour of the delivery before, so that the hour that comes twice in autumn can be told from
-the order of its readings. A file's time is that of the delivery in the city.
+table. Each begins with the last reading of the delivery before, so that the hour that comes twice in autumn can be told
+from the order of its readings. A file's time is that of the delivery in the city.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from scada.plc.process import Process
 from scada.tag import Tag
 
 _TWIN_UNITS = {"pressure": "m", "level": "m", "flow": "m3/h"}
-_OVERLAP_MS = 3_600_000
 _LATEST = 3  # deliveries
 _CORRECTION = 0.1  # standard deviation of what a correction adds, in the tag's unit
 
@@ -55,7 +54,7 @@ class LoggerGroup:
 
 @dataclass(slots=True)
 class _Logger:
-    """What one logger holds: readings since the last delivery, and those of the last hour before."""
+    """What one logger holds: readings since the last delivery, the last one before, and those to be sent again."""
 
     tag: Tag
     factor: float
@@ -140,7 +139,7 @@ class LoggerPortal:
             else:
                 columns[logger.tag.name] = rows
             logger.to_revise = list(logger.new) if is_revised and not is_late else []
-            logger.before = [row for row in rows if row[0] > t_ms - _OVERLAP_MS]
+            logger.before = rows[-1:]
             logger.new = []
         if columns:
             written.append(self._write(group.name, columns, t_ms))
