@@ -39,7 +39,7 @@ def read_file(
         The file cannot be opened at all.
     """
     for name, table_data in contents(path, data):
-        file = str(path) if name == path.name or "/" not in name else str(path.with_name(name))
+        file = str(path.parent / name) if "/" in name else str(path)
         try:
             table, findings = _table(file, table_data, profile)
             readings = read_readings(table, profile, tags, arrival_ms, name)

@@ -19,7 +19,7 @@ MISSING = frozenset(
      "n.a.", "\\n", "*", "?", "н/д", "немає", "немає даних", "нема"}
 )  # fmt: skip
 _BLANKS = str.maketrans("", "", " \u00a0\u202f\u2009'\u2019")  # between thousands
-_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[ \u00a0\u202f\u2009'\u2019]\d{3})*(?:\D\d*)?")
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[ \u00a0\u202f\u2009'\u2019]\d{3})*(?:[.,]\d*)?")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
 _PROVES_COMMA = re.compile(r"(?m)^\s*[+-]?(?:\d*,(?:\d{1,2}|\d{4,})|\d{4,},\d*|0\d*,\d+)\s*$")

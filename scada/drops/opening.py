@@ -75,11 +75,10 @@ def decode(file: str, data: bytes, encoding: str = "") -> tuple[str, str]:
         It is no text, or not in the encoding stated.
     """
     marked = next((name for mark, name in _MARKS if data.startswith(mark)), "")
-    if not marked and not encoding and len(data) > 3:
-        if data[1] == 0 and data[3] == 0:
-            marked = "utf-16-le"
-        elif data[0] == 0 and data[2] == 0:
-            marked = "utf-16-be"
+    if not marked and not encoding and b"\0" in data[:4096]:
+        # digits and delimiters have one zero byte each
+        low, high, least = data[1:4096:2].count(0), data[0:4096:2].count(0), min(len(data), 4096) // 10
+        marked = "utf-16-le" if low > max(least, 4 * high) else "utf-16-be" if high > max(least, 4 * low) else ""
     used = marked or encoding or "utf-8"
     try:
         text = data.decode(used)

@@ -6,6 +6,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -222,7 +223,9 @@ def _delimiter(text: str) -> str:
     sample = text.split("\n", _LOOKED_AT)[:_LOOKED_AT]
     best, most = ",", 0
     for delimiter in _DELIMITERS:
-        widths = Counter(len(row) for row in csv.reader(sample, delimiter=delimiter) if len(row) > 1)
+        widths: Counter[int] = Counter()
+        with suppress(csv.Error):  # told when the table is read
+            widths.update(len(row) for row in csv.reader(sample, delimiter=delimiter) if len(row) > 1)
         rows = max(widths.values(), default=0)
         if rows > most:
             best, most = delimiter, rows
