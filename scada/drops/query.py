@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -87,7 +88,7 @@ def take_query(query: Query, taker: Taker, now_ms: int | None = None) -> Outcome
     mark: tuple[int, str] | None = None
     rows_before = 0
     for names, rows in rows_of(query.url, query.sql, since, query.profile.zone, query.timeout_s):
-        columns = [list(column) for column in zip(*rows, strict=True)]
+        columns = [_utc_where_known(column) for column in zip(*rows, strict=True)]
         lines = list(range(rows_before + 1, rows_before + len(rows) + 1))
         rows_before += len(rows)
         table = Table(query.name, names, [""] * len(names), columns, lines)
@@ -108,6 +109,13 @@ def take_query(query: Query, taker: Taker, now_ms: int | None = None) -> Outcome
     if outcome.errors:
         outcome.verdict = "partly" if outcome.samples else "failed"
     return outcome
+
+
+def _utc_where_known(column: Sequence[Any]) -> list[Any]:
+    """Times with a zone as UTC: in their own zone the two hours of autumn are equal to Python."""
+    if not any(isinstance(cell, datetime) for cell in column):
+        return list(column)
+    return [cell.astimezone(UTC) if isinstance(cell, datetime) and cell.tzinfo is not None else cell for cell in column]
 
 
 def _begin_ms(query: Query, taker: Taker) -> int:
