@@ -176,4 +176,6 @@ def fails(outcomes: list[Outcome]) -> UserError | None:
     if not outcomes or any(outcome.verdict != "failed" for outcome in outcomes):
         return None
     first = next((f for outcome in outcomes for f in outcome.errors or outcome.findings), None)
-    return UserError(f"nothing could be taken: {first}" if first else "nothing could be taken; look at the files")
+    others = sum(len(outcome.errors) for outcome in outcomes) - 1
+    more = f" (and {others} more; --check tells all)" if others > 0 else ""
+    return UserError(f"nothing could be taken: {first}{more}" if first else "nothing could be taken; look at the files")

@@ -57,11 +57,11 @@ def ingest(
         _show_check(outcomes, as_json)
         return
     show([_row(outcome) for outcome in outcomes], as_json)
-    if not as_json:
-        _tell(outcomes)
     error = fails(outcomes)
     if error is not None:
         raise error
+    if not as_json:
+        _tell(outcomes)
 
 
 def _watch(settings: object, wish: object, duration: float | None) -> None:
