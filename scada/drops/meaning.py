@@ -17,7 +17,7 @@ from scada.quantity import known_unit
 from scada.sample import Quality
 from scada.tag import Tag
 
-__all__ = ["Channel", "Directory", "quality_of"]
+__all__ = ["Directory", "TaggedPoint", "quality_of"]
 
 _WORDS = {
     "good": Quality.GOOD, "ok": Quality.GOOD, "valid": Quality.GOOD, "true": Quality.GOOD, "good_data": Quality.GOOD,
@@ -47,7 +47,7 @@ def quality_of(cell: Any, words: Mapping[str, Quality]) -> Quality | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
+class TaggedPoint:
     """A point of the file that is a tag.
 
     Attributes
@@ -88,7 +88,7 @@ class Directory:
         self._serial, self._is_alone = serial, is_alone
         self._points = {name.casefold(): point for name, point in profile.points.items()}
 
-    def channel(self, name: str, unit: str = "", line: int = 0) -> Channel | None:
+    def tagged(self, name: str, unit: str = "", line: int = 0) -> TaggedPoint | None:
         """Return the tag of a column or point; None where it has none, which is noted.
 
         Parameters
@@ -121,7 +121,7 @@ class Directory:
             what, _, mend = str(error).partition("; ")
             self._warn(line, f"'{name}': {what}", mend, "error")
             return None
-        return Channel(tag, point.scale * factor, point.offset * factor)
+        return TaggedPoint(tag, point.scale * factor, point.offset * factor)
 
     def _point(self, name: str, base: str) -> Point | None:
         names = [name, base] if name != base else [name]

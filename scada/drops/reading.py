@@ -13,7 +13,7 @@ from scada.drops.distinct import codes
 from scada.drops.finding import Finding
 from scada.drops.layout import columns_of, footer_rows, serial_of
 from scada.drops.localtime import Told, to_utc
-from scada.drops.meaning import Channel, Directory, quality_of
+from scada.drops.meaning import Directory, TaggedPoint, quality_of
 from scada.drops.numbers import MISSING, AmbiguousNumbers, read_column, recognise_decimal
 from scada.drops.profile import Profile
 from scada.drops.readings import Readings
@@ -36,8 +36,9 @@ _HOURS_MEND = 'send both hours in one file, or state repeated_hour = "first", "s
 class _Taken:
     """Columns of samples as they are gathered: parts to be put together."""
 
-    tags: list[Tag] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=lambda: [reason.value for reason in REASONS])
+    tags: dict[str, Tag] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=lambda: {reason.value: k for k, reason in enumerate(REASONS)})
+    numbers: dict[str, int] = field(default_factory=dict)  # of tags
     row: list[NDArray[np.intp]] = field(default_factory=list)
     tag: list[NDArray[np.int32]] = field(default_factory=list)
     value: list[NDArray[np.float64]] = field(default_factory=list)
@@ -46,31 +47,28 @@ class _Taken:
 
     def add(
         self,
-        channel: Channel,
+        tagged: TaggedPoint,
         rows: NDArray[np.intp],
         raw: NDArray[np.float64],
         said: tuple[NDArray[np.uint8], NDArray[np.int32]] | None,
     ) -> None:
-        """Take what a channel reads in some rows; `said` is the quality and reason by the file."""
-        values, quality, why = channel.judged(raw)
+        """Take what a point reads in some rows; `said` is the quality and reason by the file."""
+        values, quality, why = tagged.judged(raw)
         reason = why.astype(np.int32)
         if said is not None:
             is_said = said[0] > Quality.GOOD
             quality = np.where(is_said, said[0], quality)
             reason = np.where(is_said | (said[1] > 0) & (reason == 0), said[1], reason)
-        if channel.tag not in self.tags:
-            self.tags.append(channel.tag)
+        self.tags.setdefault(tagged.tag.name, tagged.tag)
         self.row.append(rows)
-        self.tag.append(np.full(len(rows), self.tags.index(channel.tag), np.int32))
+        self.tag.append(np.full(len(rows), self.numbers.setdefault(tagged.tag.name, len(self.numbers)), np.int32))
         self.value.append(values)
         self.quality.append(quality.astype(np.uint8))
         self.reason.append(reason.astype(np.int32))
 
     def reason_number(self, text: str) -> int:
         """The number of a reason."""
-        if text not in self.reasons:
-            self.reasons.append(text)
-        return self.reasons.index(text)
+        return self.reasons.setdefault(text, len(self.reasons))
 
 
 def read_readings(table: Table, profile: Profile, tags: Mapping[str, Tag], arrival_ms: int, name: str) -> Readings:
@@ -205,27 +203,27 @@ class _Reading:
         }  # fmt: skip
         places = [k for k, name in enumerate(table.names) if name and k not in self._columns.others | others]
         directory = Directory(table.file, self._profile, self._tags, self._serial, len(places) == 1)
-        channels = {place: directory.channel(table.names[place], table.units[place]) for place in places}
+        tagged_points = {place: directory.tagged(table.names[place], table.units[place]) for place in places}
         owner: dict[str, str] = {}
-        for place, channel in list(channels.items()):
-            if channel is not None and owner.setdefault(channel.tag.name, table.names[place]) != table.names[place]:
-                what = f"'{table.names[place]}' is tag {channel.tag.name} as '{owner[channel.tag.name]}' is"
+        for place, tagged in list(tagged_points.items()):
+            if tagged is not None and owner.setdefault(tagged.tag.name, table.names[place]) != table.names[place]:
+                what = f"'{table.names[place]}' is tag {tagged.tag.name} as '{owner[tagged.tag.name]}' is"
                 directory.findings.append(Finding(table.file, 0, what, "mend points; the first is taken"))
-                channels[place] = None
-        found = {place: channel for place, channel in channels.items() if channel is not None}
+                tagged_points[place] = None
+        found = {place: tagged for place, tagged in tagged_points.items() if tagged is not None}
         self._findings += directory.findings
         if not found:
             raise self._nothing(directory, [table.names[place] for place in places])
         decimal = self._read_plain(list(found))
-        for place, channel in found.items():
+        for place, tagged in found.items():
             said = None
             if suffix and (quality := folded.get(table.names[place].casefold() + suffix.casefold())) is not None:
                 said = self._said(quality, None)
-            self._take(channel, place, rows, decimal, said)
+            self._take(tagged, place, rows, decimal, said)
 
     def _take(
         self,
-        channel: Channel,
+        tagged: TaggedPoint,
         place: int,
         rows: NDArray[np.intp],
         decimal: str,
@@ -245,10 +243,10 @@ class _Reading:
         if said is not None:
             is_there &= said[0][rows] != _UNKNOWN
         if is_there.all():
-            self._taken.add(channel, rows, values, None if said is None else (said[0][rows], said[1][rows]))
+            self._taken.add(tagged, rows, values, None if said is None else (said[0][rows], said[1][rows]))
         else:
             kept = rows[is_there]
-            self._taken.add(channel, kept, values[is_there], None if said is None else (said[0][kept], said[1][kept]))
+            self._taken.add(tagged, kept, values[is_there], None if said is None else (said[0][kept], said[1][kept]))
 
     def _long(self, rows: NDArray[np.intp], point: Ints, names: list[Any]) -> None:
         table, columns = self._table, self._columns
@@ -268,12 +266,12 @@ class _Reading:
         ):
             name = names[number // len(units)]
             line = table.lines[int(rows[begin])]
-            channel = directory.channel(
+            tagged = directory.tagged(
                 "" if name is None else str(name).strip(), str(units[number % len(units)] or ""), line
             )
-            if channel is not None:
+            if tagged is not None:
                 is_any = True
-                self._take(channel, columns.value, piece, decimal, said)
+                self._take(tagged, columns.value, piece, decimal, said)
         self._findings += directory.findings
         if len(rows) and not is_any:
             raise self._nothing(directory, [str(name) for name in names])
@@ -325,10 +323,11 @@ class _Reading:
         is_again[1:] = (time[1:] == time[:-1]) & (tag[1:] == tag[:-1]) & (arrival[1:] == arrival[:-1])
         if is_again.any():
             leader = np.maximum.accumulate(np.where(is_again, 0, np.arange(len(row))))
+            names = list(taken.tags)
             differs = is_again & (value != value[leader])
             for k in np.flatnonzero(differs).tolist():
                 line = self._table.lines[int(row[leader[k]])]
-                name = taken.tags[int(tag[k])].name
+                name = names[int(tag[k])]
                 self._reject(
                     int(row[k]), f"{name} has another value for this time on line {line}", "remove one of them"
                 )
@@ -336,7 +335,7 @@ class _Reading:
             row, tag, reason, value, quality, time = (x[kept] for x in (row, tag, reason, value, quality, time))
             arrival = arrivals[row]
         return Readings(
-            tuple(taken.tags), tuple(taken.reasons), tag, reason, time, arrival, value, quality, self._findings,
+            tuple(taken.tags.values()), tuple(taken.reasons), tag, reason, time, arrival, value, quality, self._findings,
             len(self._table.lines) - len(self._footers), self._rejected, len(self._footers),
         )  # fmt: skip
 

@@ -397,3 +397,36 @@ def test_any_table_is_read_or_told(body: str) -> None:
         for found in read_file(Path("x.csv"), (head + body).encode(), Profile(), TAGS, LATE_MS):
             if not isinstance(found, DropError):
                 assert all(finding.line or finding.severity == "warning" for finding in found.findings)
+
+
+def test_workbooks() -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    import datetime as dt
+
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append(["Site North", None, None, None])
+    sheet.append([])
+    sheet.append(["Дата", "p1 [bar]", "p2", None])
+    sheet.append([dt.datetime(2026, 10, 25, 2, 45), 3.1, "22,5", None])  # noqa: DTZ001 # the clock on the wall
+    sheet.append([dt.datetime(2026, 3, 29, 3, 15), 3.2, 22, None])  # noqa: DTZ001
+    sheet.append([dt.datetime(2026, 10, 25, 4, 15), "broken", None, None])  # noqa: DTZ001
+    sheet.append(["Total", 6.3, 44, None])
+    out = io.BytesIO()
+    book.save(out)
+    found = readings(out.getvalue(), Profile(zone="Europe/Kyiv"), "a.xlsx")
+    assert rows(found) == [
+        ("p1", "2026-10-24 23:45", pytest.approx(31.611203)), ("p2", "2026-10-24 23:45", 22.5),
+    ]  # fmt: skip
+    assert [line for line, _ in problems(found)] == [5, 6]
+    assert found.footers == 1
+    with pytest.raises(DropError, match="is no workbook"):
+        readings(out.getvalue()[:-40], Profile(), "a.xlsx")
+
+
+def test_a_workbook_without_a_reader_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(DropError, match=r"save it as CSV, or install umanflow\[xlsx\]"):
+        readings(b"PK\x03\x04...", Profile(), "a.xlsx")
