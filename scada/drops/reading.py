@@ -335,8 +335,8 @@ class _Reading:
             row, tag, reason, value, quality, time = (x[kept] for x in (row, tag, reason, value, quality, time))
             arrival = arrivals[row]
         return Readings(
-            tuple(taken.tags.values()), tuple(taken.reasons), tag, reason, time, arrival, value, quality, self._findings,
-            len(self._table.lines) - len(self._footers), self._rejected, len(self._footers),
+            tuple(taken.tags.values()), tuple(taken.reasons), tag, reason, time, arrival, value, quality,
+            self._findings, len(self._table.lines) - len(self._footers), self._rejected, len(self._footers),
         )  # fmt: skip
 
 

@@ -32,7 +32,8 @@ _FORMS = {
     ),
     "name and day": re.compile(rf"{_DAY}(?P<name>[A-Za-z]{{3,9}})\.?\s+(?P<a>\d{{1,2}}),?\s+(?P<y>\d{{4}}){_THEN}"),
     "digits": re.compile(
-        r"(?P<y>20\d{2})(?P<a>\d{2})(?P<b>\d{2})(?:[T ]?(?P<h>\d{2})(?P<m>\d{2})(?P<s>\d{2})?(?P<zone>Z)?)"
+        r"(?P<y>20\d{2})(?P<a>0[1-9]|1[0-2])(?P<b>0[1-9]|[12]\d|3[01])"
+        r"[T ]?(?P<h>[01]\d|2[0-4])(?P<m>[0-5]\d)(?P<s>[0-5]\d)?(?P<zone>Z)?"
     ),
 }
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

@@ -236,41 +236,46 @@ def _begin(
     file: str, rows: Sequence[Sequence[Cell]], lines: Sequence[int], profile: Profile
 ) -> tuple[int, int | None, int | None]:
     """First row of readings, row of names, row of units."""
+    found = _first_reading(rows, profile)
     if profile.columns:
-        found = _first_reading(rows, profile, len(profile.columns))
         return (0 if found is None else found), None, None
     if profile.header_line:
         if profile.header_line not in lines:
             raise DropError(file, profile.header_line, "has no names", "mend header_line")
         head = lines.index(profile.header_line)
-        after = head + 1
+    elif found is None:
+        head = 0  # what is no time is told row by row
     else:
-        width = Counter(len(row) for row in rows[:_LOOKED_AT]).most_common(1)[0][0]
-        begin = _first_reading(rows, profile, width)
-        if begin is None:
-            head, after = 0, 1  # what is no time is told row by row
-        else:
-            after = begin
-            head = begin - 1
-            if head > 0 and _is_units(rows[head]) and len(rows[head - 1]) == len(rows[head]):
-                return begin, head - 1, head
-            if head < 0:
-                what = "has no names above its readings"
-                raise DropError(file, lines[begin], what, 'state columns = ["time", …]')
-    if after < len(rows) and _is_units(rows[after]):
-        return after + 1, head, after
-    return after, head, None
+        head = _names_above(file, rows, lines, found)
+    if head + 1 < len(rows) and _is_units(rows[head + 1]):
+        return head + 2, head, head + 1
+    return head + 1, head, None
 
 
-def _first_reading(rows: Sequence[Sequence[Cell]], profile: Profile, width: int) -> int | None:
-    """The first row of the usual width with a time in it."""
-    for number, row in enumerate(rows[:_LOOKED_AT]):
-        if abs(len(row) - width) <= 1 and len(row) > 1:
-            if any(isinstance(cell, datetime) or (isinstance(cell, str) and looks_like_time(cell)) for cell in row):
-                return number
-            if profile.time_format and number and all(_is_number(cell) for cell in row[:2]):  # unix, excel
-                return number
-    return None
+def _first_reading(rows: Sequence[Sequence[Cell]], profile: Profile) -> int | None:
+    """The first row with a time in it that is as wide as most of these."""
+    if profile.time_format:  # numbers, or a form that is not known here
+        return next((k for k, row in enumerate(rows) if k and len(row) > 1 and any(map(_is_number, row))), None)
+    timed = [k for k, row in enumerate(rows) if len(row) > 1 and any(map(_is_time, row))]
+    widths = Counter(len(rows[k]) for k in timed)
+    if not widths:
+        return None
+    width = max(widths, key=lambda each: (widths[each], each))
+    return next(k for k in timed if len(rows[k]) == width)
+
+
+def _names_above(file: str, rows: Sequence[Sequence[Cell]], lines: Sequence[int], begin: int) -> int:
+    """The row of names: the nearest one above that holds no time, and no numbers either if there is such a one."""
+    above = [k for k in range(begin - 1, -1, -1) if len(rows[k]) > 1 and not any(map(_is_time, rows[k]))]
+    above = [k for k in above if not _is_units(rows[k])] or above
+    if not above:
+        what = "has no names above its readings"
+        raise DropError(file, lines[begin], what, 'state columns = ["time", …]')
+    return next((k for k in above if not any(map(_is_number, rows[k][1:]))), above[0])
+
+
+def _is_time(cell: Cell) -> bool:
+    return isinstance(cell, datetime) or (isinstance(cell, str) and looks_like_time(cell))
 
 
 def _is_number(cell: Cell) -> bool:

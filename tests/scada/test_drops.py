@@ -368,6 +368,17 @@ def test_files_that_are_none(text: str, words: str) -> None:
     assert "; " in str(caught.value)
 
 
+def test_names_are_found_below_a_long_preamble_and_above_a_bad_first_row() -> None:
+    preamble = "".join(f"Setting {k};{k}\n" for k in range(20)) + "Exported;06.01.2026 10:00\n"
+    text = preamble + "Дата;p1;p2;x1\nsoon;1;2;3\n05.01.2026 00:00;31,5;22;1\n05.01.2026 00:15;31,4;;2\n"
+    found = readings(text)
+    assert [row for row in rows(found) if row[0] != "x1"] == WIDE
+    assert problems(found) == [(23, "'soon' is no time")]
+    points = {"4711": Point("p1"), "4712": Point("p2")}
+    numbered = readings("time;4711;4712\n05.01.2026 00:00;31,5;22\n", Profile(points=points))
+    assert rows(numbered) == WIDE[:2]
+
+
 def test_stated_columns_that_are_not_there() -> None:
     for profile, words in (
         (Profile(time_columns=("when",)), "has no column 'when' but time, p1; mend time_columns"),

@@ -21,6 +21,7 @@ from umanflow.cli.app import app
 from umanflow.config import read_config
 from umanflow.errors import ConfigError, UserError
 from umanflow.ingestprofiles import profiles_of, queries_of
+from umanflow.pipeline import frame_of, measured_tags, record_of
 from umanflow.tagging import every_tag
 
 LOGGERS = "name,element,quantity,unit,interval_s\np1,22,pressure,m,900\np2,32,pressure,m,900\nq1,9,flow,m3/h,900\n"
@@ -110,6 +111,61 @@ def test_what_was_known_at_a_time_is_exported(tmp_path: Path) -> None:
         assert run("history", "export", "--config", config, "--known-at", at, "-o", out).exit_code == 0
         told[at] = pd.read_csv(out)["value"].tolist()
     assert told == {"2026-01-05T05:59": [], "2026-01-05T12:00": [1.0], "2026-01-07": [1.5]}
+
+
+EXAMPLES = {
+    "datagate": (
+        "Site,North reservoir\nLogger serial number,4711\nDate/Time,Channel 1 (bar),Channel 2 (l/s)\n"
+        "05/01/2026 00:00,3.12,14.5\n",
+        'serial = \'serial number,(\\d+)\'\ndate_order = "dmy"\nzone = "UTC"\n'
+        'points = { "4711/Channel 1" = "p1", "4711/Channel 2" = "q1" }\n',
+        [("p1", 31.815, 0), ("q1", 52.2, 0)],
+    ),
+    "amr": (
+        "Meter;Reading Time;Register;Value;Unit;Status\n80014711;05.01.2026 02:00:00;Flow;1,25;m3/h;Valid\n"
+        "80014711;05.01.2026 02:15:00;Flow;---;m3/h;Estimated\n80014712;05.01.2026 02:15:00;Pressure;50;kPa;Estimated\n",
+        'point_column = "Meter"\nvalue_column = "Value"\nquality_column = "Status"\n'
+        'points = { 80014711 = "q1", 80014712 = "p1" }\n',
+        [("q1", 1.25, 0), ("p1", 5.0986, 1)],
+    ),
+    "ignition": (
+        '"t_stamp","north/inlet/pressure","north/inlet/flow"\n"2026-01-05 02:00:00.000","3.12","14.5"\n',
+        'points = { "north/inlet/pressure" = { tag = "p1", unit = "bar" }, "north/inlet/flow" = "q1" }\n',
+        [("p1", 31.815, 0), ("q1", 14.5, 0)],
+    ),
+    "excel": (
+        "\ufeffДата;Вузол 1 [бар];Вузол 2 [бар];\r\n05.01.2026 02:00;3,12;2,98;\r\n;;;\r\nСереднє;3,12;2,98;\r\n",
+        'points = { "Вузол 1" = "p1", "Вузол 2" = "p2" }\n',
+        [("p1", 31.815, 0), ("p2", 30.388, 0)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_examples_of_the_guide(tmp_path: Path, name: str) -> None:
+    text, keys, expected = EXAMPLES[name]
+    config = write_config(tmp_path, f'[ingest]\ntags = "loggers.csv"\n[[ingest.files]]\nname = "{name}"\n{keys}')
+    (tmp_path / "a.csv").write_bytes(text.encode())
+    result = run("ingest", "--config", config, "--data", tmp_path / "a.csv", "--json")
+    assert result.exit_code == 0, result.exception
+    [row] = json.loads(result.stdout)
+    assert (row["verdict"], row["not taken"]) == ("taken", 0)
+    assert row["from"] == "2026-01-05T00:00:00Z"
+    table = samples(tmp_path)
+    found = [(r.tag, pytest.approx(r.value, abs=1e-3), r.quality) for r in table.itertuples()]
+    assert found == expected
+
+
+def test_detection_sees_what_was_delivered(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    (tmp_path / "a.csv").write_text("time,p1,q1\n2026-01-05 02:00,31.5,36\n2026-01-05 02:15,31.4,72\n")
+    assert run("ingest", "--config", config, "--data", tmp_path / "a.csv").exit_code == 0
+    wanted = measured_tags(every_tag(read_config(config)))
+    store = open_historian(f"sqlite:///{tmp_path}/h.db")
+    record = record_of(frame_of(store, wanted), wanted)
+    store.close()
+    assert record.pressure["22"].tolist() == [31.5, 31.4]
+    assert record.flow["9"].tolist() == pytest.approx([0.01, 0.02])
 
 
 @pytest.mark.parametrize(
