@@ -8,7 +8,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -58,8 +59,8 @@ def test_the_whole_command(tmp_path: Path) -> None:
     drops.mkdir()
     (drops / "a.csv").write_text(GOOD + "05.01.2026 02:30;x;20,7\n", encoding="utf-8")
     (drops / "b.csv").write_text("time,q9\n2026-01-05 02:00,1\n", encoding="utf-8")
-    checked = umanflow("ingest", "--config", str(config), "--data", str(drops), "--check", "--json")
-    assert checked.returncode == 2
+    checked = run("ingest", "--config", config, "--data", drops, "--check", "--json")
+    assert checked.exit_code == 2
     found = json.loads(checked.stdout)
     assert [(Path(f["file"]).name, f["line"], f["severity"]) for f in found] == [
         ("a.csv", 4, "error"),
@@ -72,8 +73,8 @@ def test_the_whole_command(tmp_path: Path) -> None:
     assert (rows["a.csv"]["verdict"], rows["a.csv"]["stored"], rows["a.csv"]["not taken"]) == ("partly", 5, 1)
     assert rows["b.csv"]["verdict"] == "failed"
     assert "'x' in column 'P1 [bar]' is no number" in (drops / "a.csv.rejects.csv").read_text()
-    again = umanflow("ingest", "--config", str(config), "--data", str(drops / "a.csv"))
-    assert again.returncode == 0
+    again = run("ingest", "--config", config, "--data", drops / "a.csv")
+    assert again.exit_code == 0
     assert "known" in again.stdout
     failed = umanflow("ingest", "--config", str(config), "--data", str(drops / "b.csv"))
     assert failed.returncode == 2
@@ -123,7 +124,8 @@ EXAMPLES = {
     ),
     "amr": (
         "Meter;Reading Time;Register;Value;Unit;Status\n80014711;05.01.2026 02:00:00;Flow;1,25;m3/h;Valid\n"
-        "80014711;05.01.2026 02:15:00;Flow;---;m3/h;Estimated\n80014712;05.01.2026 02:15:00;Pressure;50;kPa;Estimated\n",
+        "80014711;05.01.2026 02:15:00;Flow;---;m3/h;Estimated\n"
+        "80014712;05.01.2026 02:15:00;Pressure;50;kPa;Estimated\n",
         'point_column = "Meter"\nvalue_column = "Value"\nquality_column = "Status"\n'
         'points = { 80014711 = "q1", 80014712 = "p1" }\n',
         [("q1", 1.25, 0), ("p1", 5.0986, 1)],
@@ -271,6 +273,15 @@ def start_watch(config: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": root}, stderr=subprocess.DEVNULL)
 
 
+@contextmanager
+def killed_at_the_end(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """A test that fails must not wait for a process that goes on."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
 def wait_for(what: object, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not what():  # type: ignore[operator]
@@ -295,7 +306,7 @@ def test_a_watch_that_is_killed_at_any_moment_loses_and_doubles_nothing(tmp_path
         for number in range(12 * k, 12 * (k + 1)):
             put(drops, f"{number:02d}.csv", texts[number] + ("rubbish,1\n" if number % 10 == 3 else ""))
         before = len(list(done.glob("*.csv"))) if done.exists() else 0
-        with start_watch(config) as process:
+        with start_watch(config) as process, killed_at_the_end(process):
             wait_for(lambda b=before: done.exists() and len(list(done.glob("*.csv"))) > b)
             if k < 3:
                 time.sleep(rng.uniform(0.0, 0.15))
@@ -323,7 +334,7 @@ def test_the_watch_takes_what_is_whole_and_puts_the_rest_away(tmp_path: Path) ->
     )
     config = write_config(tmp_path, WATCHED.replace("stable_s = 0", "stable_s = 0.6") + asked)
     drops = tmp_path / "drops"
-    with start_watch(config) as process:
+    with start_watch(config) as process, killed_at_the_end(process):
         wait_for(drops.is_dir)
         slow = drops / "slow.csv"
         lines = ["time,p1\n"] + [f"2026-01-05T{k:02d}:00Z,{k}\n" for k in range(20)]
@@ -390,3 +401,38 @@ def test_polling_takes_files_beside_and_does_not_wait_for_them(tmp_path: Path) -
     delivered = table[table["tag"] == "p1"]
     assert ((delivered["arrival"] - delivered["time"]) >= pd.Timedelta(0)).all()
     assert delivered["quality"].eq(0).all()
+
+
+def children(pid: int) -> list[int]:
+    """Processes in which another one takes files."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    numbers = [int(number) for task in tasks for number in task.read_text().split()]
+    return [number for number in numbers if "spawn_main" in Path(f"/proc/{number}/cmdline").read_text()]
+
+
+def has_ended(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status")
+    return not status.exists() or "State:\tZ" in status.read_text()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux to look for child processes")
+def test_the_process_beside_polling_is_started_again_and_never_outlives_it(tmp_path: Path) -> None:
+    config = write_config(tmp_path, WATCHED + '[[devices]]\nname = "x"\nurl = "tcp://127.0.0.1:9"\n')
+    (tmp_path / "tags.csv").write_text("name,device,table,address,type\na,x,input,0,int16\n")
+    root = str(Path(__file__).parents[2])
+    command = [sys.executable, "-m", "umanflow", "poll", "--config", str(config)]
+    environment = {**os.environ, "PYTHONPATH": root}
+    poll = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: (tmp_path / "drops").is_dir())
+        [first] = children(poll.pid)
+        os.kill(first, signal.SIGKILL)
+        put(tmp_path / "drops", "a.csv", "time,p1\n2026-01-05 02:00,1\n")
+        wait_for(lambda: (tmp_path / "drops" / "done" / "a.csv").exists())
+        [second] = children(poll.pid)
+        assert second != first
+    finally:
+        poll.kill()
+        poll.wait()
+    wait_for(lambda: has_ended(second))
+    assert len(samples(tmp_path)) >= 1
