@@ -210,6 +210,12 @@ class PlcSection(_TlsKeys):
     drops: str = ""
 
 
+class BalanceSection(_Section):
+    """The water balance (`umanflow balance --config`): an input file with what no meter knows."""
+
+    file: str = ""
+
+
 class Config(_Section):
     """A whole configuration; paths are relative to the file's folder."""
 
@@ -222,6 +228,7 @@ class Config(_Section):
     devices: tuple[DeviceSection, ...] = ()
     plc: PlcSection = PlcSection()
     writing: WritingSection = WritingSection()
+    balance: BalanceSection = BalanceSection()
     ingest: IngestSection = IngestSection()
     folder: Path = Path()
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from umanflow.cli import (
+    balance,
     batch,
     calibrate,
     demo,
@@ -16,6 +17,7 @@ from umanflow.cli import (
     ingest,
     live,
     networks,
+    plan,
     report,
     sensitivity,
     simulate,
@@ -65,6 +67,8 @@ app.command("write")(write.write)
 app.command("audit")(write.audit)
 app.command("detect")(detect.detect)
 app.command("report")(report.report)
+app.command("balance")(balance.balance)
+app.command("plan")(plan.plan)
 app.command("demo")(demo.demo)
 
 
