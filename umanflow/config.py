@@ -16,6 +16,7 @@ from scada.historian import Retention, WriterSettings
 from scada.reader import DeviceSettings
 from scada.tls import TlsSettings
 from umanflow.errors import ConfigError
+from umanflow.ingestconfig import IngestSection
 
 
 class _Section(BaseModel):
@@ -154,6 +155,30 @@ class WritingSection(_Section):
     allow: tuple[AllowSection, ...] = ()
 
 
+class LoggersSection(_Section):
+    """Simulated loggers that send files at their own pace (`umanflow plc`).
+
+    Attributes
+    ----------
+    name
+        With which their files begin.
+    tags
+        Names of their tags, with `*` and `?`.
+    delivery_s
+        How often they send, s of the city.
+    late, gaps, revised
+        How often a logger's part comes up to three deliveries late, has readings missing, or is sent again with other
+        values; shares of deliveries.
+    """
+
+    name: str = Field(min_length=1, pattern=r"^[\w-]+$")
+    tags: tuple[str, ...]
+    delivery_s: float = Field(default=86_400.0, gt=0)
+    late: float = Field(default=0.02, ge=0, le=1)
+    gaps: float = Field(default=0.02, ge=0, le=1)
+    revised: float = Field(default=0.01, ge=0, le=1)
+
+
 class PlcSection(_TlsKeys):
     """Simulated PLCs (`umanflow plc`).
 
@@ -167,6 +192,10 @@ class PlcSection(_TlsKeys):
         Of the twin's mismatch and noise.
     faults
         Schedule of faults (see `scada.plc.faultfile`); read again whenever it is changed.
+    loggers
+        What sends files instead of being read.
+    drops
+        Folder of these files; the one that `[ingest]` watches by default.
 
     Notes
     -----
@@ -177,6 +206,8 @@ class PlcSection(_TlsKeys):
     step_s: int = Field(default=60, ge=1)
     seed: int = 0
     faults: str = ""
+    loggers: tuple[LoggersSection, ...] = ()
+    drops: str = ""
 
 
 class BalanceSection(_Section):
@@ -218,6 +249,7 @@ class Config(_Section):
     writing: WritingSection = WritingSection()
     balance: BalanceSection = BalanceSection()
     report: ReportSection = ReportSection()
+    ingest: IngestSection = IngestSection()
     folder: Path = Path()
 
     @field_validator("timezone")
