@@ -20,6 +20,7 @@ demo: install  ## the whole road on a simulated city, about two minutes
 	$(BIN)/umanflow demo
 
 test: install  ## all tests, with coverage
+	@tests/programs.sh || true
 	$(BIN)/python -m pytest
 
 check: install  ## format, lint, types, import contract
@@ -45,9 +46,10 @@ bench: install  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/screening.py
 	$(BIN)/python benchmarks/faults.py
 	$(BIN)/python benchmarks/historian.py
+	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/uman_figures.py
 	$(BIN)/python benchmarks/demo_seeds.py
-	@if [ -d ../shared/data/ltown ]; then $(BIN)/python benchmarks/ltown.py && $(BIN)/python benchmarks/estimation.py; else echo 'no L-Town data: python benchmarks/ltown.py --data DIR'; fi
+	@if [ -d ../shared/data/ltown ]; then $(BIN)/python benchmarks/ltown.py && $(BIN)/python benchmarks/estimation.py && $(BIN)/python benchmarks/report.py; else echo 'no L-Town data: python benchmarks/ltown.py --data DIR'; fi
 
 clean:  ## remove what is made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage out
