@@ -6,7 +6,7 @@ This is what the detector knows beforehand; it does not change while it watches.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,8 @@ _HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
 _LEARNING, _MEMORY = pd.Timedelta(days=7), pd.Timedelta(days=25)
 _RESPONSE_STATES = 24
 _HISTORY_STATES = 168
-_SECANT_SHARES = (0.02, 0.045, 0.09, 0.16)
+_SECANT_SHARES = (0.025, 0.06, 0.15)
+_CHUNK = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,15 +323,22 @@ class Watch:
         model, n_picked = self.model, len(self.channels.picked)
         rows = typical_rows(self._typical.demand.sum(axis=1), np.arange(len(self._typical.times)))
         drive = self._typical.rows(rows)
-        base = np.hstack(model.expect(drive))
         driving = self._driving(drive)
+        taken = np.empty((len(self.pipes), len(model.instruments)))
+        total = np.zeros_like(taken)
+        for row in range(len(rows)):
+            base = np.hstack(model.expect(drive.rows(np.array([row]))))
+            for at in range(0, len(self.pipes), _CHUNK):
+                # one pipe after another at the same moment: each solution begins near the last one
+                links = self.pipes[at : at + _CHUNK].tolist()
+                one = drive.rows(np.full(len(links), row))
+                lost = np.vstack([self.lost(drive.rows(np.array([row])), {k: np.full(1, flow)}) for k in links])
+                total[at : at + _CHUNK] += np.hstack(model.expect(replace(one, demand=one.demand + lost))) - base
+                taken[at : at + _CHUNK] = (lost / flow) @ driving
+        change = total / (len(rows) * flow) - taken
         secants = self.responses.copy()
-        for k, link in enumerate(self.pipes.tolist()):
-            lost = self.lost(drive, {link: np.full(len(rows), flow)})
-            leaking = Drive(drive.times, drive.demand + lost, drive.level, drive.pump_flow, drive.inflow, drive.known)
-            change = (np.hstack(model.expect(leaking)) - base).mean(axis=0) / flow - (lost[0] / flow) @ driving
-            if np.isfinite(change).all():
-                secants[k, :n_picked] = change[self.channels.picked]
+        solved = np.asarray(np.isfinite(change).all(axis=1))
+        secants[solved, :n_picked] = change[solved][:, self.channels.picked]
         return secants
 
     def _driving(self, drive: Drive) -> Floats:
