@@ -209,7 +209,7 @@ class Detector:
             candidates=place.candidates,
             kind=alarm.kind,
             dma=self.watch.model.districts[district].name if district is not None else "",
-            start=window.time(onset),
+            start=min(window.time(onset + spread), alarm.time),
             start_low=window.time(onset - 2.0 * spread),
             start_high=window.time(onset + 2.0 * spread),
             pipe_best=links[entry.place.link],

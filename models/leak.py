@@ -36,7 +36,8 @@ class Leak:
     dma
         Name of the district.
     start
-        When the leak began, as known now, with an interval.
+        Since when the leak has run for sure, as known now (its onset and one standard deviation, never after it was
+        told), with an interval for the onset.
     pipe_best, flow_best, probability_best
         Where and how much, as known now.
     ended
