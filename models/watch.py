@@ -116,7 +116,7 @@ class Watch:
         self.topology: Topology = self.model.topology
         self.pipes: Ints = self.topology.pipes
         self._offset = np.zeros(len(self.model.instruments))
-        phase = self.find_phase(learning)
+        phase = find_phase(self.model, learning, self.settings.step)
         self.calibration: Calibration = self._calibrate(learning, phase)
         drive = self.model.drive(learning, self.settings.step, phase)
         measured = self._measured(learning, drive.times)
@@ -137,16 +137,8 @@ class Watch:
         self.sizes: Floats = np.array(_SECANT_SHARES) * self.largest_take
         self.secants: Floats = np.stack([self._respond_at_size(q) for q in self.sizes.tolist()])
         by_node = self._node_response * self.settings.demand_noise
-        self.noise: Noise = guess_noise(
-            self.model,
-            self.channels,
-            drive,
-            by_node,
-            meters,
-            self.settings.block,
-            self.settings.step,
-            self.settings.memory,
-        )
+        block, step, memory = self.settings.block, self.settings.step, self.settings.memory
+        self.noise: Noise = guess_noise(self.model, self.channels, drive, by_node, meters, block, step, memory)
 
     def close(self) -> None:
         """Free the model."""
@@ -174,7 +166,7 @@ class Watch:
         """
         step, model = self.settings.step, self.model
         fine = history.resampled(step)
-        phase = self.find_phase(fine)
+        phase = find_phase(self.model, fine, step)
         model.scale(np.ones(len(self.topology.pipes)), np.ones(len(model.engine.junctions)))
         drive = model.drive(fine, step, phase)
         lost = self.lost(drive, running(drive.times))
@@ -210,10 +202,6 @@ class Watch:
         ]
         usual = np.nan_to_num(np.nanmean(np.stack(blocks), axis=0))[: len(self.channels.picked)]
         self._offset[self.channels.picked] += usual
-
-    def find_phase(self, record: Record) -> int:
-        """Day of the week at which the model's patterns begin, found from the measured inflow."""
-        return find_phase(self.model, record, self.settings.step)
 
     def _nominal(self, drive: Drive, phase: int) -> Floats:
         return self._by_district(self.model.nominal_demand(drive.times, self.settings.step, phase))
@@ -262,7 +250,7 @@ class Watch:
         """
         step, block = self.settings.step, self.settings.block
         fine = record.resampled(step)
-        phase = self.find_phase(fine)
+        phase = find_phase(self.model, fine, step)
         drive = self.model.drive(fine, step, phase)
         per_block = int(block / step)
         measured = self._measured(fine, drive.times)
