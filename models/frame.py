@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
 
 PROBES = 3  # moments of a block at which leaks are simulated: their effect is smooth over the day
 _CLIP = 3.5  # robust standard deviations
-_NEIGHBOURS = 5
+_NEIGHBOURS = 5.0 / 24.0  # share of a block: an hourly value and two before and after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def steady_mean(values: Floats) -> Floats:
     for k, column in enumerate(values.T):
         seen = column[np.isfinite(column)]
         if len(seen):
-            around = median_filter(seen, size=min(_NEIGHBOURS, len(seen)), mode="nearest")
+            around = median_filter(seen, size=max(1, round(_NEIGHBOURS * len(seen))), mode="nearest")
             reach = _CLIP * max(1.4826 * float(np.median(np.abs(seen - around))), 1e-9)
             mean[k] = np.clip(seen, around - reach, around + reach).mean()
     return mean
