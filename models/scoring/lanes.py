@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 from hydro.fast.lanes import LANES, WIDTH, magnitude, root, splat, where_less
 from models.scoring.compiled import Floats, kernel
 
-__all__ = ["WIDTH", "any_less", "blocks", "larger", "load", "magnitude", "padded", "product", "put_tail",
+__all__ = ["WIDTH", "any_less", "blocks", "fetch_early", "larger", "load", "magnitude", "padded", "product", "put_tail",
            "root", "smaller", "splat", "store", "tail", "where_finite", "where_less"]  # fmt: skip
 
 _DOUBLE, _LONG = ir.DoubleType(), ir.IntType(64)
@@ -59,6 +59,26 @@ def load(typing: Any, array: Any, offset: Any) -> Any:
         return builder.fpext(value, _DOUBLES) if is_single else value
 
     return LANES(array, offset), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fetch_early(typing: Any, array: Any, offset: Any) -> Any:
+    """Ask for WIDTH numbers that will be loaded soon, also where the array has ended."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        where = context.cast(builder, args[1], sig.args[1], types.int64)
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        ask = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [byte, word, word, word]), "llvm.prefetch.p0"
+        )
+        for line in (0, 8):
+            at = builder.add(where, ir.Constant(_LONG, line))
+            pointer = builder.bitcast(_pointer(context, builder, sig.args[0], args[0], at, _DOUBLES), byte)
+            # to read, into the nearest cache, data
+            builder.call(ask, [pointer, ir.Constant(word, 0), ir.Constant(word, 3), ir.Constant(word, 1)])
+        return context.get_dummy_value()
+
+    return types.void(array, offset), emit
 
 
 @intrinsic  # type: ignore[untyped-decorator]

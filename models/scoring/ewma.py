@@ -1,0 +1,307 @@
+"""Exponentially weighted mean and variance, and how far a reading lies from what they let expect."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.scoring.compiled import Floats, Ints, kernel
+from models.scoring.contract import Alarms, AnyFloats, Scorer, State, as_rows, collect
+from models.scoring.lanes import (
+    WIDTH, any_less, blocks, larger, load, padded, product, splat, store, tail, where_finite, where_less,
+)  # fmt: skip
+
+_NO_PLACES, _NO_SCORES = np.empty((0, 3), dtype=np.int64), np.empty(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EwmaState(State):
+    """What was learnt of every channel.
+
+    Attributes
+    ----------
+    mean, variance
+        float64 [n_lanes], in the units of the readings and their square.
+    count
+        float64 [n_lanes], readings learnt, counted until the weights no longer change.
+    missed
+        float64 [n_lanes], readings in a row that were abnormal and not learnt.
+    young
+        int64 [n_blocks], channels in each vector whose weights still change.
+    """
+
+    mean: Floats
+    variance: Floats
+    count: Floats
+    missed: Floats
+    young: Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ewma(Scorer[EwmaState]):
+    """EWMA-z: a reading less the weighted mean of those before it, in their weighted standard deviations.
+
+    A reading is scored before it is learnt, and not learnt where it is abnormal. The first readings count equally.
+
+    Attributes
+    ----------
+    weight
+        Of the newest reading in mean and variance.
+    limit
+        Alarm, and no learning, beyond so many standard deviations.
+    floor
+        Least standard deviation, in the units of the readings: the instrument's resolution.
+    warmup
+        Readings before the first judgement.
+    patience
+        Abnormal readings in a row after which a channel learns anew; 0: never.
+
+    Notes
+    -----
+    T. Finch, "Incremental calculation of weighted mean and variance" (2009), section 9; as a control chart of single
+    readings: J. F. MacGregor and T. J. Harris, "The exponentially weighted moving variance", J. Quality Technology 25
+    (1993).
+    """
+
+    weight: float = 0.05
+    limit: float = 5.0
+    floor: float = 1e-6
+    warmup: int = 30
+    patience: int = 0
+
+    def __post_init__(self) -> None:
+        """Check what was set."""
+        Scorer.__post_init__(self)
+        self.need("weight", 0.0 < self.weight < 1.0, "a share between 0 and 1")
+        self.need("floor", self.floor > 0.0, "a number above 0")
+        self.need("warmup", self.warmup >= 2, "2 readings or more")
+        self.need("patience", self.patience >= 0, "a number of readings, 0 for ever")
+
+    @property
+    def _settled(self) -> float:
+        """Readings after which every weight is the same."""
+        return float(max(self.warmup, math.ceil(1.0 / self.weight)))
+
+    def start(self, n_channels: int) -> EwmaState:
+        """Return the state before the first row."""
+        mean, variance, count, missed = (padded(n_channels) for _ in range(4))
+        young = np.full(blocks(n_channels), WIDTH, dtype=np.int64)
+        if n_channels % WIDTH:
+            young[-1] = n_channels % WIDTH
+        return EwmaState.fresh(n_channels, mean=mean, variance=variance, count=count, missed=missed, young=young)
+
+    def _score(self, state: EwmaState, rows: Floats, scores: Floats, step: int) -> EwmaState:
+        self._run(state, rows, 0, step, scores, _NO_PLACES, _NO_SCORES)
+        return state
+
+    def alarms(self, state: EwmaState, frame: AnyFloats) -> tuple[EwmaState, Alarms]:
+        """Score a frame and keep only alarms; the onset is the first of the abnormal readings in a row."""
+        state.check()
+        rows = as_rows(frame, state.n_channels)
+        none = np.empty((0, state.n_channels))
+
+        def scan(row: int, places: Ints, found: Floats) -> tuple[int, int]:
+            return self._run(state, rows, row, state.step, none, places, found)
+
+        found = collect(scan, len(rows), state.n_channels)
+        return state.after(len(rows)), found
+
+    def moments(self, state: EwmaState, frame: AnyFloats) -> tuple[EwmaState, Floats, Floats]:
+        """Mean and variance of every channel after each row, float64 [n_times, n_channels]; NaN before a reading."""
+        state.check()
+        rows = as_rows(frame, state.n_channels)
+        means, variances = np.empty((2, *rows.shape))
+        learnt = state.mean, state.variance, state.count, state.missed, state.young
+        _moments(rows, *self._settings(), *learnt, means, variances, _NO_PLACES, _NO_SCORES)
+        return state.after(len(rows)), means, variances
+
+    def _settings(self) -> tuple[float, float, float, float, float, float]:
+        return self.weight, self.limit, self.floor, float(self.warmup), self._settled, float(self.patience)
+
+    def _run(
+        self, state: EwmaState, rows: AnyFloats, first: int, step: int, scores: Floats, places: Ints, found: Floats
+    ) -> tuple[int, int]:
+        learnt = state.mean, state.variance, state.count, state.missed, state.young
+        return _ewma(rows, first, step, *self._settings(), *learnt, scores, places, found)
+
+
+@kernel
+def _ewma(
+    rows: AnyFloats, first: int, step: int,
+    weight: float, limit: float, floor: float, warmup: float, settled: float, patience: float,
+    mean: Floats, variance: Floats, count: Floats, missed: Floats, young: Ints,
+    scores: Floats, places: Ints, found: Floats,
+) -> tuple[int, int]:  # fmt: skip
+    """Carry means and variances through rows from `first` on, in place; scores and alarms as for the CUSUM.
+
+    Sixteen channels whose weights no longer change are learnt at once, if none of them is or was just abnormal; the
+    others one by one, with the same arithmetic.
+    """
+    n_rows, n_channels = rows.shape
+    n_full = n_channels // WIDTH * WIDTH
+    is_dense, is_sparse = scores.shape[0] > 0, places.shape[0] > 0
+    zero, one = splat(0.0), splat(1.0)
+    a, b, bar, least = splat(weight), splat(1.0 - weight), splat(limit * limit), splat(floor * floor)
+    spare = np.full(WIDTH, np.nan)
+    late = np.zeros(len(young), dtype=np.int64)
+    for c in range(n_channels):
+        late[c // WIDTH] += missed[c] > 0.0
+    n_found = 0
+    for t in range(first, n_rows):
+        if is_sparse and n_found + n_channels > places.shape[0]:
+            return t, n_found
+        if is_dense:
+            _write(rows, t, floor, warmup, mean, variance, count, scores)
+        for c in range(0, n_channels, WIDTH):
+            if c < n_full:
+                x = load(rows, t * n_channels + c)
+            else:
+                tail(rows, t, c, spare)
+                x = load(spare, 0)
+            m, s = load(mean, c), load(variance, c)
+            e = where_finite(x, x - m, zero)
+            square = product(e, e)
+            block = c // WIDTH
+            if young[block] + late[block] > 0 or any_less(product(bar, larger(s, least)), square):
+                last = min(c + WIDTH, n_channels)
+                n_found = _one_by_one(
+                    rows, t, step + t, c, last, weight, limit, floor, warmup, settled, patience,
+                    mean, variance, count, missed, young, late, places, found, n_found,
+                )  # fmt: skip
+                continue
+            change = product(a, e)
+            store(mean, c, m + change)
+            learnt = product(where_finite(x, b, one), s + product(change, e))
+            store(variance, c, learnt)
+    return n_rows, n_found
+
+
+@kernel
+def _write(
+    rows: AnyFloats, t: int, floor: float, warmup: float, mean: Floats, variance: Floats, count: Floats, scores: Floats
+) -> None:
+    """Fill a row of scores, before the row is learnt."""
+    for c in range(rows.shape[1]):
+        x = np.float64(rows[t, c])
+        z = (x - mean[c]) / np.sqrt(max(variance[c], floor * floor))
+        scores[t, c] = z if abs(x) < np.inf and count[c] >= warmup else np.nan
+
+
+@kernel
+def _one_by_one(
+    rows: AnyFloats, t: int, now: int, first: int, last: int,
+    weight: float, limit: float, floor: float, warmup: float, settled: float, patience: float,
+    mean: Floats, variance: Floats, count: Floats, missed: Floats, young: Ints, late: Ints,
+    places: Ints, found: Floats, n_found: int,
+) -> int:  # fmt: skip
+    """Learn a few channels of a row each by itself, and note those that are abnormal."""
+    block = first // WIDTH
+    for c in range(first, last):
+        x = np.float64(rows[t, c])
+        if not abs(x) < np.inf:
+            continue
+        e, s = x - mean[c], max(variance[c], floor * floor)
+        if count[c] >= warmup and e * e > limit * limit * s:
+            late[block] += missed[c] == 0.0
+            missed[c] += 1.0
+            if places.shape[0] > 0:
+                places[n_found, 0], places[n_found, 1], places[n_found, 2] = now, c, now - np.int64(missed[c]) + 1
+                found[n_found] = e / np.sqrt(s)
+                n_found += 1
+            if patience > 0.0 and missed[c] >= patience:
+                young[block] += count[c] >= settled
+                late[block] -= 1
+                mean[c], variance[c], count[c], missed[c] = 0.0, 0.0, 0.0, 0.0
+            continue
+        late[block] -= missed[c] > 0.0
+        missed[c] = 0.0
+        gain = max(1.0 / (count[c] + 1.0), weight)
+        change = gain * e
+        mean[c] += change
+        variance[c] = (1.0 - gain) * (variance[c] + change * e)
+        if count[c] < settled:
+            count[c] += 1.0
+            young[block] -= count[c] >= settled
+    return n_found
+
+
+@kernel
+def _moments(
+    rows: AnyFloats,
+    weight: float, limit: float, floor: float, warmup: float, settled: float, patience: float,
+    mean: Floats, variance: Floats, count: Floats, missed: Floats, young: Ints,
+    means: Floats, variances: Floats, places: Ints, found: Floats,
+) -> None:  # fmt: skip
+    """Learn row by row and write down what is known after each; the tables of alarms are empty."""
+    for t in range(rows.shape[0]):
+        _ewma(
+            rows[t : t + 1], 0, 0, weight, limit, floor, warmup, settled, patience,
+            mean, variance, count, missed, young, means[:0], places, found,
+        )  # fmt: skip
+        for c in range(rows.shape[1]):
+            means[t, c] = mean[c] if count[c] > 0.0 else np.nan
+            variances[t, c] = variance[c] if count[c] > 0.0 else np.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartState(State):
+    """The chart's statistic of every channel.
+
+    Attributes
+    ----------
+    level
+        float64 [n_channels], weighted mean of standardised residuals.
+    """
+
+    level: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EwmaChart(Scorer[ChartState]):
+    """EWMA control chart of standardised residuals, for small lasting shifts.
+
+    The score is the weighted mean in its own asymptotic standard deviations.
+
+    Attributes
+    ----------
+    weight
+        Of the newest reading.
+    limit
+        L, in standard deviations of the statistic.
+
+    Notes
+    -----
+    J. M. Lucas and M. S. Saccucci, "Exponentially weighted moving average control schemes", Technometrics 32 (1990).
+    """
+
+    weight: float = 0.1
+    limit: float = 2.814
+
+    def __post_init__(self) -> None:
+        """Check what was set."""
+        Scorer.__post_init__(self)
+        self.need("weight", 0.0 < self.weight <= 1.0, "a share above 0, at most 1")
+
+    def start(self, n_channels: int) -> ChartState:
+        """Return the state before the first row."""
+        return ChartState.fresh(n_channels, level=np.zeros(n_channels))
+
+    def _score(self, state: ChartState, rows: Floats, scores: Floats, step: int) -> ChartState:
+        _chart(rows, self.weight, state.level, scores)
+        return state
+
+
+@kernel
+def _chart(rows: Floats, weight: float, level: Floats, scores: Floats) -> None:
+    """Carry the statistic on, in place."""
+    unit = np.sqrt((2.0 - weight) / weight)
+    for t in range(rows.shape[0]):
+        for c in range(rows.shape[1]):
+            x = rows[t, c]
+            is_there = abs(x) < np.inf
+            new = level[c] + weight * (x - level[c])
+            new = new if is_there else level[c]
+            level[c] = new
+            scores[t, c] = unit * new if is_there else np.nan
