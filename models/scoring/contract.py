@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from models.errors import StaleState, WrongFrame, WrongSetting
 from models.scoring.compiled import Floats, Ints
 
-AnyFloats = NDArray[np.float64] | NDArray[np.float32]
+AnyFloats = NDArray[np.floating[Any]]
 
 # rows scored at once where scores are not kept: 256 rows of 200 channels stay in a core's own cache
 TILE = 256
@@ -173,7 +172,8 @@ class Scorer(ABC, Generic[S]):
         if len(rows) == 0:
             return state, scores
         if rows.dtype == np.float64 and scores.flags.c_contiguous:
-            return self._score(state, rows, scores, state.step).after(len(rows)), scores
+            wide, filled = cast(Floats, rows), cast(Floats, scores)
+            return self._score(state, wide, filled, state.step).after(len(rows)), scores
         # single precision is widened a tile at a time: sums and variances are kept in double
         tile = np.empty((min(TILE, len(rows)), scores.shape[1]))
         begun = state
@@ -206,22 +206,41 @@ class Scorer(ABC, Generic[S]):
         return Alarms(row + step, channel, row + step, scores[row, channel].astype(np.float64))
 
 
-def collect(scan: Callable[[int, Ints, Floats], tuple[int, int]], n_rows: int, n_channels: int) -> Alarms:
-    """Alarms of a kernel that writes them to a table and comes back when the next row might not fit.
+_NO_PLACES, _NO_SCORES = np.empty((0, 3), dtype=np.int64), np.empty(0)
 
-    Parameters
-    ----------
-    scan
-        Takes the first row, an int64 [n, 3] table (step, channel, onset) and a float64 [n] one of scores; returns
-        the row to go on with and how many alarms it wrote.
-    """
-    places = np.empty((max(4 * n_channels, 4096), 3), dtype=np.int64)
-    scores = np.empty(len(places))
-    found, row = [], 0
-    while row < n_rows:
-        row, n = scan(row, places, scores)
-        found.append(Alarms(places[:n, 0].copy(), places[:n, 1].copy(), places[:n, 2].copy(), scores[:n].copy()))
-    return Alarms.join(found)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanner(Scorer[S], Generic[S]):
+    """A scorer whose kernel finds its alarms itself, with their onsets, and needs no room for scores."""
+
+    @abstractmethod
+    def _run(
+        self, state: S, rows: AnyFloats, first: int, step: int, scores: Floats, places: Ints, found: Floats
+    ) -> tuple[int, int]:
+        """Carry the state through rows from `first` on.
+
+        Where `scores` has rows they are filled. Where `places` has, alarms are written to it (int64 [n, 3]: step,
+        channel, onset) and to `found` (float64 [n], scores) until those of another row might not fit. Returns the row
+        to go on with and how many alarms were written.
+        """
+
+    def _score(self, state: S, rows: Floats, scores: Floats, step: int) -> S:
+        self._run(state, rows, 0, step, scores, _NO_PLACES, _NO_SCORES)
+        return state
+
+    def alarms(self, state: S, frame: AnyFloats) -> tuple[S, Alarms]:
+        """Score a frame and keep only alarms, with their onsets; parameters and errors are those of `score`."""
+        state.check()
+        rows = as_rows(frame, state.n_channels)
+        no_scores = np.empty((0, state.n_channels))
+        places = np.empty((max(4 * state.n_channels, 1024), 3), dtype=np.int64)
+        scores = np.empty(len(places))
+        parts, row = [], 0
+        while row < len(rows):
+            row, n = self._run(state, rows, row, state.step, no_scores, places, scores)
+            step, channel, onset = places[:n].T.copy()
+            parts.append(Alarms(step, channel, onset, scores[:n].copy()))
+        return state.after(len(rows)), Alarms.join(parts)
 
 
 def as_rows(frame: AnyFloats, n_channels: int) -> AnyFloats:
@@ -232,4 +251,5 @@ def as_rows(frame: AnyFloats, n_channels: int) -> AnyFloats:
     if rows.dtype.kind not in "fiu":
         raise WrongFrame(f"the frame holds {rows.dtype}; give float64 or float32")
     dtype = np.float32 if rows.dtype == np.float32 else np.float64
-    return np.ascontiguousarray(rows, dtype=dtype)
+    found: AnyFloats = np.ascontiguousarray(rows, dtype=dtype)
+    return found

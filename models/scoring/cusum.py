@@ -7,12 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.scoring.compiled import Floats, Ints, kernel
-from models.scoring.contract import Alarms, AnyFloats, Scorer, State, as_rows, collect
+from models.scoring.contract import AnyFloats, Scanner, Scorer, State
 from models.scoring.lanes import (
-    WIDTH, any_less, larger, load, padded, splat, store, tail, where_finite, where_less,
-)  # fmt: skip
-
-_NO_PLACES, _NO_SCORES = np.empty((0, 3), dtype=np.int64), np.empty(0)
+    WIDTH,
+    any_less,
+    larger,
+    load,
+    padded,
+    splat,
+    store,
+    tail,
+    where_finite,
+    where_less,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +41,7 @@ class CusumState(State):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cusum(Scorer[CusumState]):
+class Cusum(Scanner[CusumState]):
     """Two-sided CUSUM of standardised residuals; a sum that alarms starts again from zero.
 
     The score is the larger sum, negative for the lower one, before it starts again. A missing reading leaves the sums.
@@ -63,22 +70,6 @@ class Cusum(Scorer[CusumState]):
         """Return the state before the first row."""
         up, down, up_onset, down_onset = (padded(n_channels) for _ in range(4))
         return CusumState.fresh(n_channels, up=up, down=down, up_onset=up_onset, down_onset=down_onset)
-
-    def _score(self, state: CusumState, rows: Floats, scores: Floats, step: int) -> CusumState:
-        self._run(state, rows, 0, step, scores, _NO_PLACES, _NO_SCORES)
-        return state
-
-    def alarms(self, state: CusumState, frame: AnyFloats) -> tuple[CusumState, Alarms]:
-        """Score a frame and keep only alarms, with their onsets."""
-        state.check()
-        rows = as_rows(frame, state.n_channels)
-        none = np.empty((0, state.n_channels))
-
-        def scan(row: int, places: Ints, found: Floats) -> tuple[int, int]:
-            return self._run(state, rows, row, state.step, none, places, found)
-
-        found = collect(scan, len(rows), state.n_channels)
-        return state.after(len(rows)), found
 
     def _run(
         self, state: CusumState, rows: AnyFloats, first: int, step: int, scores: Floats, places: Ints, found: Floats
@@ -160,7 +151,7 @@ def _begin_again(
         for c in range(first, min(first + WIDTH, n_channels)):
             if not (up[c] > limit or down[c] > limit):
                 continue
-            is_up = up[c] > limit
+            is_up = up[c] >= down[c]
             if places.shape[0] > 0:
                 places[n_found, 0], places[n_found, 1] = now, c
                 places[n_found, 2] = np.int64(up_onset[c] if is_up else down_onset[c])

@@ -8,12 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.scoring.compiled import Floats, Ints, kernel
-from models.scoring.contract import Alarms, AnyFloats, Scorer, State, as_rows, collect
+from models.scoring.contract import AnyFloats, Scanner, Scorer, State, as_rows
 from models.scoring.lanes import (
-    WIDTH, any_less, blocks, larger, load, padded, product, splat, store, tail, where_finite, where_less,
-)  # fmt: skip
-
-_NO_PLACES, _NO_SCORES = np.empty((0, 3), dtype=np.int64), np.empty(0)
+    WIDTH,
+    any_less,
+    blocks,
+    larger,
+    load,
+    padded,
+    product,
+    splat,
+    store,
+    tail,
+    where_finite,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +48,7 @@ class EwmaState(State):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ewma(Scorer[EwmaState]):
+class Ewma(Scanner[EwmaState]):
     """EWMA-z: a reading less the weighted mean of those before it, in their weighted standard deviations.
 
     A reading is scored before it is learnt, and not learnt where it is abnormal. The first readings count equally.
@@ -92,29 +100,13 @@ class Ewma(Scorer[EwmaState]):
             young[-1] = n_channels % WIDTH
         return EwmaState.fresh(n_channels, mean=mean, variance=variance, count=count, missed=missed, young=young)
 
-    def _score(self, state: EwmaState, rows: Floats, scores: Floats, step: int) -> EwmaState:
-        self._run(state, rows, 0, step, scores, _NO_PLACES, _NO_SCORES)
-        return state
-
-    def alarms(self, state: EwmaState, frame: AnyFloats) -> tuple[EwmaState, Alarms]:
-        """Score a frame and keep only alarms; the onset is the first of the abnormal readings in a row."""
-        state.check()
-        rows = as_rows(frame, state.n_channels)
-        none = np.empty((0, state.n_channels))
-
-        def scan(row: int, places: Ints, found: Floats) -> tuple[int, int]:
-            return self._run(state, rows, row, state.step, none, places, found)
-
-        found = collect(scan, len(rows), state.n_channels)
-        return state.after(len(rows)), found
-
     def moments(self, state: EwmaState, frame: AnyFloats) -> tuple[EwmaState, Floats, Floats]:
         """Mean and variance of every channel after each row, float64 [n_times, n_channels]; NaN before a reading."""
         state.check()
         rows = as_rows(frame, state.n_channels)
         means, variances = np.empty((2, *rows.shape))
         learnt = state.mean, state.variance, state.count, state.missed, state.young
-        _moments(rows, *self._settings(), *learnt, means, variances, _NO_PLACES, _NO_SCORES)
+        _moments(rows, *self._settings(), *learnt, means, variances, np.empty((0, 3), dtype=np.int64), np.empty(0))
         return state.after(len(rows)), means, variances
 
     def _settings(self) -> tuple[float, float, float, float, float, float]:

@@ -8,12 +8,21 @@ from typing import Any, Literal
 import numpy as np
 
 from models.scoring.compiled import Floats, Ints, kernel
-from models.scoring.contract import Alarms, AnyFloats, Scorer, State, as_rows, collect
+from models.scoring.contract import AnyFloats, Scanner, Scorer, State
 from models.scoring.lanes import (
-    WIDTH, any_less, blocks, fetch_early, load, magnitude, product, splat, store, tail, where_finite, where_less,
-)  # fmt: skip
-
-_NO_PLACES, _NO_SCORES = np.empty((0, 3), dtype=np.int64), np.empty(0)
+    WIDTH,
+    any_less,
+    blocks,
+    fetch_early,
+    load,
+    magnitude,
+    product,
+    splat,
+    store,
+    tail,
+    where_finite,
+    where_less,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +39,7 @@ class GlrState(State):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Glr(Scorer[GlrState]):
+class Glr(Scanner[GlrState]):
     """How much better a change explains a window of standardised residuals than none: half the chi-square.
 
     The score is that of the best onset, negative for a decrease; a channel that alarms forgets what was before. For an
@@ -66,22 +75,6 @@ class Glr(Scorer[GlrState]):
     def start(self, n_channels: int) -> GlrState:
         """Return the state before the first row."""
         return GlrState.fresh(n_channels, recent=np.full((blocks(n_channels), self.window, WIDTH), np.nan))
-
-    def _score(self, state: GlrState, rows: Floats, scores: Floats, step: int) -> GlrState:
-        self._run(state, rows, 0, step, scores, _NO_PLACES, _NO_SCORES)
-        return state
-
-    def alarms(self, state: GlrState, frame: AnyFloats) -> tuple[GlrState, Alarms]:
-        """Score a frame and keep only alarms, with their onsets."""
-        state.check()
-        rows = as_rows(frame, state.n_channels)
-        none = np.empty((0, state.n_channels))
-
-        def scan(row: int, places: Ints, found: Floats) -> tuple[int, int]:
-            return self._run(state, rows, row, state.step, none, places, found)
-
-        found = collect(scan, len(rows), state.n_channels)
-        return state.after(len(rows)), found
 
     def _run(
         self, state: GlrState, rows: AnyFloats, first: int, step: int, scores: Floats, places: Ints, found: Floats

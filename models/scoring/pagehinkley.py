@@ -7,12 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.scoring.compiled import Floats, Ints, kernel
-from models.scoring.contract import Alarms, AnyFloats, Scorer, State, as_rows, collect
+from models.scoring.contract import AnyFloats, Scanner, Scorer, State
 from models.scoring.lanes import (
-    WIDTH, any_less, larger, load, padded, product, put_tail, splat, store, tail, where_finite, where_less,
-)  # fmt: skip
-
-_NO_PLACES, _NO_SCORES = np.empty((0, 3), dtype=np.int64), np.empty(0)
+    WIDTH,
+    any_less,
+    larger,
+    load,
+    padded,
+    product,
+    put_tail,
+    splat,
+    store,
+    tail,
+    where_finite,
+    where_less,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +47,7 @@ class PageHinkleyState(State):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PageHinkley(Scorer[PageHinkleyState]):
+class PageHinkley(Scanner[PageHinkleyState]):
     """Two-sided Page-Hinkley test; a channel that alarms learns anew.
 
     The score is the larger of the two rises, negative for a fall, in the units of the readings; NaN during `warmup`.
@@ -78,22 +87,6 @@ class PageHinkley(Scorer[PageHinkleyState]):
         return PageHinkleyState.fresh(
             n_channels, count=count, mean=mean, up=up, down=down, up_onset=up_onset, down_onset=down_onset
         )
-
-    def _score(self, state: PageHinkleyState, rows: Floats, scores: Floats, step: int) -> PageHinkleyState:
-        self._run(state, rows, 0, step, scores, _NO_PLACES, _NO_SCORES)
-        return state
-
-    def alarms(self, state: PageHinkleyState, frame: AnyFloats) -> tuple[PageHinkleyState, Alarms]:
-        """Score a frame and keep only alarms, with their onsets."""
-        state.check()
-        rows = as_rows(frame, state.n_channels)
-        none = np.empty((0, state.n_channels))
-
-        def scan(row: int, places: Ints, found: Floats) -> tuple[int, int]:
-            return self._run(state, rows, row, state.step, none, places, found)
-
-        found = collect(scan, len(rows), state.n_channels)
-        return state.after(len(rows)), found
 
     def _run(
         self, state: PageHinkleyState, rows: AnyFloats, first: int, step: int, scores: Floats, places: Ints,

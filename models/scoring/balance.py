@@ -1,0 +1,211 @@
+"""What flows in, less what flows out, less what is stored, over an interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from models.scoring.compiled import Floats, Ints, kernel
+from models.scoring.contract import AnyFloats, Scorer, State, as_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A part of the network whose water is counted.
+
+    Attributes
+    ----------
+    meters
+        Column of each flow meter, m3/s, and 1.0 where it counts what comes in, -1.0 where what goes out.
+    tanks
+        Column of each tank's level, m, and its area, m2.
+    """
+
+    meters: tuple[tuple[int, float], ...]
+    tanks: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceState(State):
+    """The last interval of every zone, by row modulo the interval.
+
+    Attributes
+    ----------
+    flow
+        float64 [interval, n_zones], net flow in, m3/s; NaN where a meter is missing.
+    doubt
+        float64 [interval, n_zones], variance of that by the meters' accuracy, m6/s2.
+    volume
+        float64 [interval, n_zones], in the tanks, m3; NaN where a level is missing.
+    sums
+        float64 [2, n_zones], of flow and doubt over the rows that are there.
+    count
+        int64 [n_zones], how many those are.
+    """
+
+    flow: Floats
+    doubt: Floats
+    volume: Floats
+    sums: Floats
+    count: Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassBalance(Scorer[BalanceState]):
+    """Mean imbalance of each zone over the last interval, in standard deviations of its instruments.
+
+    A frame's columns are meters and levels; the scores' columns are zones. The usual take of customers who have no
+    meter is part of the imbalance: put it into the frame as one more meter.
+
+    Attributes
+    ----------
+    zones
+        Their meters and tanks.
+    interval
+        Rows.
+    interval_s
+        Seconds from row to row.
+    flow_error
+        Standard error of a meter, as a share of its flow.
+    level_error
+        Standard error of a level, m.
+    floor
+        Least standard deviation of an imbalance, m3/s.
+    coverage
+        Share of the interval's rows that must be there; levels must be at both of its ends.
+    limit
+        Alarm beyond so many standard deviations.
+    """
+
+    is_by_channel: ClassVar[bool] = False
+
+    zones: tuple[Zone, ...] = ()
+    interval: int = 96
+    interval_s: float = 900.0
+    flow_error: float = 0.004
+    level_error: float = 0.005
+    floor: float = 1e-5
+    coverage: float = 0.75
+    limit: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Check what was set."""
+        Scorer.__post_init__(self)
+        self.need("zones", bool(self.zones) and all(zone.meters for zone in self.zones), "zones that have meters")
+        self.need("interval", self.interval >= 1, "1 row or more")
+        self.need("interval_s", self.interval_s > 0.0, "seconds above 0")
+        self.need("floor", self.floor > 0.0, "m3/s above 0")
+        self.need("coverage", 0.0 < self.coverage <= 1.0, "a share above 0, at most 1")
+
+    def width(self, n_channels: int) -> int:
+        """As many columns as zones."""
+        return len(self.zones)
+
+    def start(self, n_channels: int) -> BalanceState:
+        """Return the state before the first row."""
+        used = [column for zone in self.zones for column, _ in (*zone.meters, *zone.tanks)]
+        self.need("zones", min(used) >= 0 and max(used) < n_channels, f"columns from 0 to {n_channels - 1}")
+        shape = self.interval, len(self.zones)
+        return BalanceState.fresh(
+            n_channels,
+            flow=np.full(shape, np.nan),
+            doubt=np.zeros(shape),
+            volume=np.full(shape, np.nan),
+            sums=np.zeros((2, len(self.zones))),
+            count=np.zeros(len(self.zones), dtype=np.int64),
+        )
+
+    def _score(self, state: BalanceState, rows: Floats, scores: Floats, step: int) -> BalanceState:
+        self._run(state, rows, step, scores, np.empty_like(scores))
+        return state
+
+    def imbalance(self, state: BalanceState, frame: AnyFloats) -> tuple[BalanceState, Floats, Floats]:
+        """Mean imbalance over the interval that ends with each row, and its standard deviation.
+
+        Returns
+        -------
+        state, imbalance, deviation
+            The next state; float64 [n_times, n_zones] twice, m3/s.
+        """
+        state.check()
+        rows = as_rows(frame, state.n_channels).astype(np.float64, copy=False)
+        scores, deviation = np.empty((2, len(rows), len(self.zones)))
+        self._run(state, rows, state.step, scores, deviation)
+        return state.after(len(rows)), scores * deviation, deviation
+
+    def _run(self, state: BalanceState, rows: Floats, step: int, scores: Floats, deviation: Floats) -> None:
+        meters, tanks = (_table([getattr(zone, kind) for zone in self.zones]) for kind in ("meters", "tanks"))
+        seconds = self.interval * self.interval_s
+        errors = self.flow_error, self.level_error / seconds, self.floor
+        _balance(
+            rows, step, *meters, *tanks, seconds, *errors, self.coverage * self.interval,
+            state.flow, state.doubt, state.volume, state.sums, state.count, scores, deviation,
+        )  # fmt: skip
+
+
+def _table(terms: list[tuple[tuple[int, float], ...]]) -> tuple[Ints, Ints, Floats]:
+    """Where each zone's terms begin, their columns and factors, one zone after the other."""
+    ends = np.cumsum([0, *(len(zone) for zone in terms)], dtype=np.int64)
+    columns = np.array([column for zone in terms for column, _ in zone], dtype=np.int64)
+    return ends, columns, np.array([factor for zone in terms for _, factor in zone], dtype=np.float64)
+
+
+@kernel
+def _balance(
+    rows: Floats, step: int, meter_ends: Ints, meters: Ints, signs: Floats, tank_ends: Ints, tanks: Ints, areas: Floats,
+    seconds: float, flow_error: float, level_error: float, floor: float, enough: float,
+    flow: Floats, doubt: Floats, volume: Floats, sums: Floats, count: Ints, scores: Floats, deviation: Floats,
+) -> None:  # fmt: skip
+    """Carry the intervals on, in place."""
+    interval = flow.shape[0]
+    for t in range(rows.shape[0]):
+        position = (step + t) % interval
+        for zone in range(flow.shape[1]):
+            net, variance, stored, of_levels = 0.0, 0.0, 0.0, 0.0
+            for i in range(meter_ends[zone], meter_ends[zone + 1]):
+                q = rows[t, meters[i]]
+                net += signs[i] * q
+                variance += (flow_error * q) ** 2
+            for i in range(tank_ends[zone], tank_ends[zone + 1]):
+                stored += areas[i] * rows[t, tanks[i]]
+                of_levels += 2.0 * (level_error * areas[i]) ** 2
+            _take(position, zone, net, variance, flow, doubt, sums, count)
+            change = (stored - volume[position, zone]) / seconds if tank_ends[zone + 1] > tank_ends[zone] else 0.0
+            volume[position, zone] = stored if abs(stored) < np.inf else np.nan
+            # every zone's sums are made anew once an interval, each at a row of its own: rounding does not pile up
+            if (step + t + zone) % interval == 0:
+                _add_up(zone, flow, doubt, sums)
+            scores[t, zone], deviation[t, zone] = np.nan, np.nan
+            if step + t + 1 >= interval and count[zone] >= enough and abs(change) < np.inf:
+                mean, spread = sums[0, zone] / count[zone], sums[1, zone] / count[zone]
+                spread = np.sqrt(max(spread + of_levels, floor * floor))
+                scores[t, zone], deviation[t, zone] = (mean - change) / spread, spread
+
+
+@kernel
+def _take(
+    position: int, zone: int, net: float, variance: float, flow: Floats, doubt: Floats, sums: Floats, count: Ints
+) -> None:
+    """Put a row's flow in the place of the one that leaves the interval."""
+    if abs(flow[position, zone]) < np.inf:
+        sums[0, zone] -= flow[position, zone]
+        sums[1, zone] -= doubt[position, zone]
+        count[zone] -= 1
+    flow[position, zone] = net if abs(net) < np.inf else np.nan
+    doubt[position, zone] = variance
+    if abs(net) < np.inf:
+        sums[0, zone] += net
+        sums[1, zone] += variance
+        count[zone] += 1
+
+
+@kernel
+def _add_up(zone: int, flow: Floats, doubt: Floats, sums: Floats) -> None:
+    """Sum a zone's interval anew."""
+    sums[:, zone] = 0.0
+    for i in range(flow.shape[0]):
+        if abs(flow[i, zone]) < np.inf:
+            sums[0, zone] += flow[i, zone]
+            sums[1, zone] += doubt[i, zone]
