@@ -24,6 +24,8 @@ class Together:
         float64 [n_known], their means.
     covariance
         float64 [n_known, n_known], shrunk.
+    scale
+        Median squared distance of the history over that of chi-square: what shrinking made of it.
     factors
         Lower Cholesky factors of the parts of it that were wanted so far, by which of the known columns are there.
     """
@@ -31,6 +33,7 @@ class Together:
     known: Ints
     centre: Floats
     covariance: Floats
+    scale: float
     factors: dict[bytes, Floats]
 
     def factor(self, is_there: Ints) -> Floats:
@@ -51,8 +54,8 @@ _FACTORS = 64
 class Mahalanobis(Learned[Together]):
     """Distance of a row from the history's mean, in the metric of its covariance shrunk by Ledoit and Wolf's rule.
 
-    One score a row: the squared distance, chi-square with as many degrees of freedom as channels are there, brought to
-    standard deviations by Wilson and Hilferty's cube root. Only the channels that are there count.
+    One score a row: the squared distance, scaled to the median that chi-square has with as many degrees of freedom as
+    channels are there, brought to standard deviations by Wilson and Hilferty's cube root. Only the channels that are there count.
 
     Attributes
     ----------
@@ -99,7 +102,10 @@ class Mahalanobis(Learned[Together]):
         covariance = shrunk * np.outer(deviation, deviation)
         # a channel that never moved may still move by as much as it was read to
         covariance[np.diag_indices_from(covariance)] += 1e-12 * deviation**2
-        return Together(known, whole.mean(axis=0), covariance, {})
+        residuals, squared = whole - whole.mean(axis=0), np.empty(len(whole))
+        _distances(residuals, np.linalg.cholesky(covariance), squared)
+        scale = float(np.median(squared)) / _median(len(known))
+        return Together(known, whole.mean(axis=0), covariance, scale if scale > 0.0 else 1.0, {})
 
     def _judge(self, model: Together, rows: Floats, scores: Floats) -> None:
         scores[:, 0] = np.nan
@@ -113,7 +119,12 @@ class Mahalanobis(Learned[Together]):
             squared = np.empty(len(picked))
             _distances(np.ascontiguousarray(residuals[np.ix_(picked, there)]), model.factor(there), squared)
             part = 2.0 / (9.0 * len(there))
-            scores[picked, 0] = (np.cbrt(squared / len(there)) - (1.0 - part)) / np.sqrt(part)
+            scores[picked, 0] = (np.cbrt(squared / (model.scale * len(there))) - (1.0 - part)) / np.sqrt(part)
+
+
+def _median(n: int) -> float:
+    """Median of chi-square with n degrees of freedom, as Wilson and Hilferty have it."""
+    return float(n * (1.0 - 2.0 / (9.0 * n)) ** 3)
 
 
 @kernel

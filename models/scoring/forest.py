@@ -40,7 +40,7 @@ class Forest(Learned[Woods]):
     """scikit-learn's isolation forest over whole rows; one score a row.
 
     The score is the anomaly (2 to the power of minus the mean path length, in units of what is expected) against that
-    of the history, in robust standard deviations. Missing channels count as usual; a row without any has no score.
+    of the history, in robust standard deviations; it saturates, since nothing can be told from the others faster than at once. Missing channels count as usual; a row without any has no score.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Forest(Learned[Woods]):
     n_trees: int = 100
     n_samples: int = 256
     seed: int = 0
-    limit: float = 5.0
+    limit: float = 3.5
 
     def __post_init__(self) -> None:
         """Check what was set."""

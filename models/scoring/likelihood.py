@@ -24,6 +24,8 @@ from models.scoring.lanes import (
     where_less,
 )
 
+_LARGEST = float(np.finfo(np.float64).max)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlrState(State):
@@ -32,7 +34,8 @@ class GlrState(State):
     Attributes
     ----------
     recent
-        float64 [n_blocks, window, WIDTH], readings by row modulo the window; NaN where missing or before an alarm.
+        float64 [n_blocks, window, WIDTH], readings by row modulo the window; NaN where missing, infinite before the
+        start and the last alarm, where no change is looked for.
     """
 
     recent: Floats
@@ -74,7 +77,7 @@ class Glr(Scanner[GlrState]):
 
     def start(self, n_channels: int) -> GlrState:
         """Return the state before the first row."""
-        return GlrState.fresh(n_channels, recent=np.full((blocks(n_channels), self.window, WIDTH), np.nan))
+        return GlrState.fresh(n_channels, recent=np.full((blocks(n_channels), self.window, WIDTH), np.inf))
 
     def _run(
         self, state: GlrState, rows: AnyFloats, first: int, step: int, scores: Floats, places: Ints, found: Floats
@@ -142,7 +145,7 @@ def _best_step(recent: Floats, base: int, window: int, position: int, best: Floa
 def _best_ramp(recent: Floats, base: int, window: int, position: int, best: Floats, age: Floats) -> None:
     """The same for a ramp: one row further back, each reading's share in the template is larger by one."""
     zero, one = splat(0.0), splat(1.0)
-    total, n, rows = zero, zero, zero
+    total, n, rows, largest = zero, zero, zero, splat(_LARGEST)
     ramp, shares, squares = zero, zero, zero
     champion = other = (zero, one, zero)
     i = position
@@ -150,7 +153,7 @@ def _best_ramp(recent: Floats, base: int, window: int, position: int, best: Floa
         fetch_early(recent, base + (window + i) * WIDTH)
         x = load(recent, base + i * WIDTH)
         total, n, rows = total + where_finite(x, x, zero), n + where_finite(x, one, zero), rows + one
-        ramp, squares = ramp + total, squares + shares + shares + n
+        ramp, squares = where_less(largest, x, zero, ramp + total), squares + shares + shares + n
         shares = shares + n
         champion, other = other, _better(champion, ramp, squares, rows)
         i = i - 1 if i > 0 else window - 1
@@ -194,5 +197,5 @@ def _forget(
             places[n_found, 0], places[n_found, 1], places[n_found, 2] = now, c, now + 1 - np.int64(age[lane])
             found[n_found] = best[lane]
             n_found += 1
-        recent[first // WIDTH, :, lane] = np.nan
+        recent[first // WIDTH, :, lane] = np.inf
     return n_found

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import norm
+from threadpoolctl import threadpool_limits
 
 from models.errors import WrongSetting
 
@@ -51,7 +52,7 @@ def _one_side(drift: float, limit: float) -> float:
     kernel = np.empty((_NODES + 1, _NODES + 1))
     kernel[:, 0] = norm.cdf(drift - start)
     kernel[:, 1:] = norm.pdf(y[None, :] + drift - start[:, None]) * w
-    return float(np.linalg.solve(np.eye(_NODES + 1) - kernel, np.ones(_NODES + 1))[0])
+    return float(_solve(kernel)[0])
 
 
 def ewma_run_length(weight: float, limit: float, shift: float = 0.0) -> float:
@@ -77,8 +78,13 @@ def ewma_run_length(weight: float, limit: float, shift: float = 0.0) -> float:
         density: Floats = norm.pdf((y[None, :] - (1.0 - weight) * start[:, None]) / weight - shift)
         return density * w / weight
 
-    lengths = np.linalg.solve(np.eye(_NODES) - reach(y), np.ones(_NODES))
-    return float(1.0 + (reach(np.zeros(1)) @ lengths)[0])
+    return float(1.0 + (reach(np.zeros(1)) @ _solve(reach(y)))[0])
+
+
+def _solve(kernel: Floats) -> Floats:
+    """Lengths L = 1 + K L; in one thread: for so few equations several cost more than they bring."""
+    with threadpool_limits(1, user_api="blas"):
+        return np.asarray(np.linalg.solve(np.eye(len(kernel)) - kernel, np.ones(len(kernel))), dtype=np.float64)
 
 
 def cusum_limit(drift: float, run_length: float) -> float:
