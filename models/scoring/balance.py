@@ -33,6 +33,8 @@ class BalanceState(State):
 
     Attributes
     ----------
+    meters, tanks
+        Where each zone's terms begin (int64 [n_zones + 1]), their columns (int64) and factors (float64).
     flow
         float64 [interval, n_zones], net flow in, m3/s; NaN where a meter is missing.
     doubt
@@ -45,6 +47,8 @@ class BalanceState(State):
         int64 [n_zones], how many those are.
     """
 
+    meters: tuple[Ints, Ints, Floats]
+    tanks: tuple[Ints, Ints, Floats]
     flow: Floats
     doubt: Floats
     volume: Floats
@@ -110,6 +114,8 @@ class MassBalance(Scorer[BalanceState]):
         shape = self.interval, len(self.zones)
         return BalanceState.fresh(
             n_channels,
+            meters=_table([zone.meters for zone in self.zones]),
+            tanks=_table([zone.tanks for zone in self.zones]),
             flow=np.full(shape, np.nan),
             doubt=np.zeros(shape),
             volume=np.full(shape, np.nan),
@@ -136,11 +142,10 @@ class MassBalance(Scorer[BalanceState]):
         return state.after(len(rows)), scores * deviation, deviation
 
     def _run(self, state: BalanceState, rows: Floats, step: int, scores: Floats, deviation: Floats) -> None:
-        meters, tanks = (_table([getattr(zone, kind) for zone in self.zones]) for kind in ("meters", "tanks"))
         seconds = self.interval * self.interval_s
         errors = self.flow_error, self.level_error / seconds, self.floor
         _balance(
-            rows, step, *meters, *tanks, seconds, *errors, self.coverage * self.interval,
+            rows, step, *state.meters, *state.tanks, seconds, *errors, self.coverage * self.interval,
             state.flow, state.doubt, state.volume, state.sums, state.count, scores, deviation,
         )  # fmt: skip
 

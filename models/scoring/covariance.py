@@ -55,7 +55,8 @@ class Mahalanobis(Learned[Together]):
     """Distance of a row from the history's mean, in the metric of its covariance shrunk by Ledoit and Wolf's rule.
 
     One score a row: the squared distance, scaled to the median that chi-square has with as many degrees of freedom as
-    channels are there, brought to standard deviations by Wilson and Hilferty's cube root. Only the channels that are there count.
+    channels are there, brought to standard deviations by Wilson and Hilferty's cube root.
+    Only those count.
 
     Attributes
     ----------

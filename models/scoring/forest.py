@@ -40,7 +40,8 @@ class Forest(Learned[Woods]):
     """scikit-learn's isolation forest over whole rows; one score a row.
 
     The score is the anomaly (2 to the power of minus the mean path length, in units of what is expected) against that
-    of the history, in robust standard deviations; it saturates, since nothing can be told from the others faster than at once. Missing channels count as usual; a row without any has no score.
+    of the history, in robust standard deviations; it saturates, since nothing can be told from
+    the others faster than at once. Missing channels count as usual; a row without any has no score.
 
     Attributes
     ----------

@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 from hydro.fast.lanes import LANES, WIDTH, magnitude, root, splat, where_less
 from models.scoring.compiled import Floats, kernel
 
-__all__ = ["WIDTH", "any_less", "blocks", "fetch_early", "larger", "load", "magnitude", "padded", "product", "put_tail",
+__all__ = ["WIDTH", "any_less", "blocks", "fetch_early", "larger", "load", "magnitude", "padded", "product",
            "root", "smaller", "splat", "store", "tail", "where_finite", "where_less"]  # fmt: skip
 
 _DOUBLE, _LONG = ir.DoubleType(), ir.IntType(64)
@@ -156,11 +156,3 @@ def tail(rows: Any, t: int, first: int, spare: Floats) -> None:
     n_channels = rows.shape[1]
     for c in range(first, n_channels):
         spare[c - first] = rows[t, c]
-
-
-@kernel
-def put_tail(scores: Floats, t: int, first: int, spare: Floats) -> None:
-    """Copy back what belongs to channels."""
-    n_channels = scores.shape[1]
-    for c in range(first, n_channels):
-        scores[t, c] = spare[c - first]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.scoring.compiled import Floats, kernel
 from models.scoring.contract import Scorer, State
@@ -128,14 +129,21 @@ def robust_moments(values: Floats) -> tuple[Floats, Floats]:
 
     A column without a number has NaN and 0.
     """
-    n = values.shape[1]
-    middle, spread = np.full(n, np.nan), np.zeros(n)
-    for column in range(n):
-        there = values[np.isfinite(values[:, column]), column]
-        if len(there):
-            middle[column] = np.median(there)
-            spread[column] = MAD * np.median(np.abs(there - middle[column]))
-    return middle, spread
+    count = np.isfinite(values).sum(axis=0)
+    middle = _medians(np.where(np.isfinite(values), values, np.inf), count)
+    with np.errstate(invalid="ignore"):
+        away = np.abs(values - middle)
+    spread = MAD * _medians(np.where(np.isfinite(away), away, np.inf), count)
+    return middle, np.where(count > 0, spread, 0.0)
+
+
+def _medians(values: Floats, count: NDArray[np.int64]) -> Floats:
+    """Median of the smallest `count` values of every column, NaN where there are none."""
+    ordered, last = np.sort(values, axis=0), len(values) - 1
+    below, above = np.maximum((count - 1) // 2, 0), np.minimum(count // 2, last)
+    columns = np.arange(values.shape[1])
+    found = 0.5 * (ordered[below, columns] + ordered[above, columns])
+    return np.where(count > 0, found, np.nan)
 
 
 @kernel

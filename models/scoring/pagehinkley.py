@@ -15,7 +15,6 @@ from models.scoring.lanes import (
     load,
     padded,
     product,
-    put_tail,
     splat,
     store,
     tail,
@@ -107,14 +106,14 @@ def _page_hinkley(
     n_rows, n_channels = rows.shape
     n_full = n_channels // WIDTH * WIDTH
     is_dense, is_sparse = scores.shape[0] > 0, places.shape[0] > 0
-    zero, one, k, h, nothing = splat(0.0), splat(1.0), splat(drift), splat(limit), splat(np.nan)
+    zero, one, k, h = splat(0.0), splat(1.0), splat(drift), splat(limit)
     slowest, warm = splat(least_gain), splat(warmup)
     spare = np.full(WIDTH, np.nan)
     n_found = 0
     for t in range(first, n_rows):
         if is_sparse and n_found + n_channels > places.shape[0]:
             return t, n_found
-        following = splat(np.float64(step + t + 1))
+        following, peak = splat(np.float64(step + t + 1)), zero
         for c in range(0, n_channels, WIDTH):
             if c < n_full:
                 x = load(rows, t * n_channels + c)
@@ -133,37 +132,52 @@ def _page_hinkley(
             u, d = larger(u, zero), larger(d, zero)
             store(up, c, u)
             store(down, c, d)
-            if is_dense:
-                s = where_less(n, warm, nothing, where_finite(x, where_less(u, d, zero - d, u), nothing))
-                if c < n_full:
-                    store(scores, t * n_channels + c, s)
-                else:
-                    store(spare, 0, s)
-                    put_tail(scores, t, c, spare)
-                    spare[:] = np.nan
-            if any_less(h, where_less(n, warm, zero, larger(u, d))):
-                n_found = _learn_anew(
-                    step + t, c, min(c + WIDTH, n_channels), limit, warmup, count, mean, up, down, up_onset, down_onset,
-                    places, found, n_found,
-                )  # fmt: skip
+            peak = larger(where_less(n, warm, zero, larger(u, d)), peak)
+        if is_dense:
+            _write(rows, t, warmup, count, up, down, scores)
+        if any_less(h, peak):
+            n_found = _learn_anew(
+                step + t, n_channels, limit, warmup, count, mean, up, down, up_onset, down_onset, places, found,
+                n_found,
+            )  # fmt: skip
     return n_rows, n_found
 
 
 @kernel
+def _write(rows: AnyFloats, t: int, warmup: float, count: Floats, up: Floats, down: Floats, scores: Floats) -> None:
+    """Fill a row of scores: the larger rise of each channel, negative for a fall."""
+    n_channels = rows.shape[1]
+    n_full = n_channels // WIDTH * WIDTH
+    zero, nothing, warm = splat(0.0), splat(np.nan), splat(warmup)
+    for c in range(0, n_full, WIDTH):
+        u, d = load(up, c), load(down, c)
+        s = where_less(load(count, c), warm, nothing, where_less(u, d, zero - d, u))
+        store(scores, t * n_channels + c, where_finite(load(rows, t * n_channels + c), s, nothing))
+    for c in range(n_full, n_channels):
+        rise = up[c] if up[c] >= down[c] else -down[c]
+        scores[t, c] = rise if abs(rows[t, c]) < np.inf and count[c] >= warmup else np.nan
+
+
+@kernel
 def _learn_anew(
-    now: int, first: int, last: int, limit: float, warmup: float, count: Floats, mean: Floats, up: Floats, down: Floats,
+    now: int, n_channels: int, limit: float, warmup: float, count: Floats, mean: Floats, up: Floats, down: Floats,
     up_onset: Floats, down_onset: Floats, places: Ints, found: Floats, n_found: int,
 ) -> int:  # fmt: skip
-    """Note the alarms of a few channels, where there is a table for them, and start those channels again."""
-    for c in range(first, last):
-        if count[c] < warmup or not (up[c] > limit or down[c] > limit):
+    """Note a row's alarms, where there is a table for them, and start those channels again."""
+    h, warm, zero = splat(limit), splat(warmup), splat(0.0)
+    for first in range(0, n_channels, WIDTH):
+        worst = larger(load(up, first), load(down, first))
+        if not any_less(h, where_less(load(count, first), warm, zero, worst)):
             continue
-        is_up = up[c] >= down[c]
-        if places.shape[0] > 0:
-            places[n_found, 0], places[n_found, 1] = now, c
-            places[n_found, 2] = np.int64(up_onset[c] if is_up else down_onset[c])
-            found[n_found] = up[c] if is_up else -down[c]
-            n_found += 1
-        count[c], mean[c], up[c], down[c] = 0.0, 0.0, 0.0, 0.0
-        up_onset[c], down_onset[c] = now + 1.0, now + 1.0
+        for c in range(first, min(first + WIDTH, n_channels)):
+            if count[c] < warmup or not (up[c] > limit or down[c] > limit):
+                continue
+            is_up = up[c] >= down[c]
+            if places.shape[0] > 0:
+                places[n_found, 0], places[n_found, 1] = now, c
+                places[n_found, 2] = np.int64(up_onset[c] if is_up else down_onset[c])
+                found[n_found] = up[c] if is_up else -down[c]
+                n_found += 1
+            count[c], mean[c], up[c], down[c] = 0.0, 0.0, 0.0, 0.0
+            up_onset[c], down_onset[c] = now + 1.0, now + 1.0
     return n_found

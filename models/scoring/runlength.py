@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import norm
-from threadpoolctl import threadpool_limits
 
 from models.errors import WrongSetting
 
 Floats = NDArray[np.float64]
 
-_NODES = 128
+_NODES = 64
 # beyond this the equation's matrix is singular to double precision
 _LONGEST = 1e10
 
@@ -82,9 +81,8 @@ def ewma_run_length(weight: float, limit: float, shift: float = 0.0) -> float:
 
 
 def _solve(kernel: Floats) -> Floats:
-    """Lengths L = 1 + K L; in one thread: for so few equations several cost more than they bring."""
-    with threadpool_limits(1, user_api="blas"):
-        return np.asarray(np.linalg.solve(np.eye(len(kernel)) - kernel, np.ones(len(kernel))), dtype=np.float64)
+    """Lengths L = 1 + K L."""
+    return np.asarray(np.linalg.solve(np.eye(len(kernel)) - kernel, np.ones(len(kernel))), dtype=np.float64)
 
 
 def cusum_limit(drift: float, run_length: float) -> float:

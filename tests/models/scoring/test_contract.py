@@ -86,6 +86,9 @@ def _same_state(one: Any, other: Any) -> None:
     assert type(one) is type(other)
     if isinstance(one, np.ndarray):
         np.testing.assert_array_equal(one, other)
+    elif isinstance(one, tuple):
+        for part, its in zip(one, other, strict=True):
+            _same_state(part, its)
     elif hasattr(one, "__dataclass_fields__"):
         for field in fields(one):
             if field.name != "factors":  # kept for speed alone
