@@ -1,6 +1,6 @@
 """Scorers: streams of many channels judged row by row, `score(state, frame) -> (state, scores)` for all."""
 
-from models.scoring.balance import MassBalance, Zone
+from models.scoring.balance import District, MassBalance
 from models.scoring.contract import Alarms, Scorer, State
 from models.scoring.covariance import Mahalanobis
 from models.scoring.cusum import Cusum
@@ -19,6 +19,7 @@ __all__ = [
     "Alarms",
     "Calibrated",
     "Cusum",
+    "District",
     "Ewma",
     "EwmaChart",
     "Expected",
@@ -36,7 +37,6 @@ __all__ = [
     "Spike",
     "State",
     "WeeklyBand",
-    "Zone",
     "fit_isotonic",
     "fit_platt",
 ]

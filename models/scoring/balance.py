@@ -12,7 +12,7 @@ from models.scoring.contract import AnyFloats, Scorer, State, as_rows
 
 
 @dataclass(frozen=True, slots=True)
-class Zone:
+class District:
     """A part of the network whose water is counted.
 
     Attributes
@@ -29,22 +29,22 @@ class Zone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceState(State):
-    """The last interval of every zone, by row modulo the interval.
+    """The last interval of every district, by row modulo the interval.
 
     Attributes
     ----------
     meters, tanks
-        Where each zone's terms begin (int64 [n_zones + 1]), their columns (int64) and factors (float64).
+        Where each district's terms begin (int64 [n_districts + 1]), their columns (int64) and factors (float64).
     flow
-        float64 [interval, n_zones], net flow in, m3/s; NaN where a meter is missing.
+        float64 [interval, n_districts], net flow in, m3/s; NaN where a meter is missing.
     doubt
-        float64 [interval, n_zones], variance of that by the meters' accuracy, m6/s2.
+        float64 [interval, n_districts], variance of that by the meters' accuracy, m6/s2.
     volume
-        float64 [interval, n_zones], in the tanks, m3; NaN where a level is missing.
+        float64 [interval, n_districts], in the tanks, m3; NaN where a level is missing.
     sums
-        float64 [2, n_zones], of flow and doubt over the rows that are there.
+        float64 [2, n_districts], of flow and doubt over the rows that are there.
     count
-        int64 [n_zones], how many those are.
+        int64 [n_districts], how many those are.
     """
 
     meters: tuple[Ints, Ints, Floats]
@@ -58,14 +58,14 @@ class BalanceState(State):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MassBalance(Scorer[BalanceState]):
-    """Mean imbalance of each zone over the last interval, in standard deviations of its instruments.
+    """Mean imbalance of each district over the last interval, in standard deviations of its instruments.
 
-    A frame's columns are meters and levels; the scores' columns are zones. The usual take of customers who have no
+    A frame's columns are meters and levels; the scores' columns are districts. The usual take of customers who have no
     meter is part of the imbalance: put it into the frame as one more meter.
 
     Attributes
     ----------
-    zones
+    districts
         Their meters and tanks.
     interval
         Rows.
@@ -85,7 +85,7 @@ class MassBalance(Scorer[BalanceState]):
 
     is_by_channel: ClassVar[bool] = False
 
-    zones: tuple[Zone, ...] = ()
+    districts: tuple[District, ...] = ()
     interval: int = 96
     interval_s: float = 900.0
     flow_error: float = 0.004
@@ -97,30 +97,34 @@ class MassBalance(Scorer[BalanceState]):
     def __post_init__(self) -> None:
         """Check what was set."""
         Scorer.__post_init__(self)
-        self.need("zones", bool(self.zones) and all(zone.meters for zone in self.zones), "zones that have meters")
+        self.need(
+            "districts",
+            bool(self.districts) and all(district.meters for district in self.districts),
+            "districts that have meters",
+        )
         self.need("interval", self.interval >= 1, "1 row or more")
         self.need("interval_s", self.interval_s > 0.0, "seconds above 0")
         self.need("floor", self.floor > 0.0, "m3/s above 0")
         self.need("coverage", 0.0 < self.coverage <= 1.0, "a share above 0, at most 1")
 
     def width(self, n_channels: int) -> int:
-        """As many columns as zones."""
-        return len(self.zones)
+        """As many columns as districts."""
+        return len(self.districts)
 
     def start(self, n_channels: int) -> BalanceState:
         """Return the state before the first row."""
-        used = [column for zone in self.zones for column, _ in (*zone.meters, *zone.tanks)]
-        self.need("zones", min(used) >= 0 and max(used) < n_channels, f"columns from 0 to {n_channels - 1}")
-        shape = self.interval, len(self.zones)
+        used = [column for district in self.districts for column, _ in (*district.meters, *district.tanks)]
+        self.need("districts", min(used) >= 0 and max(used) < n_channels, f"columns from 0 to {n_channels - 1}")
+        shape = self.interval, len(self.districts)
         return BalanceState.fresh(
             n_channels,
-            meters=_table([zone.meters for zone in self.zones]),
-            tanks=_table([zone.tanks for zone in self.zones]),
+            meters=_table([district.meters for district in self.districts]),
+            tanks=_table([district.tanks for district in self.districts]),
             flow=np.full(shape, np.nan),
             doubt=np.zeros(shape),
             volume=np.full(shape, np.nan),
-            sums=np.zeros((2, len(self.zones))),
-            count=np.zeros(len(self.zones), dtype=np.int64),
+            sums=np.zeros((2, len(self.districts))),
+            count=np.zeros(len(self.districts), dtype=np.int64),
         )
 
     def _score(self, state: BalanceState, rows: Floats, scores: Floats, step: int) -> BalanceState:
@@ -133,11 +137,11 @@ class MassBalance(Scorer[BalanceState]):
         Returns
         -------
         state, imbalance, deviation
-            The next state; float64 [n_times, n_zones] twice, m3/s.
+            The next state; float64 [n_times, n_districts] twice, m3/s.
         """
         state.check()
         rows = as_rows(frame, state.n_channels).astype(np.float64, copy=False)
-        scores, deviation = np.empty((2, len(rows), len(self.zones)))
+        scores, deviation = np.empty((2, len(rows), len(self.districts)))
         self._run(state, rows, state.step, scores, deviation)
         return state.after(len(rows)), scores * deviation, deviation
 
@@ -151,10 +155,10 @@ class MassBalance(Scorer[BalanceState]):
 
 
 def _table(terms: list[tuple[tuple[int, float], ...]]) -> tuple[Ints, Ints, Floats]:
-    """Where each zone's terms begin, their columns and factors, one zone after the other."""
-    ends = np.cumsum([0, *(len(zone) for zone in terms)], dtype=np.int64)
-    columns = np.array([column for zone in terms for column, _ in zone], dtype=np.int64)
-    return ends, columns, np.array([factor for zone in terms for _, factor in zone], dtype=np.float64)
+    """Where each district's terms begin, their columns and factors, one district after the other."""
+    ends = np.cumsum([0, *(len(district) for district in terms)], dtype=np.int64)
+    columns = np.array([column for district in terms for column, _ in district], dtype=np.int64)
+    return ends, columns, np.array([factor for district in terms for _, factor in district], dtype=np.float64)
 
 
 @kernel
@@ -167,50 +171,52 @@ def _balance(
     interval = flow.shape[0]
     for t in range(rows.shape[0]):
         position = (step + t) % interval
-        for zone in range(flow.shape[1]):
+        for district in range(flow.shape[1]):
             net, variance, stored, of_levels = 0.0, 0.0, 0.0, 0.0
-            for i in range(meter_ends[zone], meter_ends[zone + 1]):
+            for i in range(meter_ends[district], meter_ends[district + 1]):
                 q = rows[t, meters[i]]
                 net += signs[i] * q
                 variance += (flow_error * q) ** 2
-            for i in range(tank_ends[zone], tank_ends[zone + 1]):
+            for i in range(tank_ends[district], tank_ends[district + 1]):
                 stored += areas[i] * rows[t, tanks[i]]
                 of_levels += 2.0 * (level_error * areas[i]) ** 2
-            _take(position, zone, net, variance, flow, doubt, sums, count)
-            change = (stored - volume[position, zone]) / seconds if tank_ends[zone + 1] > tank_ends[zone] else 0.0
-            volume[position, zone] = stored if abs(stored) < np.inf else np.nan
-            # every zone's sums are made anew once an interval, each at a row of its own: rounding does not pile up
-            if (step + t + zone) % interval == 0:
-                _add_up(zone, flow, doubt, sums)
-            scores[t, zone], deviation[t, zone] = np.nan, np.nan
-            if step + t + 1 >= interval and count[zone] >= enough and abs(change) < np.inf:
-                mean, spread = sums[0, zone] / count[zone], sums[1, zone] / count[zone]
+            _take(position, district, net, variance, flow, doubt, sums, count)
+            change = 0.0
+            if tank_ends[district + 1] > tank_ends[district]:
+                change = (stored - volume[position, district]) / seconds
+            volume[position, district] = stored if abs(stored) < np.inf else np.nan
+            # every district's sums are made anew once an interval, each at a row of its own: rounding does not pile up
+            if (step + t + district) % interval == 0:
+                _add_up(district, flow, doubt, sums)
+            scores[t, district], deviation[t, district] = np.nan, np.nan
+            if step + t + 1 >= interval and count[district] >= enough and abs(change) < np.inf:
+                mean, spread = sums[0, district] / count[district], sums[1, district] / count[district]
                 spread = np.sqrt(max(spread + of_levels, floor * floor))
-                scores[t, zone], deviation[t, zone] = (mean - change) / spread, spread
+                scores[t, district], deviation[t, district] = (mean - change) / spread, spread
 
 
 @kernel
 def _take(
-    position: int, zone: int, net: float, variance: float, flow: Floats, doubt: Floats, sums: Floats, count: Ints
+    position: int, district: int, net: float, variance: float, flow: Floats, doubt: Floats, sums: Floats, count: Ints
 ) -> None:
     """Put a row's flow in the place of the one that leaves the interval."""
-    if abs(flow[position, zone]) < np.inf:
-        sums[0, zone] -= flow[position, zone]
-        sums[1, zone] -= doubt[position, zone]
-        count[zone] -= 1
-    flow[position, zone] = net if abs(net) < np.inf else np.nan
-    doubt[position, zone] = variance
+    if abs(flow[position, district]) < np.inf:
+        sums[0, district] -= flow[position, district]
+        sums[1, district] -= doubt[position, district]
+        count[district] -= 1
+    flow[position, district] = net if abs(net) < np.inf else np.nan
+    doubt[position, district] = variance
     if abs(net) < np.inf:
-        sums[0, zone] += net
-        sums[1, zone] += variance
-        count[zone] += 1
+        sums[0, district] += net
+        sums[1, district] += variance
+        count[district] += 1
 
 
 @kernel
-def _add_up(zone: int, flow: Floats, doubt: Floats, sums: Floats) -> None:
-    """Sum a zone's interval anew."""
-    sums[:, zone] = 0.0
+def _add_up(district: int, flow: Floats, doubt: Floats, sums: Floats) -> None:
+    """Sum a district's interval anew."""
+    sums[:, district] = 0.0
     for i in range(flow.shape[0]):
-        if abs(flow[i, zone]) < np.inf:
-            sums[0, zone] += flow[i, zone]
-            sums[1, zone] += doubt[i, zone]
+        if abs(flow[i, district]) < np.inf:
+            sums[0, district] += flow[i, district]
+            sums[1, district] += doubt[i, district]

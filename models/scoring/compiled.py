@@ -18,6 +18,9 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 def kernel(function: _Function) -> _Function:
     """Compile a kernel at its first call and keep it on disk.
 
+    What is kept is keyed by the kernel's own file: after a change to what it calls in another one (`lanes.py`), remove
+    `__pycache__`.
+
     Numba's check for division by zero would stop the loops from being vectorised, hence `error_model="numpy"`;
     fastmath would break NaN and make a result depend on how the stream is cut.
     """

@@ -17,10 +17,12 @@ from models.scoring.lanes import (
     load,
     padded,
     product,
+    root,
     splat,
     store,
     tail,
     where_finite,
+    where_less,
 )
 
 
@@ -175,10 +177,18 @@ def _write(
     rows: AnyFloats, t: int, floor: float, warmup: float, mean: Floats, variance: Floats, count: Floats, scores: Floats
 ) -> None:
     """Fill a row of scores, before the row is learnt."""
-    for c in range(rows.shape[1]):
-        x = np.float64(rows[t, c])
-        z = (x - mean[c]) / np.sqrt(max(variance[c], floor * floor))
-        scores[t, c] = z if abs(x) < np.inf and count[c] >= warmup else np.nan
+    n_channels = rows.shape[1]
+    n_full = n_channels // WIDTH * WIDTH
+    nothing, least, warm = splat(np.nan), splat(floor * floor), splat(warmup)
+    for c in range(0, n_full, WIDTH):
+        x = load(rows, t * n_channels + c)
+        z = (x - load(mean, c)) / root(larger(load(variance, c), least))
+        judged = where_less(load(count, c), warm, nothing, where_finite(x, z, nothing))
+        store(scores, t * n_channels + c, judged)
+    for c in range(n_full, n_channels):
+        y = np.float64(rows[t, c])
+        z_one = (y - mean[c]) / np.sqrt(max(variance[c], floor * floor))
+        scores[t, c] = z_one if abs(y) < np.inf and count[c] >= warmup else np.nan
 
 
 @kernel

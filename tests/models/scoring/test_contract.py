@@ -1,6 +1,8 @@
 """Every scorer through the one contract: any cut of the stream, gaps, single channels, pickles, types, empty frames."""
 
 import pickle
+import subprocess
+import sys
 from dataclasses import fields
 from typing import Any
 
@@ -11,6 +13,7 @@ from models.errors import NotEnoughData, StaleState, WrongFrame, WrongSetting
 from models.scoring import (
     Calibrated,
     Cusum,
+    District,
     Ewma,
     EwmaChart,
     Expected,
@@ -28,16 +31,15 @@ from models.scoring import (
     Spike,
     State,
     WeeklyBand,
-    Zone,
 )
 
 Array = np.ndarray[Any, Any]
 
 _CHANNELS, _ROWS = 21, 700
-_ZONES = (
-    Zone(((0, 1.0), (1, -1.0))),
-    Zone(((2, 1.0),), ((3, 4.0),)),
-    Zone(((20, -1.0), (0, 1.0)), ((5, 1.0), (6, 2.0))),
+_DISTRICTS = (
+    District(((0, 1.0), (1, -1.0))),
+    District(((2, 1.0),), ((3, 4.0),)),
+    District(((20, -1.0), (0, 1.0)), ((5, 1.0), (6, 2.0))),
 )
 _CUSUM = Cusum(limit=4.0)
 _SCORERS: dict[str, Scorer[Any]] = {
@@ -52,7 +54,7 @@ _SCORERS: dict[str, Scorer[Any]] = {
     "ramp": Glr(shape="ramp", window=19, limit=6.0),
     "flat line": FlatLine(tolerance=0.3, limit=3.0),
     "spike": Spike(warmup=10, limit=3.0),
-    "mass balance": MassBalance(zones=_ZONES, interval=12, limit=3.0),
+    "mass balance": MassBalance(districts=_DISTRICTS, interval=12, limit=3.0),
     "robust z": RobustZ(history=90, limit=4.0),
     "forest": Forest(history=90, n_trees=20, n_samples=64, limit=3.0),
     "expected": Expected(n_covariates=2, history=90, limit=4.0),
@@ -265,8 +267,8 @@ def test_a_frame_of_another_kind_is_refused(name: str) -> None:
         (lambda: Glr(shape="bump"), "shape"), (lambda: Glr(window=0), "window"),  # type: ignore[arg-type]
         (lambda: WeeklyBand(low=0.9, high=0.1), "low"), (lambda: WeeklyBand(keep=1), "keep"),
         (lambda: FlatLine(tolerance=-1.0), "tolerance"), (lambda: Spike(floor=0.0), "floor"),
-        (lambda: MassBalance(), "zones"), (lambda: MassBalance(zones=_ZONES).start(20), "zones"),
-        (lambda: MassBalance(zones=_ZONES, coverage=1.5), "coverage"), (lambda: RobustZ(history=1), "history"),
+        (lambda: MassBalance(), "districts"), (lambda: MassBalance(districts=_DISTRICTS).start(20), "districts"),
+        (lambda: MassBalance(districts=_DISTRICTS, coverage=1.5), "coverage"), (lambda: RobustZ(history=1), "history"),
         (lambda: Forest(n_trees=0), "n_trees"), (lambda: Expected(n_covariates=0), "n_covariates"),
         (lambda: Mahalanobis(enough=0.0), "enough"), (lambda: Cusum(limit=float("nan")), "limit"),
     ],
@@ -290,3 +292,17 @@ def test_a_channel_that_always_alarms_fills_more_than_one_table() -> None:
     assert len(alarms) == 15000
     np.testing.assert_array_equal(alarms.step, np.repeat(np.arange(3000), 5))
     np.testing.assert_array_equal(alarms.onset, alarms.step)
+
+
+def test_nothing_is_compiled_at_import() -> None:
+    program = (
+        "import sys, models.scoring\n"
+        "from numba.core.registry import CPUDispatcher\n"
+        "mine = [m for name, m in sys.modules.items() if name.startswith('models.scoring')]\n"
+        "kernels = {f for m in mine for f in vars(m).values() if isinstance(f, CPUDispatcher)}\n"
+        "print(len(kernels), sum(len(f.signatures) for f in kernels), 'sklearn' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    n_kernels, n_compiled, has_learners = done.stdout.split()
+    assert int(n_kernels) > 20
+    assert (n_compiled, has_learners) == ("0", "False")

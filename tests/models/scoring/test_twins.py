@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from models.scoring import (
     Cusum,
+    District,
     Ewma,
     EwmaChart,
     FlatLine,
@@ -22,7 +23,6 @@ from models.scoring import (
     Scorer,
     Spike,
     WeeklyBand,
-    Zone,
 )
 from tests import naive
 
@@ -168,13 +168,13 @@ def test_robust_z(values: Array, data: st.DataObject) -> None:
     st.integers(1, 7), st.sampled_from([0.3, 1.0]),
 )  # fmt: skip
 def test_mass_balance(values: Array, interval: int, coverage: float) -> None:
-    zones = (Zone(((0, 1.0), (1, -1.0))), Zone(((2, 1.0),), ((4, 3.0), (5, 10.0))), Zone(((3, -1.0),)))
-    scorer = MassBalance(zones=zones, interval=interval, interval_s=4.0, coverage=coverage)
+    districts = (District(((0, 1.0), (1, -1.0))), District(((2, 1.0),), ((4, 3.0), (5, 10.0))), District(((3, -1.0),)))
+    scorer = MassBalance(districts=districts, interval=interval, interval_s=4.0, coverage=coverage)
     _, found, deviation = scorer.imbalance(scorer.start(6), values)
     there = np.where(np.isfinite(values), values, np.nan)
     flows = np.column_stack([there[:, 0] - there[:, 1], there[:, 2], -there[:, 3]])
     volumes = [None, 3.0 * there[:, 4] + 10.0 * there[:, 5], None]
-    for zone in range(3):
-        twin = naive.imbalance(flows[:, zone], volumes[zone], interval, coverage * interval, 4.0 * interval)
-        np.testing.assert_allclose(found[:, zone], twin, rtol=1e-9, atol=1e-9)
+    for district in range(3):
+        twin = naive.imbalance(flows[:, district], volumes[district], interval, coverage * interval, 4.0 * interval)
+        np.testing.assert_allclose(found[:, district], twin, rtol=1e-9, atol=1e-9)
     assert (deviation[np.isfinite(deviation)] >= scorer.floor).all()
