@@ -179,6 +179,12 @@ class PlcSection(_TlsKeys):
     faults: str = ""
 
 
+class BalanceSection(_Section):
+    """The water balance (`umanflow balance --config`): an input file with what no meter knows."""
+
+    file: str = ""
+
+
 class Config(_Section):
     """A whole configuration; paths are relative to the file's folder."""
 
@@ -191,6 +197,7 @@ class Config(_Section):
     devices: tuple[DeviceSection, ...] = ()
     plc: PlcSection = PlcSection()
     writing: WritingSection = WritingSection()
+    balance: BalanceSection = BalanceSection()
     folder: Path = Path()
 
     @field_validator("timezone")
