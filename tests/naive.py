@@ -81,7 +81,7 @@ def weighted(learnt: list[float], weight: float) -> tuple[float, float]:
 def ewma(values: list[float], weight: float, limit: float, floor: float, warmup: int, patience: int) -> list[Judged]:
     judged: list[Judged] = []
     learnt: list[float] = []
-    missed = 0
+    missed: list[int] = []
     for row, x in enumerate(values):
         if not math.isfinite(x):
             judged.append((math.nan, row))
@@ -91,12 +91,12 @@ def ewma(values: list[float], weight: float, limit: float, floor: float, warmup:
             mean, variance = weighted(learnt, weight)
             score = (x - mean) / max(math.sqrt(variance), floor)
         if abs(score) > limit:
-            missed += 1
-            judged.append((score, row - missed + 1))
-            if missed == patience:
-                learnt, missed = [], 0
+            missed.append(row)
+            judged.append((score, missed[0]))
+            if len(missed) == patience:
+                learnt, missed = [], []
             continue
-        missed = 0
+        missed = []
         judged.append((score, row))
         learnt.append(x)
     return judged

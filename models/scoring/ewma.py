@@ -38,6 +38,8 @@ class EwmaState(State):
         float64 [n_lanes], readings learnt, counted until the weights no longer change.
     missed
         float64 [n_lanes], readings in a row that were abnormal and not learnt.
+    since
+        int64 [n_lanes], row of the first of those.
     young
         int64 [n_blocks], channels in each vector whose weights still change.
     """
@@ -46,6 +48,7 @@ class EwmaState(State):
     variance: Floats
     count: Floats
     missed: Floats
+    since: Ints
     young: Ints
 
 
@@ -100,15 +103,19 @@ class Ewma(Scanner[EwmaState]):
         young = np.full(blocks(n_channels), WIDTH, dtype=np.int64)
         if n_channels % WIDTH:
             young[-1] = n_channels % WIDTH
-        return EwmaState.fresh(n_channels, mean=mean, variance=variance, count=count, missed=missed, young=young)
+        since = np.zeros(len(missed), dtype=np.int64)
+        return EwmaState.fresh(
+            n_channels, mean=mean, variance=variance, count=count, missed=missed, since=since, young=young
+        )
 
     def moments(self, state: EwmaState, frame: AnyFloats) -> tuple[EwmaState, Floats, Floats]:
         """Mean and variance of every channel after each row, float64 [n_times, n_channels]; NaN before a reading."""
         state.check()
         rows = as_rows(frame, state.n_channels)
         means, variances = np.empty((2, *rows.shape))
-        learnt = state.mean, state.variance, state.count, state.missed, state.young
-        _moments(rows, *self._settings(), *learnt, means, variances, np.empty((0, 3), dtype=np.int64), np.empty(0))
+        learnt = state.mean, state.variance, state.count, state.missed, state.since, state.young
+        no_places, no_scores = np.empty((0, 3), dtype=np.int64), np.empty(0)
+        _moments(rows, state.step, *self._settings(), *learnt, means, variances, no_places, no_scores)
         return state.after(len(rows)), means, variances
 
     def _settings(self) -> tuple[float, float, float, float, float, float]:
@@ -117,7 +124,7 @@ class Ewma(Scanner[EwmaState]):
     def _run(
         self, state: EwmaState, rows: AnyFloats, first: int, step: int, scores: Floats, places: Ints, found: Floats
     ) -> tuple[int, int]:
-        learnt = state.mean, state.variance, state.count, state.missed, state.young
+        learnt = state.mean, state.variance, state.count, state.missed, state.since, state.young
         return _ewma(rows, first, step, *self._settings(), *learnt, scores, places, found)
 
 
@@ -125,7 +132,7 @@ class Ewma(Scanner[EwmaState]):
 def _ewma(
     rows: AnyFloats, first: int, step: int,
     weight: float, limit: float, floor: float, warmup: float, settled: float, patience: float,
-    mean: Floats, variance: Floats, count: Floats, missed: Floats, young: Ints,
+    mean: Floats, variance: Floats, count: Floats, missed: Floats, since: Ints, young: Ints,
     scores: Floats, places: Ints, found: Floats,
 ) -> tuple[int, int]:  # fmt: skip
     """Carry means and variances through rows from `first` on, in place; scores and alarms as for the CUSUM.
@@ -162,7 +169,7 @@ def _ewma(
                 last = min(c + WIDTH, n_channels)
                 n_found = _one_by_one(
                     rows, t, step + t, c, last, weight, limit, floor, warmup, settled, patience,
-                    mean, variance, count, missed, young, late, places, found, n_found,
+                    mean, variance, count, missed, since, young, late, places, found, n_found,
                 )  # fmt: skip
                 continue
             change = product(a, e)
@@ -195,7 +202,7 @@ def _write(
 def _one_by_one(
     rows: AnyFloats, t: int, now: int, first: int, last: int,
     weight: float, limit: float, floor: float, warmup: float, settled: float, patience: float,
-    mean: Floats, variance: Floats, count: Floats, missed: Floats, young: Ints, late: Ints,
+    mean: Floats, variance: Floats, count: Floats, missed: Floats, since: Ints, young: Ints, late: Ints,
     places: Ints, found: Floats, n_found: int,
 ) -> int:  # fmt: skip
     """Learn a few channels of a row each by itself, and note those that are abnormal."""
@@ -207,9 +214,10 @@ def _one_by_one(
         e, s = x - mean[c], max(variance[c], floor * floor)
         if count[c] >= warmup and e * e > limit * limit * s:
             late[block] += missed[c] == 0.0
+            since[c] = now if missed[c] == 0.0 else since[c]
             missed[c] += 1.0
             if places.shape[0] > 0:
-                places[n_found, 0], places[n_found, 1], places[n_found, 2] = now, c, now - np.int64(missed[c]) + 1
+                places[n_found, 0], places[n_found, 1], places[n_found, 2] = now, c, since[c]
                 found[n_found] = e / np.sqrt(s)
                 n_found += 1
             if patience > 0.0 and missed[c] >= patience:
@@ -231,16 +239,16 @@ def _one_by_one(
 
 @kernel
 def _moments(
-    rows: AnyFloats,
+    rows: AnyFloats, step: int,
     weight: float, limit: float, floor: float, warmup: float, settled: float, patience: float,
-    mean: Floats, variance: Floats, count: Floats, missed: Floats, young: Ints,
+    mean: Floats, variance: Floats, count: Floats, missed: Floats, since: Ints, young: Ints,
     means: Floats, variances: Floats, places: Ints, found: Floats,
 ) -> None:  # fmt: skip
     """Learn row by row and write down what is known after each; the tables of alarms are empty."""
     for t in range(rows.shape[0]):
         _ewma(
-            rows[t : t + 1], 0, 0, weight, limit, floor, warmup, settled, patience,
-            mean, variance, count, missed, young, means[:0], places, found,
+            rows[t : t + 1], 0, step + t, weight, limit, floor, warmup, settled, patience,
+            mean, variance, count, missed, since, young, means[:0], places, found,
         )  # fmt: skip
         for c in range(rows.shape[1]):
             means[t, c] = mean[c] if count[c] > 0.0 else np.nan
