@@ -18,6 +18,7 @@ from models.scoring.lanes import (
     padded,
     product,
     root,
+    smaller,
     splat,
     store,
     tail,
@@ -41,7 +42,7 @@ class EwmaState(State):
     since
         int64 [n_lanes], row of the first of those.
     young
-        int64 [n_blocks], channels in each vector whose weights still change.
+        int64 [n_blocks], 1 where the weights of some of a vector's channels may still change.
     """
 
     mean: Floats
@@ -100,9 +101,8 @@ class Ewma(Scanner[EwmaState]):
     def start(self, n_channels: int) -> EwmaState:
         """Return the state before the first row."""
         mean, variance, count, missed = (padded(n_channels) for _ in range(4))
-        young = np.full(blocks(n_channels), WIDTH, dtype=np.int64)
-        if n_channels % WIDTH:
-            young[-1] = n_channels % WIDTH
+        young = np.ones(blocks(n_channels), dtype=np.int64)
+        count[n_channels:] = self._settled  # no spare lane keeps the others waiting
         since = np.zeros(len(missed), dtype=np.int64)
         return EwmaState.fresh(
             n_channels, mean=mean, variance=variance, count=count, missed=missed, since=since, young=young
@@ -137,14 +137,15 @@ def _ewma(
 ) -> tuple[int, int]:  # fmt: skip
     """Carry means and variances through rows from `first` on, in place; scores and alarms as for the CUSUM.
 
-    Sixteen channels whose weights no longer change are learnt at once, if none of them is or was just abnormal; the
-    others one by one, with the same arithmetic.
+    Sixteen channels are learnt at once if none of them is or was just abnormal, and one by one otherwise, with the same
+    arithmetic. Where weights still change, a division more is needed.
     """
     n_rows, n_channels = rows.shape
     n_full = n_channels // WIDTH * WIDTH
     is_dense, is_sparse = scores.shape[0] > 0, places.shape[0] > 0
     zero, one = splat(0.0), splat(1.0)
-    a, b, bar, least = splat(weight), splat(1.0 - weight), splat(limit * limit), splat(floor * floor)
+    a, bar, least = splat(weight), splat(limit * limit), splat(floor * floor)
+    warm, full, never = splat(warmup), splat(settled), splat(np.inf)
     spare = np.full(WIDTH, np.nan)
     late = np.zeros(len(young), dtype=np.int64)
     for c in range(n_channels):
@@ -164,18 +165,24 @@ def _ewma(
             m, s = load(mean, c), load(variance, c)
             e = where_finite(x, x - m, zero)
             square = product(e, e)
-            block = c // WIDTH
-            if young[block] + late[block] > 0 or any_less(product(bar, larger(s, least)), square):
+            block, gain, most = c // WIDTH, a, product(bar, larger(s, least))
+            if young[block] > 0:
+                n = load(count, c)
+                gain, most = larger(one / (n + one), a), where_less(n, warm, never, most)
+            if late[block] > 0 or any_less(most, square):
                 last = min(c + WIDTH, n_channels)
                 n_found = _one_by_one(
                     rows, t, step + t, c, last, weight, limit, floor, warmup, settled, patience,
                     mean, variance, count, missed, since, young, late, places, found, n_found,
                 )  # fmt: skip
                 continue
-            change = product(a, e)
+            change = product(gain, e)
             store(mean, c, m + change)
-            learnt = product(where_finite(x, b, one), s + product(change, e))
-            store(variance, c, learnt)
+            store(variance, c, product(where_finite(x, one - gain, one), s + product(change, e)))
+            if young[block] > 0:
+                n = smaller(load(count, c) + where_finite(x, one, zero), full)
+                store(count, c, n)
+                young[block] = np.int64(any_less(n, full))
     return n_rows, n_found
 
 
@@ -221,7 +228,7 @@ def _one_by_one(
                 found[n_found] = e / np.sqrt(s)
                 n_found += 1
             if patience > 0.0 and missed[c] >= patience:
-                young[block] += count[c] >= settled
+                young[block] = 1
                 late[block] -= 1
                 mean[c], variance[c], count[c], missed[c] = 0.0, 0.0, 0.0, 0.0
             continue
@@ -231,9 +238,7 @@ def _one_by_one(
         change = gain * e
         mean[c] += change
         variance[c] = (1.0 - gain) * (variance[c] + change * e)
-        if count[c] < settled:
-            count[c] += 1.0
-            young[block] -= count[c] >= settled
+        count[c] = min(count[c] + 1.0, settled)
     return n_found
 
 
