@@ -23,7 +23,7 @@ __all__ = ["LONGEST_SLOTS", "Deadband", "restored"]
 
 LONGEST_SLOTS = 10
 
-_Sink = Callable[[list[Sample]], None]
+_Sink = Callable[[Sequence[Sample]], None]
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class Deadband:
         }
         self._silences = {name: _Silence() for name in self._limits}
 
-    def __call__(self, samples: list[Sample]) -> None:
+    def __call__(self, samples: Sequence[Sample]) -> None:
         """Take samples."""
         if not self._limits:
             self._sink(samples)

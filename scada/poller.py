@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scada.backoff import Backoff
-from scada.block import Block, absent, halves, joined
+from scada.block import Block, halves, joined
 from scada.clock import Clock
 from scada.errors import Disconnected, ModbusExceptionReply, Refused, Timeout, WireError
 from scada.plan import MAX_BITS, Request
+from scada.readings import lost
 from scada.sample import Reason, Sample
 from scada.schedule import Schedule
 from scada.tag import Tag
@@ -23,7 +24,7 @@ from scada.unit import RECHECK_MS, Refusal, Round, Unit
 
 __all__ = ["Poller", "Sink"]
 
-Sink = Callable[[list[Sample]], None]
+Sink = Callable[[Sequence[Sample]], None]
 
 _ILLEGAL = {2, 3}  # address; and value, which some devices answer to a block they find too long
 _GATEWAY = {10, 11}  # the gateway answers for a unit it cannot reach
@@ -139,12 +140,13 @@ class Poller:
 
     def _give(self, unit: Unit, block: Block, words: NDArray[np.uint16], slot_ms: int) -> None:
         """Hand over what a reply holds, as stale as the unit's heartbeat says."""
-        before, read = unit.status.samples_good, unit.status.registers_read
+        before, read, last_ms = unit.status.samples_good, unit.status.registers_read, unit.status.last_good_ms
         samples = unit.heartbeat.judge(block.samples(words, slot_ms, self._clock.now_ms(), unit.status))
         if unit.heartbeat.is_standing:
             unit.status.samples_bad += unit.status.samples_good - before
+            unit.status.samples_stale += unit.status.samples_good - before
             unit.status.registers_bad += unit.status.registers_read - read
-            unit.status.samples_good, unit.status.registers_read = before, read
+            unit.status.samples_good, unit.status.registers_read, unit.status.last_good_ms = before, read, last_ms
             unit.status.last_error = (
                 f"{unit.settings.name}: {unit.heartbeat.tag} stands still; has its program stopped?"
             )
@@ -259,9 +261,9 @@ class Poller:
     def _lose(self, unit: Unit, tags: Sequence[Tag], slot_ms: int, reason: str) -> None:
         unit.status.samples_lost += len(tags)
         unit.status.registers_lost += sum(tag.registers for tag in tags)
-        self._sink(absent(tags, slot_ms, self._clock.now_ms(), reason))
+        self._sink(lost(tuple(tag.name for tag in tags), slot_ms, self._clock.now_ms(), reason))
 
     def _refuse(self, unit: Unit, tags: Sequence[Tag], slot_ms: int, reason: str) -> None:
         unit.status.samples_bad += len(tags)
         unit.status.registers_bad += sum(tag.registers for tag in tags)
-        self._sink(absent(tags, slot_ms, self._clock.now_ms(), reason))
+        self._sink(lost(tuple(tag.name for tag in tags), slot_ms, self._clock.now_ms(), reason))

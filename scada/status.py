@@ -27,6 +27,8 @@ class ReaderStatus:
         Failed requests by reason.
     samples_good, samples_bad, samples_lost : int
         GOOD samples; answered but not GOOD; not answered.
+    samples_uncertain, samples_stale : int
+        Those of `samples_bad` that are UNCERTAIN and STALE; the others are BAD.
     registers_read, registers_bad, registers_lost : int
         The same in registers (a bit of a coil table counts as one); lost includes missed slots.
     slots_missed : int
@@ -45,6 +47,8 @@ class ReaderStatus:
     samples_good: int = 0
     samples_bad: int = 0
     samples_lost: int = 0
+    samples_uncertain: int = 0
+    samples_stale: int = 0
     registers_read: int = 0
     registers_bad: int = 0
     registers_lost: int = 0
