@@ -84,9 +84,14 @@ class Memory:
     def of(self, names: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.intp] | slice]:
         """Return the state and which columns of it belong to `names`, as a slice where they lie side by side."""
         rows = [self._rows.setdefault(name, len(self._rows)) for name in names]
-        if rows == list(range(rows[0], rows[0] + len(rows))):
-            return self._state, slice(rows[0], rows[0] + len(rows))
-        return self._state, np.array(rows, dtype=np.intp)
+        return self._state, _side_by_side(rows)
+
+
+def _side_by_side(places: Sequence[int]) -> NDArray[np.intp] | slice:
+    """Return places as a slice where they follow each other, which costs no copy; else as an array."""
+    if list(places) == list(range(places[0], places[0] + len(places))):
+        return slice(places[0], places[0] + len(places))
+    return np.array(places, dtype=np.intp)
 
 
 class Behaviour:
@@ -133,6 +138,7 @@ class _Watched:
         habits = self._habits = memory.habits
         mine = [tags[k] for k in chosen]
         self._at = np.array(chosen, dtype=np.intp)
+        self._part = _side_by_side(chosen)
         self._state, self._columns = memory.of([tag.name for tag in mine])
         is_float = np.array([tag.type.startswith("float") for tag in mine])
         self._shortest_ms = 1000.0 * np.where(is_float, habits.flat_float_s, habits.flat_integer_s)
@@ -150,8 +156,8 @@ class _Watched:
         self, raw: NDArray[np.float64], values: NDArray[np.float64], reason: NDArray[np.uint8], now: float
     ) -> None:
         """Mark flat lines and spikes."""
-        is_good = reason[self._at] == 0
-        raw, values = raw[self._at], values[self._at]
+        is_good = reason[self._part] == 0
+        raw, values = raw[self._part], values[self._part]
         with np.errstate(invalid="ignore", over="ignore"):
             if is_good.all() and self._is_usual(raw, values, now):
                 return
@@ -259,6 +265,7 @@ class _Counters:
         self._habits = memory.habits
         mine = [tags[k] for k in chosen]
         self._at = np.array(chosen, dtype=np.intp)
+        self._part = _side_by_side(chosen)
         # apart from what is remembered of the same tag as a flow or a level
         self._state, self._columns = memory.of([f"{tag.name}\0counter" for tag in mine])
         self._wrap = np.array([np.nan if tag.wrap is None else tag.wrap for tag in mine])
@@ -268,8 +275,8 @@ class _Counters:
 
     def judge(self, raw: NDArray[np.float64], reason: NDArray[np.uint8], now: float) -> None:
         """Mark wraps and exchanged meters."""
-        raw = raw[self._at]
-        is_good = reason[self._at] == 0
+        raw = raw[self._part]
+        is_good = reason[self._part] == 0
         with np.errstate(invalid="ignore"):
             if is_good.all() and self._is_usual(raw, now):
                 return

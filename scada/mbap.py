@@ -24,6 +24,7 @@ _REQUEST_LENGTH = 6
 _SHORTEST, _LONGEST = 3, 254  # of what the length field counts: unit, function and data (1.1b3, 4.1)
 _REFUSED = 0x80
 _REFUSAL_SIZE = 9
+_ROOM = 1024  # some frames
 
 
 class NoReply(Exception):
@@ -43,7 +44,7 @@ class Broken(Exception):
         self.alert = alert
 
 
-class MbapLink(asyncio.Protocol):
+class MbapLink(asyncio.BufferedProtocol):
     """A connection with one request in flight.
 
     Parameters
@@ -70,7 +71,8 @@ class MbapLink(asyncio.Protocol):
         self._answer: asyncio.Future[bytes] | None = None
         self._number = 0
         self._unit = 0
-        self._buffer = b""
+        self._room = bytearray(_ROOM)
+        self._buffer = b""  # the beginning of a frame
         self._has_heard = False
 
     async def dial(self, timeout_s: float) -> None:
@@ -136,13 +138,17 @@ class MbapLink(asyncio.Protocol):
         self._transport = None
         self._fail(lambda: Broken(tls_trouble(exc) if isinstance(exc, ssl.SSLError) else ""))
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:
+        """Return where bytes from the wire are put: asyncio's own 256 KiB for each read cost a mapping of memory."""
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Take bytes from the wire; what nobody asked for is dropped."""
         self._has_heard = True
         answer = self._answer
         if answer is None or answer.done():
             return
-        data = self._buffer + data if self._buffer else data
+        data = self._buffer + self._room[:nbytes]
         while len(data) >= _HEAD.size:
             number, protocol, length, unit = _HEAD.unpack_from(data)
             if length == _SHORTEST - 1:  # some devices do not count the code of a refusal
