@@ -94,6 +94,11 @@ def _side_by_side(places: Sequence[int]) -> NDArray[np.intp] | slice:
     return np.array(places, dtype=np.intp)
 
 
+def _are_all(claims: NDArray[np.bool_]) -> bool:
+    # a third of the time of its method `all`, which passes through Python
+    return bool(np.count_nonzero(claims) == len(claims))
+
+
 class Behaviour:
     """Judges the tags of one block by their past.
 
@@ -121,10 +126,11 @@ class Behaviour:
         time_ms : int
             UTC ms.
         """
-        if self._watched.size:
-            self._watched.judge(raw, values, reason, float(time_ms))
-        if self._counters.size:
-            self._counters.judge(raw, reason, float(time_ms))
+        with np.errstate(invalid="ignore", over="ignore"):
+            if self._watched.size:
+                self._watched.judge(raw, values, reason, float(time_ms))
+            if self._counters.size:
+                self._counters.judge(raw, reason, float(time_ms))
 
 
 class _Watched:
@@ -158,20 +164,19 @@ class _Watched:
         """Mark flat lines and spikes."""
         is_good = reason[self._part] == 0
         raw, values = raw[self._part], values[self._part]
-        with np.errstate(invalid="ignore", over="ignore"):
-            if is_good.all() and self._is_usual(raw, values, now):
-                return
-            state = self._state[:, self._columns]
-            is_flat = self._pauses(raw, values, is_good, state, now)
-            is_spike = self._steps(values, is_good, state, now)
+        if _are_all(is_good) and self._is_usual(raw, values, now):
+            return
+        state = self._state[:, self._columns]
+        is_flat = self._pauses(raw, values, is_good, state, now)
+        is_spike = self._steps(values, is_good, state, now)
         is_kept = is_good & ~is_spike
         for row, new in ((_VALUE, values), (_TIME, now)):
             np.copyto(state[row], new, where=is_kept)
         self._state[:, self._columns] = state
-        self._together_ms = now if is_kept.all() else np.nan
-        if is_flat.any():
+        self._together_ms = now if _are_all(is_kept) else np.nan
+        if np.count_nonzero(is_flat):
             reason[self._at[is_flat]] = FLAT
-        if is_spike.any():
+        if np.count_nonzero(is_spike):
             reason[self._at[is_spike]] = SPIKE
 
     def _is_usual(self, raw: NDArray[np.float64], values: NDArray[np.float64], now: float) -> bool:
@@ -180,11 +185,11 @@ class _Watched:
         if not 0.0 < elapsed <= self._longest_gap_ms or not isinstance(self._columns, slice):
             return False
         state = self._state[:, self._columns]
-        if (np.abs(values - state[_VALUE]) > state[_STEP]).any() or now - self._faded_ms > _HOUR_MS:
+        if np.count_nonzero(np.abs(values - state[_VALUE]) > state[_STEP]) or now - self._faded_ms > _HOUR_MS:
             return False
         is_still = (raw == state[_RAW]) & (np.abs(values) > self._rest)
         since = np.where(is_still, state[_SINCE], now)
-        if now - min(float(since.min()), float(state[_SINCE].min())) > self._short_pause_ms:
+        if now - float(np.minimum.reduce(state[_SINCE])) > self._short_pause_ms:
             return False
         state[_RAW] = raw
         state[_VALUE] = values
@@ -213,7 +218,7 @@ class _Watched:
         since = np.where(is_still, state[_SINCE], now)
         limit = np.maximum(self._shortest_ms, habits.flat_ratio * state[_LONGEST])
         is_over = is_good & ~is_still & (state[_RUN] > 1.0)
-        if is_over.any():  # a pause ended: it was usual, unless it was long and ended with a jump
+        if np.count_nonzero(is_over):  # a pause ended: it was usual, unless it was long and ended with a jump
             pause = now - state[_SINCE]
             is_usual = (pause < limit) | (np.abs(raw - state[_RAW]) <= self._slow)
             np.copyto(state[_LONGEST], np.maximum(state[_LONGEST], pause), where=is_over & is_usual)
@@ -277,15 +282,14 @@ class _Counters:
         """Mark wraps and exchanged meters."""
         raw = raw[self._part]
         is_good = reason[self._part] == 0
-        with np.errstate(invalid="ignore"):
-            if is_good.all() and self._is_usual(raw, now):
-                return
-            state = self._state[:, self._columns]
-            is_wrap, is_exchanged = self._jumps(raw, is_good, state, now)
+        if _are_all(is_good) and self._is_usual(raw, now):
+            return
+        state = self._state[:, self._columns]
+        is_wrap, is_exchanged = self._jumps(raw, is_good, state, now)
         np.copyto(state[_RAW], raw, where=is_good)
         np.copyto(state[_TIME], now, where=is_good)
         self._state[:, self._columns] = state
-        self._together_ms = now if is_good.all() else np.nan
+        self._together_ms = now if _are_all(is_good) else np.nan
         reason[self._at[is_wrap]] = WRAP
         reason[self._at[is_exchanged]] = EXCHANGED
 
@@ -296,7 +300,7 @@ class _Counters:
             return False
         state = self._state[:, self._columns]
         gain = raw - state[_RAW]
-        if ((gain < 0.0) | (gain > state[_RATE] * elapsed)).any() or now - self._faded_ms > _HOUR_MS:
+        if np.count_nonzero((gain < 0.0) | (gain > state[_RATE] * elapsed)) or now - self._faded_ms > _HOUR_MS:
             return False
         state[_RAW] = raw
         state[_TIME] = now

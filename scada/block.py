@@ -60,7 +60,7 @@ class Block:
         values = self._decoder.engineering(raw.values)
         reason = judge(self._limits, raw.values, values, raw.inexact)
         self._behaviour.judge(raw.values, values, reason, slot_ms)
-        is_plain = not reason.any()
+        is_plain = not np.count_nonzero(reason)
         found = Readings(self._decoder.names, slot_ms, arrival_ms, values, None if is_plain else reason)
         if self._clock is None and self._texts is None:
             self._count(None if is_plain else found.quality, arrival_ms, status)
