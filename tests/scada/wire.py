@@ -50,10 +50,14 @@ async def own_addresses(asked: Asked) -> bytes | None:
 
 @dataclass
 class WireServer:
-    """Records what is asked and answers as `manners` says: bytes, None for silence, HANG_UP (after bytes or alone)."""
+    """Records what is asked and answers as `manners` says: bytes, None for silence, HANG_UP (after bytes or alone).
+
+    Replies are sent in pieces that end at `breaks`.
+    """
 
     manners: Manners = own_addresses
     port: int = 0
+    breaks: tuple[int, ...] = ()
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
     _server: asyncio.Server | None = None
@@ -104,16 +108,22 @@ class WireServer:
             reply = await self.manners(asked)
             if reply is None:
                 continue
-            writer.write(reply.removesuffix(HANG_UP))
-            await writer.drain()
+            data = reply.removesuffix(HANG_UP)
+            for first, last in zip((0, *self.breaks), (*self.breaks, len(data)), strict=True):
+                writer.write(data[first:last])
+                await writer.drain()
+                if last in self.breaks:
+                    await asyncio.sleep(0.001)
             if reply.endswith(HANG_UP):
                 return
 
 
 @asynccontextmanager
-async def serving(manners: Manners = own_addresses, port: int = 0) -> AsyncIterator[WireServer]:
+async def serving(
+    manners: Manners = own_addresses, port: int = 0, breaks: tuple[int, ...] = ()
+) -> AsyncIterator[WireServer]:
     """Run a server for the length of a block."""
-    server = WireServer(manners, port)
+    server = WireServer(manners, port, breaks)
     await server.start()
     try:
         yield server
