@@ -17,7 +17,7 @@ from scada.sample import Quality, Sample
 from scada.status import ReaderStatus
 from scada.textregisters import TextReader
 
-__all__ = ["Block", "halves", "joined"]
+__all__ = ["Block", "halves"]
 
 
 class Block:
@@ -93,19 +93,3 @@ def halves(request: Request) -> tuple[Request, Request]:
     """Split a request of two tags or more in two."""
     middle = len(request.tags) // 2
     return request_for(request.tags[:middle]), request_for(request.tags[middle:])
-
-
-def joined(requests: Sequence[Request], limit: int) -> list[Request]:
-    """Join requests, sorted by address, that touch each other, up to `limit` addresses.
-
-    Used after a block was taken apart: what touches was read on both sides of the seam, so that only whole addresses
-    known to be good are joined; nothing is read across a gap again.
-    """
-    result: list[Request] = []
-    for request in requests:
-        last = result[-1] if result else None
-        if last and request.start <= last.start + last.count and request.start + request.count - last.start <= limit:
-            result[-1] = request_for((*last.tags, *request.tags))
-        else:
-            result.append(request)
-    return result

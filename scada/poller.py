@@ -5,16 +5,17 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scada.backoff import Backoff
-from scada.block import Block, halves, joined
+from scada.block import Block, halves
 from scada.clock import Clock
 from scada.errors import Disconnected, ModbusExceptionReply, Refused, Timeout, WireError
-from scada.plan import MAX_BITS, Request
+from scada.plan import Request
 from scada.readings import lost
 from scada.sample import Reason, Sample
 from scada.schedule import Schedule
@@ -28,6 +29,20 @@ Sink = Callable[[Sequence[Sample]], None]
 
 _ILLEGAL = {2, 3}  # address; and value, which some devices answer to a block they find too long
 _GATEWAY = {10, 11}  # the gateway answers for a unit it cannot reach
+
+
+@dataclass(slots=True)
+class _Part:
+    """A piece of a refused block, and the refused piece that it is half of."""
+
+    request: Request
+    whole: _Part | None = None
+    _answered: int = 0
+
+    def is_answered_by_both(self) -> bool:
+        """Count one more half that was answered; tell whether both were."""
+        self._answered += 1
+        return self._answered == 2
 
 
 class Poller:
@@ -108,6 +123,9 @@ class Poller:
 
     async def _serve(self, due: list[tuple[Round, int]]) -> None:
         """Serve the rounds that are due, the units taking turns request by request."""
+        for unit in {id(entry.unit): entry.unit for entry, _ in due}.values():
+            if unit.known.forget_old(self._clock.now_ms()):
+                unit.replan()
         refusals = [(entry, refusal, slot_ms) for entry, slot_ms in due for refusal in entry.refusals]  # old ones only
         turns = [[(entry, block, slot_ms) for block in list(entry.blocks)] for entry, slot_ms in due]
         for turn in chain.from_iterable(zip_longest(*turns)):
@@ -159,41 +177,40 @@ class Poller:
             self._refuse(entry.unit, refusal.block.request.tags, slot_ms, refusal.reason)
             return
         entry.refusals.remove(refusal)
-        entry.blocks.append(refusal.block)
+        entry.unit.known.accept(refusal.block.request.table, refusal.addresses)
         await self._serve_block(entry, refusal.block, slot_ms)
+        entry.unit.replan()
 
     async def _isolate(self, entry: Round, block: Block, slot_ms: int, refused: ModbusExceptionReply) -> None:
-        """Halve a refused block until the refused tags stand alone, and remember the result for later slots."""
+        """Halve a refused block until the refused tags stand alone; later slots are planned from what is learnt."""
         unit = entry.unit
-        todo = [block.request]
-        answered: list[Request] = []
+        todo = [_Part(block.request)]
         refusals: list[Refusal] = []
-        error: WireError | None = refused  # of the request on top
+        error: WireError | None = refused  # of the part on top
         while todo:
-            request = todo.pop()
-            words = None
+            part = todo.pop()
+            request, words = part.request, None
             if error is None:
                 words, error = await self._attempt(unit, request)
             if words is not None:
-                answered.append(request)
                 self._give(unit, Block(request, unit.memory), words, slot_ms)
+                if part.whole is not None and part.whole.is_answered_by_both():
+                    unit.known.seam(part.whole.request, self._clock.now_ms())
                 continue
             if not isinstance(error, ModbusExceptionReply) or error.code not in _ILLEGAL:
-                self._abandon(unit, [request, *todo], slot_ms, error)
+                self._abandon(unit, [request, *(other.request for other in reversed(todo))], slot_ms, error)
                 return
             if len(request.tags) > 1:
-                todo.extend(reversed(halves(request)))
+                todo.extend(_Part(half, part) for half in reversed(halves(request)))
             else:
-                refusals.append(Refusal(Block(request, unit.memory), error.reason, self._clock.now_ms() + RECHECK_MS))
+                retry_ms = self._clock.now_ms() + RECHECK_MS
+                refusals.append(Refusal(Block(request, unit.memory), error.reason, retry_ms))
                 self._refuse(unit, request.tags, slot_ms, error.reason)
             error = None
-        is_bits = block.request.table in {"coil", "discrete"}
-        limit = MAX_BITS if is_bits else unit.settings.max_registers
-        # without a refused tag the gap was refused, or the length: then the halves stay as they are
-        kept = joined(answered, limit) if refusals else answered
-        entry.blocks.remove(block)
-        entry.blocks.extend(Block(request, unit.memory) for request in kept)
         entry.refusals.extend(refusals)
+        for refusal in refusals:
+            unit.known.refuse(block.request.table, refusal.addresses)
+        unit.replan()
 
     async def _attempt(self, unit: Unit, request: Request) -> tuple[NDArray[np.uint16] | None, WireError | None]:
         try:
