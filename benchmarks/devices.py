@@ -59,7 +59,7 @@ def settings(ports: list[int], **more: object) -> list[DeviceSettings]:
 
 
 def tags_of(device: str, interval_s: float = 1.0) -> list[Tag]:
-    """A hundred tags of a station, in one block of 117 registers: floats, counters, scaled words, bits."""
+    """A hundred tags of a station, in one block of 109 registers: floats, counters, scaled words, bits."""
     floats = [
         Tag(f"{device}.analog{k}", device, "input", _FIRST_FLOAT + 2 * k, "float32", "CDAB",
             quantity="pressure" if k % 2 else "flow", min=-10.0, max=2000.0, interval_s=interval_s)

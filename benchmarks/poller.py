@@ -39,7 +39,7 @@ from scada.historian import open_historian
 from scada.reader import Reader
 from scada.sample import Sample
 
-SPAN = 117  # registers that hold a device's hundred tags
+SPAN = 109  # registers that hold a device's hundred tags
 ROUNDS = 5
 FEW = 3  # first cycles of a round: connecting, learning
 

@@ -20,7 +20,7 @@
     +-- HistorianError            the store failed: path
     |   +-- HistorianAway         it does not answer now; another try may go well
     |   +-- SpoolFull             what waits for it on disk has reached its bound
-    +-- PortInUse                 a simulated PLC cannot listen: host, port
+    +-- PortInUse                 a simulated PLC, or the metrics, cannot be served: host, port
 
 Names follow httpx: the leaf says what happened, not that it is an error.
 """
@@ -238,7 +238,7 @@ class SpoolFull(HistorianError):
 
 
 class PortInUse(ScadaError):
-    """A simulated PLC cannot listen because somebody else does.
+    """A port cannot be listened on because somebody else does.
 
     Attributes
     ----------

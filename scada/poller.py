@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from scada.plan import Request
 from scada.readings import lost
 from scada.sample import Reason, Sample
 from scada.schedule import Schedule
+from scada.status import DeviceState
 from scada.tag import Tag
 from scada.transport import Connection
 from scada.unit import RECHECK_MS, Refusal, Round, Unit
@@ -101,10 +103,13 @@ class Poller:
         schedule = self._schedule
         if schedule is None:
             return
-        due = schedule.take_due(self._clock.now_ms(), until_ms)
+        now_ms = self._clock.now_ms()
+        due = schedule.take_due(now_ms, until_ms)
         for entry, slot_ms, missed in due:
             schedule.give_back(entry, slot_ms)
-            self._count_missed(self._rounds[entry], missed)
+            self._rounds[entry].unit.status.lateness.add((now_ms - schedule.wake_ms(entry, slot_ms)) / 1000)
+            if missed:
+                self._count_missed(self._rounds[entry], missed)
         await self._serve([(self._rounds[entry], slot_ms) for entry, slot_ms, _ in due])
 
     @property
@@ -120,6 +125,8 @@ class Poller:
     def _count_missed(self, entry: Round, missed: int) -> None:
         entry.unit.status.slots_missed += missed
         entry.unit.status.registers_lost += missed * entry.registers
+        text = f"{missed} slots of {entry.interval_ms / 1000:g} s went by while {self._connection.endpoint} was busy"
+        entry.unit.log.tell(logging.WARNING, "slots-missed", "busy", text)
 
     async def _serve(self, due: list[tuple[Round, int]]) -> None:
         """Serve the rounds that are due, the units taking turns request by request."""
@@ -128,9 +135,16 @@ class Poller:
                 unit.replan()
         refusals = [(entry, refusal, slot_ms) for entry, slot_ms in due for refusal in entry.refusals]  # old ones only
         turns = [[(entry, block, slot_ms) for block in list(entry.blocks)] for entry, slot_ms in due]
-        for turn in chain.from_iterable(zip_longest(*turns)):
-            if turn is not None:
-                await self._serve_block(*turn)
+        for (entry, _), mine in zip(due, turns, strict=True):
+            entry.unit.status.queued += len(mine)
+        try:
+            for turn in chain.from_iterable(zip_longest(*turns)):
+                if turn is not None:
+                    turn[0].unit.status.queued -= 1
+                    await self._serve_block(*turn)
+        finally:
+            for entry, _ in due:
+                entry.unit.status.queued = 0
         for old in refusals:
             await self._serve_refusal(*old)
 
@@ -143,7 +157,7 @@ class Poller:
         try:
             words = await self._ask(unit, block.request)
         except ModbusExceptionReply as error:
-            if error.code in _ILLEGAL:
+            if _is_illegal(error):
                 await self._isolate(entry, block, slot_ms, error)
             elif error.code in _GATEWAY:
                 self._fail(unit, error)
@@ -159,7 +173,10 @@ class Poller:
     def _give(self, unit: Unit, block: Block, words: NDArray[np.uint16], slot_ms: int) -> None:
         """Hand over what a reply holds, as stale as the unit's heartbeat says."""
         before, read, last_ms = unit.status.samples_good, unit.status.registers_read, unit.status.last_good_ms
+        was_standing = unit.heartbeat.is_standing
         samples = unit.heartbeat.judge(block.samples(words, slot_ms, self._clock.now_ms(), unit.status))
+        if unit.heartbeat.is_standing != was_standing:
+            self._tell_heartbeat(unit)
         if unit.heartbeat.is_standing:
             unit.status.samples_bad += unit.status.samples_good - before
             unit.status.samples_stale += unit.status.samples_good - before
@@ -169,6 +186,14 @@ class Poller:
                 f"{unit.settings.name}: {unit.heartbeat.tag} stands still; has its program stopped?"
             )
         self._sink(samples)
+
+    def _tell_heartbeat(self, unit: Unit) -> None:
+        tag = unit.heartbeat.tag
+        if unit.heartbeat.is_standing:
+            text = f"{tag} stands still; what the device shows is taken for stale"
+            unit.log.tell(logging.WARNING, "heartbeat-stands", Reason.HEARTBEAT.value, text)
+        else:
+            unit.log.tell(logging.INFO, "heartbeat-beats", Reason.HEARTBEAT.value, f"{tag} moves again")
 
     async def _serve_refusal(self, entry: Round, refusal: Refusal, slot_ms: int) -> None:
         """Record a refused tag as bad, and ask for it again once in a while."""
@@ -197,7 +222,7 @@ class Poller:
                 if part.whole is not None and part.whole.is_answered_by_both():
                     unit.known.seam(part.whole.request, self._clock.now_ms())
                 continue
-            if not isinstance(error, ModbusExceptionReply) or error.code not in _ILLEGAL:
+            if error is None or not _is_illegal(error):
                 self._abandon(unit, [request, *(other.request for other in reversed(todo))], slot_ms, error)
                 return
             if len(request.tags) > 1:
@@ -210,6 +235,9 @@ class Poller:
         entry.refusals.extend(refusals)
         for refusal in refusals:
             unit.known.refuse(block.request.table, refusal.addresses)
+            tag = refusal.block.request.tags[0]
+            text = f"tag {tag.name} ({tag.table} {tag.address}) is refused by the device; the others are read on"
+            unit.log.tell(logging.WARNING, "tag-refused", refusal.reason, text)
         unit.replan()
 
     async def _attempt(self, unit: Unit, request: Request) -> tuple[NDArray[np.uint16] | None, WireError | None]:
@@ -240,24 +268,36 @@ class Poller:
                     settings.unit, request.table, request.start, request.count, settings.timeout_s
                 )
             except WireError as error:
-                unit.status.errors[error.reason] += 1
-                unit.status.last_error = str(error)
-                if isinstance(error, ModbusExceptionReply):
-                    self._backoff.succeed()
-                    if error.code not in _GATEWAY:
-                        unit.backoff.succeed()
+                self._note_failure(unit, error)
                 if isinstance(error, Disconnected) and not is_fresh:
                     is_fresh = True
                 elif isinstance(error, Timeout) and wakes:
                     wakes -= 1
                 else:
+                    if not _is_illegal(error):  # of those each tag is told of
+                        unit.log.failed(error.reason, str(error))
                     raise
             else:
-                unit.status.round_trips_ms.append((time.perf_counter() - began) * 1000)
-                unit.status.last_error = ""
-                self._backoff.succeed()
-                unit.backoff.succeed()
+                self._note_answer(unit, time.perf_counter() - began)
                 return words
+
+    def _note_failure(self, unit: Unit, error: WireError) -> None:
+        unit.status.errors[error.reason] += 1
+        unit.status.last_error = str(error)
+        if isinstance(error, ModbusExceptionReply):
+            self._backoff.succeed()
+            if error.code not in _GATEWAY:
+                unit.backoff.succeed()
+                unit.status.state = DeviceState.CONNECTED
+
+    def _note_answer(self, unit: Unit, took_s: float) -> None:
+        unit.status.round_trips.add(took_s)
+        unit.status.last_error = ""
+        unit.status.state = DeviceState.CONNECTED
+        if unit.log.is_failing:
+            unit.log.answered()
+        self._backoff.succeed()
+        unit.backoff.succeed()
 
     def _held(self, unit: Unit) -> str | None:
         """Return why `unit` is not asked now, or None."""
@@ -272,8 +312,11 @@ class Poller:
         if isinstance(error, Refused):
             self._why_held = error.reason
             self._backoff.fail(self._clock.now_ms())
+            for other in self.units:
+                other.status.state = DeviceState.BACKING_OFF
         else:
             unit.backoff.fail(self._clock.now_ms())
+            unit.status.state = DeviceState.PARKED
 
     def _lose(self, unit: Unit, tags: Sequence[Tag], slot_ms: int, reason: str) -> None:
         unit.status.samples_lost += len(tags)
@@ -284,3 +327,7 @@ class Poller:
         unit.status.samples_bad += len(tags)
         unit.status.registers_bad += sum(tag.registers for tag in tags)
         self._sink(lost(tuple(tag.name for tag in tags), slot_ms, self._clock.now_ms(), reason))
+
+
+def _is_illegal(error: WireError) -> bool:
+    return isinstance(error, ModbusExceptionReply) and error.code in _ILLEGAL

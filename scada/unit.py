@@ -11,6 +11,7 @@ from scada.behaviour import Memory
 from scada.block import Block, halves
 from scada.device import DeviceSettings
 from scada.errors import PlanError
+from scada.events import DeviceLog
 from scada.heartbeat import Heartbeat, heartbeat_tag
 from scada.plan import BIT_TABLES, Request, plan
 from scada.status import ReaderStatus
@@ -163,6 +164,7 @@ class Unit:
     def __init__(self, settings: DeviceSettings, tags: Sequence[Tag], rng: random.Random) -> None:
         self.settings = settings
         self.status = ReaderStatus(settings.name)
+        self.log = DeviceLog(settings.name, settings.unit)
         self.heartbeat = Heartbeat(heartbeat_tag(tags, settings.heartbeat))
         if settings.heartbeat and tags and not self.heartbeat.tag:
             raise PlanError(f"device '{settings.name}' has no tag '{settings.heartbeat}' to be its heartbeat")
