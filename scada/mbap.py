@@ -12,6 +12,7 @@ import asyncio
 import ssl
 import struct
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 from scada.dial import connected, tls_trouble
 from scada.endpoint import Endpoint
@@ -130,8 +131,7 @@ class MbapLink(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail the pending request at once."""
