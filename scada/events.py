@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 
 __all__ = ["EVENTS", "REMIND_S", "DeviceLog"]
 
@@ -39,6 +40,7 @@ class DeviceLog:
         self._unit = unit
         self._has_told = False  # of the failure that goes on
         self._since_s = 0.0
+        self._refused: set[str] = set()
         self._last_s: dict[tuple[str, str], float] = {}
         self._untold: dict[tuple[str, str], int] = {}
 
@@ -57,6 +59,14 @@ class DeviceLog:
         if self._has_told:
             self._has_told = False
             self._emit(logging.INFO, "answers", "", f"answers again after {time.monotonic() - self._since_s:.0f} s", 0)
+
+    def refused(self, tags: Iterable[tuple[str, str]]) -> None:
+        """The device refused tags by themselves: name and reason; each is told of once."""
+        for tag, reason in tags:
+            if tag not in self._refused:
+                self._refused.add(tag)
+                text = f"tag {tag} is refused by the device; the others are read on"
+                self._emit(logging.WARNING, "tag-refused", reason, text, 0)
 
     def tell(self, level: int, event: str, kind: str, text: str) -> bool:
         """Write a line unless the same was told lately; return whether it was written."""

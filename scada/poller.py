@@ -203,8 +203,10 @@ class Poller:
             return
         entry.refusals.remove(refusal)
         entry.unit.known.accept(refusal.block.request.table, refusal.addresses)
-        await self._serve_block(entry, refusal.block, slot_ms)
-        entry.unit.replan()
+        try:
+            await self._serve_block(entry, refusal.block, slot_ms)
+        finally:
+            entry.unit.replan()
 
     async def _isolate(self, entry: Round, block: Block, slot_ms: int, refused: ModbusExceptionReply) -> None:
         """Halve a refused block until the refused tags stand alone; later slots are planned from what is learnt."""
@@ -235,9 +237,7 @@ class Poller:
         entry.refusals.extend(refusals)
         for refusal in refusals:
             unit.known.refuse(block.request.table, refusal.addresses)
-            tag = refusal.block.request.tags[0]
-            text = f"tag {tag.name} ({tag.table} {tag.address}) is refused by the device; the others are read on"
-            unit.log.tell(logging.WARNING, "tag-refused", refusal.reason, text)
+        unit.log.refused([(refusal.block.request.tags[0].name, refusal.reason) for refusal in refusals])
         unit.replan()
 
     async def _attempt(self, unit: Unit, request: Request) -> tuple[NDArray[np.uint16] | None, WireError | None]:

@@ -50,14 +50,15 @@ class Known:
     def seam(self, request: Request, now_ms: int) -> None:
         """Learn from a request that was refused whole though both its halves were answered.
 
-        Then it is what lies between them; or, where they touch, the length.
+        Then it is what lies between them; or, where they touch, the length. Where neither is, a whim.
         """
         first, second = halves(request)
         between = range(first.start + first.count, second.start)
+        longest = max(first.count, second.count)
         if between:
             self.refuse(request.table, between)
-        else:
-            self.longest[request.table] = max(first.count, second.count)
+        elif longest < request.count:
+            self.longest[request.table] = longest
         self._forget_ms = now_ms + _FORGET_MS
 
     def forget_old(self, now_ms: int) -> bool:
