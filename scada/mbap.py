@@ -70,6 +70,8 @@ class MbapLink(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[bytes] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
         self._number = 0
         self._unit = 0
         self._room = bytearray(_ROOM)
@@ -98,6 +100,9 @@ class MbapLink(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """Close the connection, if there is one."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.abort()  # what is still to be sent has no reader
@@ -121,13 +126,30 @@ class MbapLink(asyncio.BufferedProtocol):
         self._has_heard = False
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._answer = answer
-        expiry = self._loop.call_later(timeout_s, self._fail, self._late)
+        self._wait_until(self._loop.time() + timeout_s)
         try:
             transport.write(_REQUEST.pack(self._number, 0, _REQUEST_LENGTH, unit, function, start, count))
             return await answer
         finally:
-            expiry.cancel()
             self._answer = None
+
+    def _wait_until(self, deadline: float) -> None:
+        """Set the patience; a timer that runs for an earlier request is let run, and looks again when it ends."""
+        self._deadline = deadline
+        if self._timer is not None and self._timer.when() > deadline:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._timer = self._loop.call_at(deadline, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._answer is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._wait_until(self._deadline)
+        else:
+            self._fail(lambda: NoReply(self._has_heard, "what came is no whole reply" if self._has_heard else ""))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
@@ -166,9 +188,6 @@ class MbapLink(asyncio.BufferedProtocol):
                 return
             data = data[end:]
         self._buffer = data
-
-    def _late(self) -> NoReply:
-        return NoReply(self._has_heard, "what came is no whole reply" if self._has_heard else "")
 
     def _fail(self, make: Callable[[], Exception]) -> None:
         if self._answer is not None and not self._answer.done():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ __all__ = ["Poller", "Sink"]
 
 Sink = Callable[[Sequence[Sample]], None]
 
+_Turn = tuple[Round, Block, int]  # what is asked, and for which slot, UTC ms
 _ILLEGAL = {2, 3}  # address; and value, which some devices answer to a block they find too long
 _GATEWAY = {10, 11}  # the gateway answers for a unit it cannot reach
 
@@ -134,14 +135,13 @@ class Poller:
             if unit.known.forget_old(self._clock.now_ms()):
                 unit.replan()
         refusals = [(entry, refusal, slot_ms) for entry, slot_ms in due for refusal in entry.refusals]  # old ones only
-        turns = [[(entry, block, slot_ms) for block in list(entry.blocks)] for entry, slot_ms in due]
+        turns = [[(entry, block, slot_ms) for block in entry.blocks] for entry, slot_ms in due]
         for (entry, _), mine in zip(due, turns, strict=True):
             entry.unit.status.queued += len(mine)
         try:
-            for turn in chain.from_iterable(zip_longest(*turns)):
-                if turn is not None:
-                    turn[0].unit.status.queued -= 1
-                    await self._serve_block(*turn)
+            for turn in _by_turns(turns):
+                turn[0].unit.status.queued -= 1
+                await self._serve_block(*turn)
         finally:
             for entry, _ in due:
                 entry.unit.status.queued = 0
@@ -331,3 +331,10 @@ class Poller:
 
 def _is_illegal(error: WireError) -> bool:
     return isinstance(error, ModbusExceptionReply) and error.code in _ILLEGAL
+
+
+def _by_turns(queues: list[list[_Turn]]) -> Iterable[_Turn]:
+    """Take one of each queue, then the next of each, until all are empty."""
+    if len(queues) == 1:
+        return queues[0]
+    return (turn for turns in zip_longest(*queues) for turn in turns if turn is not None)

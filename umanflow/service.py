@@ -69,6 +69,7 @@ async def _poll(config: Config, table: TagTable, duration_s: float | None) -> Sn
             try:
                 await reader.run(stop=_stop_event(duration_s))
             finally:
+                gc.unfreeze()
                 if keeper is not None:
                     keeper.cancel()
                     await asyncio.gather(keeper, return_exceptions=True)
