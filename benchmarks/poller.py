@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import itertools
 import json
 import os
 import platform
@@ -41,7 +42,8 @@ from scada.sample import Sample
 
 SPAN = 109  # registers that hold a device's hundred tags
 ROUNDS = 5
-FEW = 3  # first cycles of a round: connecting, learning
+FEW = 3  # first cycles of a round: connecting
+WARM = 3  # rounds before those that count
 
 
 class Tally:
@@ -51,6 +53,7 @@ class Tally:
         self.samples = 0
 
     def __call__(self, samples: Sequence[Sample]) -> None:
+        """Take samples."""
         self.samples += len(samples)
 
 
@@ -104,8 +107,7 @@ class Turns:
 
 def spans(moments: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Time between moments, ms, without the first few."""
-    pairs = zip(moments, moments[1:], strict=False)
-    return [(1000 * (b[0] - a[0]), 1000 * (b[1] - a[1])) for a, b in pairs][FEW:]
+    return [(1000 * (b[0] - a[0]), 1000 * (b[1] - a[1])) for a, b in itertools.pairwise(moments)][FEW:]
 
 
 def figures(name: str, cycles: list[tuple[float, float]]) -> dict[str, object]:
@@ -123,6 +125,8 @@ def in_turns(prefix: str, count: int, delay_us: int, cycles: int) -> dict[str, o
 
         async def play() -> dict[str, object]:
             turns = Turns(ports, cycles)
+            for _ in range(WARM):  # the tags' habits are being learnt
+                await turns.ours()
             ours, plain = [], []
             for _ in range(ROUNDS):
                 ours += await turns.ours()

@@ -187,15 +187,19 @@ class _Watched:
         state = self._state[:, self._columns]
         if np.count_nonzero(np.abs(values - state[_VALUE]) > state[_STEP]) or now - self._faded_ms > _HOUR_MS:
             return False
-        is_still = (raw == state[_RAW]) & (np.abs(values) > self._rest)
-        since = np.where(is_still, state[_SINCE], now)
         if now - float(np.minimum.reduce(state[_SINCE])) > self._short_pause_ms:
             return False
+        is_still = raw == state[_RAW]
+        if np.count_nonzero(is_still):
+            is_still &= np.abs(values) > self._rest
+            state[_SINCE] = np.where(is_still, state[_SINCE], now)
+            state[_RUN] = state[_RUN] * is_still + 1.0
+        else:
+            state[_SINCE] = now
+            state[_RUN] = 1.0
         state[_RAW] = raw
         state[_VALUE] = values
         state[_TIME] = now
-        state[_SINCE] = since
-        state[_RUN] = state[_RUN] * is_still + 1.0
         state[_COUNT] += 1.0
         self._together_ms = now
         return True
