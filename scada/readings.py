@@ -97,6 +97,11 @@ class Readings(Sequence[Sample]):
         qualities: NDArray[np.uint8] = self.grades[self.codes]
         return qualities
 
+    def taken(self, places: NDArray[np.intp], names: tuple[str, ...]) -> Readings:
+        """Return those at some places, whose names are `names`."""
+        codes = None if self.codes is None else self.codes[places]
+        return Readings(names, self.time_ms, self.arrival_ms, self.values[places], codes, self.reasons, self.grades)
+
     def lowered(self, quality: Quality, reason: str) -> Readings:
         """Return the same with another quality and reason where there was none."""
         codes = np.zeros(len(self), dtype=np.uint8) if self.codes is None else self.codes
