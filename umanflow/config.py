@@ -214,6 +214,12 @@ class PlcSection(_TlsKeys):
     faults: str = ""
 
 
+class BalanceSection(_Section):
+    """The water balance (`umanflow balance --config`): an input file with what no meter knows."""
+
+    file: str = ""
+
+
 class Config(_Section):
     """A whole configuration; paths are relative to the file's folder."""
 
@@ -227,6 +233,7 @@ class Config(_Section):
     plc: PlcSection = PlcSection()
     writing: WritingSection = WritingSection()
     metrics: MetricsSection = MetricsSection()
+    balance: BalanceSection = BalanceSection()
     folder: Path = Path()
 
     @field_validator("timezone")

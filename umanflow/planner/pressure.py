@@ -179,6 +179,14 @@ def _new_valves(engine: Engine, network: Network) -> dict[str, tuple[str, bool]]
     }
 
 
+def equipped_network(network: Network, plan: PressurePlan) -> Network:
+    """The network with the new valves of a plan."""
+    with Engine(network) as engine:
+        bare = _new_valves(engine, network)
+    wanted = {valve.zone for valve in plan.valves if valve.is_new}
+    return _with_valves(network, {dma: where for dma, where in bare.items() if dma in wanted}) if wanted else network
+
+
 def _with_valves(network: Network, new: Mapping[str, tuple[str, bool]]) -> Network:
     """The network with a valve behind each of these inlets, wide open."""
     changed = load(network.source, network.crs, network.folder)
