@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -86,6 +87,8 @@ class StatusFile:
         self._path = path
         self._take = take
         self._has_failed = False
+        self._is_over = False
+        self._writing = threading.Lock()
 
     async def keep(self) -> None:
         """Write until cancelled; what is slow about it is done beside the reading."""
@@ -95,13 +98,17 @@ class StatusFile:
 
     def write(self, is_running: bool) -> None:
         """Write now; a disk that takes it no longer is told of once, and polling goes on."""
-        try:
-            write_whole(self._path, json.dumps(self._take(is_running), ensure_ascii=False))
-            self._has_failed = False
-        except OSError as error:
-            if not self._has_failed:
-                _logger.error("status is not written: %s: %s", self._path, error.strerror or error)
-            self._has_failed = True
+        with self._writing:
+            if self._is_over:  # a turn that was under way when polling ended
+                return
+            self._is_over = not is_running
+            try:
+                write_whole(self._path, json.dumps(self._take(is_running), ensure_ascii=False))
+                self._has_failed = False
+            except OSError as error:
+                if not self._has_failed:
+                    _logger.error("status is not written: %s: %s", self._path, error.strerror or error)
+                self._has_failed = True
 
 
 def read_status(path: Path) -> Snapshot:

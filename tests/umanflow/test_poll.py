@@ -28,7 +28,7 @@ from umanflow import pollstatus
 from umanflow.cli import main
 from umanflow.config import read_config
 from umanflow.errors import UserError
-from umanflow.pollstatus import headline, read_status, status_rows
+from umanflow.pollstatus import StatusFile, headline, read_status, status_rows
 
 TAGS = [
     *(Tag(f"a.{n}", "a", "input", 3 * n, "uint16", interval_s=0.5) for n in range(20)),
@@ -245,6 +245,23 @@ def test_status_tells_when_nobody_polls(tmp_path: Path, monkeypatch: pytest.Monk
         path.write_text(text)
         with pytest.raises(UserError, match="no status of a poller"):
             read_status(path)
+
+
+def test_status_file_is_whole_final_and_no_reason_to_stop(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "s.json"
+    file = StatusFile(path, lambda is_running: {"is_running": is_running, "devices": []})
+    file.write(True)
+    assert read_status(path)["is_running"]
+    file.write(False)
+    file.write(True)  # a turn that was under way
+    assert not read_status(path)["is_running"]
+    assert list(tmp_path.iterdir()) == [path]
+    nowhere = StatusFile(tmp_path / "none" / "s.json", lambda is_running: {})
+    for _ in range(3):
+        nowhere.write(True)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"status is not written: {tmp_path / 'none' / 's.json'}: No such file or directory"
+    ]
 
 
 @pytest.mark.parametrize("listen", ["9464", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:70000", "x:y"])
