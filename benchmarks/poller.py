@@ -32,7 +32,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from devices import REFUSING, SILENT, TAGS_EACH, serving, settings, tags_of
+from devices import REFUSING, SILENT, TAGS_EACH, missing, serving, settings, tags_of
 from pymodbus.client import AsyncModbusTcpClient
 
 from scada.clock import LockstepClock, SystemClock
@@ -276,6 +276,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=0.5, help="length of steady; 10 is the goal's")
     parser.add_argument("--folder", type=Path, help="where steady writes; the system's temporary folder by default")
     options = parser.parse_args()
+    if missing():
+        print(json.dumps({"benchmark": "poller", "left_out": missing()}))
+        return
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(65536, most), most))
     found: dict[str, object] = {"benchmark": "poller"}
