@@ -65,7 +65,9 @@ class Known:
         """Forget all after an hour, since a device that was just starting may have refused anything."""
         if self._forget_ms is None or now_ms < self._forget_ms:
             return False
-        self.__init__()  # type: ignore[misc]
+        self._forget_ms = None
+        self.refused.clear()
+        self.longest.clear()
         return True
 
 
