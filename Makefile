@@ -45,6 +45,7 @@ bench: install  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/sensitivity.py
 	$(BIN)/python benchmarks/screening.py
 	$(BIN)/python benchmarks/faults.py
+	$(BIN)/python benchmarks/poller.py
 	$(BIN)/python benchmarks/historian.py
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/uman_figures.py
