@@ -8,7 +8,22 @@ from typing import Annotated, Any
 
 import typer
 
-from umanflow.cli import batch, calibrate, demo, detect, live, networks, report, sensitivity, simulate, tags, write
+from umanflow.cli import (
+    balance,
+    batch,
+    calibrate,
+    demo,
+    detect,
+    ingest,
+    live,
+    networks,
+    plan,
+    report,
+    sensitivity,
+    simulate,
+    tags,
+    write,
+)
 
 # what wrong options raise; the library has no public name for it
 _WRONG_USAGE: Any = typer.BadParameter.__mro__[1]
@@ -46,11 +61,14 @@ app.command("sensitivity")(sensitivity.sensitivity)
 app.command("batch")(batch.batch)
 app.command("plc")(live.plc)
 app.command("poll")(live.poll)
+app.command("ingest")(ingest.ingest)
 app.command("calibrate")(calibrate.calibrate)
 app.command("write")(write.write)
 app.command("audit")(write.audit)
 app.command("detect")(detect.detect)
 app.command("report")(report.report)
+app.command("balance")(balance.balance)
+app.command("plan")(plan.plan)
 app.command("demo")(demo.demo)
 
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from hydro.engine import Engine
 from networks import Network, load
 from umanflow.errors import UserError
+from umanflow.planner.simulation import Day, run_day
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_DAY, _HOUR = 86_400, 3_600
 _ROUNDS = 8
 _SETTLED_M = 0.05
 _LEAST_SETTING_M = 5.0
@@ -44,31 +44,6 @@ class Norm:
     def head(self, storeys: Ints) -> Floats:
         """Free head by number of storeys, m; houses of none count as of one."""
         return self.first + self.further * (np.maximum(storeys, 1) - 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """A simulated day.
-
-    Attributes
-    ----------
-    hour
-        int64 [n_steps].
-    weight
-        float64 [n_steps], share of the day.
-    pressure, leakage
-        float64 [n_steps, n_nodes], m and m3/s.
-    """
-
-    hour: Ints
-    weight: Floats
-    pressure: Floats
-    leakage: Floats
-
-    @property
-    def leakage_m3d(self) -> Floats:
-        """Leakage of every node over the day, m3."""
-        return np.asarray(self.weight @ self.leakage * _DAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +179,14 @@ def _new_valves(engine: Engine, network: Network) -> dict[str, tuple[str, bool]]
     }
 
 
+def equipped_network(network: Network, plan: PressurePlan) -> Network:
+    """The network with the new valves of a plan."""
+    with Engine(network) as engine:
+        bare = _new_valves(engine, network)
+    wanted = {valve.zone for valve in plan.valves if valve.is_new}
+    return _with_valves(network, {dma: where for dma, where in bare.items() if dma in wanted}) if wanted else network
+
+
 def _with_valves(network: Network, new: Mapping[str, tuple[str, bool]]) -> Network:
     """The network with a valve behind each of these inlets, wide open."""
     changed = load(network.source, network.crs, network.folder)
@@ -262,39 +245,11 @@ class _Search:
         return self._told(before, self._run(fixed, is_free), after, own, settings, is_free)
 
     def _run(self, settings: Floats | None, is_free: NDArray[np.bool_] | None = None) -> Day:
-        """Simulate two days and give the second; settings float64 [24, n_zones] are held by the hour."""
-        engine, rows = self._engine, []
-        engine.duration = 2 * _DAY
-        step = engine.hydraulic_step
-        engine.set_hydraulic_step(min(step, _HOUR))
-        engine.start()
-        last = -1
-        while True:
-            hour = engine.now // _HOUR % 24
-            if settings is not None and hour != last:
-                for k, zone in enumerate(self._zones):
-                    if is_free is None or is_free[k]:
-                        engine.set_setting(zone.valve, float(settings[hour, k]))
-                last = hour
-            now = engine.solve()
-            pressure, leakage = engine.read("node", "pressure").copy(), self._leakage()
-            seconds = engine.advance()
-            if seconds <= 0:
-                break
-            if now >= _DAY:
-                rows.append((now // _HOUR % 24, seconds, pressure, leakage))
-        engine.stop()
-        engine.set_hydraulic_step(step)
-        hours, lengths, pressures, leakages = zip(*rows, strict=True)
-        return Day(np.array(hours), np.array(lengths) / sum(lengths), np.array(pressures), np.array(leakages))
-
-    def _leakage(self) -> Floats:
-        engine = self._engine
-        lost = np.zeros(len(engine.topology.nodes))
-        lost[engine.junctions] = engine.emitter_flow()
-        if engine.leaks:
-            lost += engine.read("node", "leakage")
-        return lost
+        """Simulate a day; settings float64 [24, n_zones]."""
+        if settings is None:
+            return run_day(self._engine)
+        held = {z.valve: settings[:, k] for k, z in enumerate(self._zones) if is_free is None or is_free[k]}
+        return run_day(self._engine, held)
 
     def _behind(self, day: Day) -> Floats:
         """Highest pressure behind each valve in each hour, float64 [24, n_zones]."""
