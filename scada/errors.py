@@ -22,7 +22,7 @@
     |   +-- SpoolFull             what waits for it on disk has reached its bound
     +-- DropError                 a file of readings cannot be taken: file, line, what, mend
     +-- QueryError                another system's database gave no readings: source
-    +-- PortInUse                 a simulated PLC cannot listen: host, port
+    +-- PortInUse                 a simulated PLC, or the metrics, cannot be served: host, port
 
 Names follow httpx: the leaf says what happened, not that it is an error.
 """
@@ -262,7 +262,7 @@ class QueryError(ScadaError):
 
 
 class PortInUse(ScadaError):
-    """A simulated PLC cannot listen because somebody else does.
+    """A port cannot be listened on because somebody else does.
 
     Attributes
     ----------
