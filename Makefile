@@ -33,13 +33,19 @@ format: install  ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install  ## benchmarks; each prints one JSON line
+# what benchmarks compare with, beyond what the tests need
+$(VENV)/compared: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	touch $@
+
+bench: $(VENV)/compared  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/simulator.py
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/batch_memory.py
 	$(BIN)/python benchmarks/fast_batch.py
 	$(BIN)/python benchmarks/kernels.py
+	$(BIN)/python benchmarks/run_lengths.py
 	$(BIN)/python benchmarks/codec.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/sensitivity.py
