@@ -3,7 +3,8 @@
 ::
 
     DetectionError
-    └── NotEnoughData   a record too short or too poor to learn from
+    ├── NotEnoughData   a record too short or too poor to learn from
+    └── WrongRule       a rule or setting that cannot be understood
 """
 
 from __future__ import annotations
@@ -15,3 +16,7 @@ class DetectionError(Exception):
 
 class NotEnoughData(DetectionError):
     """A record too short or too poor to learn from."""
+
+
+class WrongRule(DetectionError):
+    """A rule or setting that cannot be understood."""

@@ -1,0 +1,25 @@
+"""What is usual: demand and readings to be expected by time of week, season, holidays and weather, with a band."""
+
+from models.forecast.band import Band
+from models.forecast.days import Days, to_days
+from models.forecast.explain import Explanation, explain
+from models.forecast.forecaster import Forecast, Forecaster, Settings
+from models.forecast.special_days import Event, Holiday, SpecialDays, country_days
+from models.forecast.stream import Expected, Stream
+
+__all__ = [
+    "Band",
+    "Days",
+    "Event",
+    "Expected",
+    "Explanation",
+    "Forecast",
+    "Forecaster",
+    "Holiday",
+    "Settings",
+    "SpecialDays",
+    "Stream",
+    "country_days",
+    "explain",
+    "to_days",
+]
