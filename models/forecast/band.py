@@ -33,7 +33,7 @@ class Band:
     def __init__(self, n_slots: int, n_channels: int) -> None:
         self.usual = Fading((n_slots, n_channels), _HALF_LIFE)
         self.errors: Floats = np.full((HORIZON, _KEPT, n_slots, n_channels), np.nan, dtype=np.float64)
-        self._at = np.zeros(HORIZON, dtype=np.int64)
+        self.taken: NDArray[np.int64] = np.zeros(HORIZON, dtype=np.int64)
 
     def add(self, ahead: int, error: Floats) -> None:
         """Take the errors (measured less forecast) of a day that was `ahead` days away."""
@@ -41,8 +41,8 @@ class Band:
             self.usual.add(np.abs(error))
         if not np.isfinite(error).any():
             return
-        self.errors[ahead, self._at[ahead] % _KEPT] = self._standard(error)
-        self._at[ahead] += 1
+        self.errors[ahead, self.taken[ahead] % _KEPT] = self._standard(error)
+        self.taken[ahead] += 1
 
     def _standard(self, error: Floats) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -55,14 +55,14 @@ class Band:
         weight, total = self.usual.weight.sum(axis=0), self.usual.total.sum(axis=0)
         with np.errstate(invalid="ignore"):
             day = total / weight
-        return np.fmax(usual, 0.25 * day)
+        return np.asarray(np.fmax(usual, 0.25 * day), dtype=np.float64)
 
     def quantiles(self, levels: tuple[float, ...], n_days: int = HORIZON) -> Floats:
         """Quantiles of the error, float64 [n_levels, n_days, n_slots, n_channels]; NaN before enough was seen."""
         n_channels = self.errors.shape[-1]
         found = np.full((len(levels), n_days, n_channels), np.nan)
         for ahead in range(n_days):
-            kept = min(int(self._at[ahead]), _KEPT)
+            kept = min(int(self.taken[ahead]), _KEPT)
             if kept < _LEAST:
                 continue
             z = self.errors[ahead, :kept].reshape(-1, n_channels)

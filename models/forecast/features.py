@@ -88,7 +88,9 @@ class Memory:
         self.weather.add(weather)
         self.daily[:-1] = self.daily[1:]
         enough = np.isfinite(values).mean(axis=0) >= 0.5
-        self.daily[-1] = np.where(enough, np.nansum(values, axis=0) / np.maximum(np.isfinite(values).sum(axis=0), 1), np.nan)
+        self.daily[-1] = np.where(
+            enough, np.nansum(values, axis=0) / np.maximum(np.isfinite(values).sum(axis=0), 1), np.nan
+        )
 
     def outlook(self, dates: list[dt.date]) -> Outlook:
         """What is known about the next days; the first date is the day after the last that was added."""

@@ -23,6 +23,7 @@ Bools = NDArray[np.bool_]
 _SCALE_HALF_LIFE = 60.0
 _FAR = 4.0  # standard deviations
 _CLIP = 5.0  # usual errors; a reading beyond is learnt as if it were there
+_YOUNG = 35  # days that a leak may run before its nights pass for usual
 _ONE_DAY = dt.timedelta(days=1)
 
 
@@ -117,6 +118,8 @@ class Forecaster:
     ----------
     last
         The last day learnt; None before any.
+    memory, weights, band, scales, spreads, nights, pending, surges
+        What was learnt; `models.forecast.keep` saves it, nobody else needs it.
     """
 
     def __init__(self, channels: Sequence[str], settings: Settings | None = None) -> None:
@@ -124,14 +127,14 @@ class Forecaster:
         self.settings = s = settings or Settings()
         self.last: dt.date | None = None
         n = len(self.channels)
-        self._memory = Memory(s.slots, n, s.n_weather, s.special)
-        self._weights = Weights(n, N_FEATURES + s.n_weather)
-        self._band = Band(s.slots, n)
-        self._scale = Fading((n,), _SCALE_HALF_LIFE)
-        self._nights: Floats = np.full((s.reference, n), np.nan)
-        self._pending: list[Outlook] = []  # of the last evenings, latest last
-        self._surges: dict[tuple[str, int], Fading] = {}
-        self._spread = Fading((2, 2, n), _SCALE_HALF_LIFE)
+        self.memory = Memory(s.slots, n, s.n_weather, s.special)
+        self.weights = Weights(n, N_FEATURES + s.n_weather)
+        self.band = Band(s.slots, n)
+        self.scales = Fading((n,), _SCALE_HALF_LIFE)
+        self.nights: Floats = np.full((s.reference, n), np.nan)
+        self.pending: list[Outlook] = []  # of the last evenings, latest last
+        self.surges: dict[tuple[str, int], Fading] = {}
+        self.spreads = Fading((2, 2, n), _SCALE_HALF_LIFE)
 
     # learning -----------------------------------------------------------------------------------------------------
 
@@ -177,7 +180,9 @@ class Forecaster:
     def _check(self, date: dt.date, values: Floats) -> None:
         shape = (self.settings.slots, len(self.channels))
         if values.shape != shape:
-            raise WrongRule(f"{date}: a day of {values.shape} was given; this forecaster takes {shape} (slots, channels)")
+            raise WrongRule(
+                f"{date}: a day of {values.shape} was given; this forecaster takes {shape} (slots, channels)"
+            )
         if self.last is not None and date <= self.last:
             raise WrongRule(f"{date}: not after {self.last}, the last day learnt; give days in order, each once")
 
@@ -196,46 +201,52 @@ class Forecaster:
             learnt = np.full_like(values, np.nan)
         self._learn_spread(learnt - expected, outlook.shape[0])
         self._learn_weights(learnt, weather)
-        self._memory.add(date, learnt, weather)
+        self.memory.add(date, learnt, weather)
         night = learnt[self.settings.night_slots()]
-        self._nights[:-1] = self._nights[1:]
-        self._nights[-1] = np.where(np.isfinite(night).any(axis=0), _nanmean(night), np.nan)
+        self.nights[:-1] = self.nights[1:]
+        self.nights[-1] = np.where(np.isfinite(night).any(axis=0), _nanmean(night), np.nan)
         self.last = date
-        self._pending = [*self._pending, self._outlook(self._next(HORIZON))][-HORIZON:]
+        self.pending.append(self._outlook(self._next(HORIZON)))
+        del self.pending[:-HORIZON]
         return Score(date, expected, residual, flat, gain)
 
     def _clipped(self, values: Floats, expected: Floats) -> Floats:
         """Readings with what is wildly off held at the edge of what may be."""
-        reach = _CLIP * self._band.scale()
+        reach = _CLIP * self.band.scale()
         free = np.isnan(expected) | np.isnan(reach)
         clipped = np.clip(values, np.where(free, -np.inf, expected - reach), np.where(free, np.inf, expected + reach))
         return np.asarray(clipped, dtype=np.float64)
 
+    def surge_of(self, name: str, offset: int) -> Fading:
+        """What is remembered of a day of an event."""
+        return self.surges.setdefault((name, offset), Fading((2, len(self.channels)), 1.0))
+
     def _learn_weights(self, learnt: Floats, weather: Floats) -> None:
         """Compare a day with what each of the last evenings let expect of it."""
-        scale = np.nan_to_num(self._scale.mean())
-        for ahead, outlook in enumerate(reversed(self._pending)):
+        scale = np.nan_to_num(self.scales.mean())
+        for ahead, outlook in enumerate(reversed(self.pending)):
             base = outlook.base[ahead]
             features = self._with_weather(outlook, weather[None, :].repeat(HORIZON, axis=0))[ahead]
-            said = base + np.einsum("sck,ck->sc", features, self._weights.values()[ahead])
-            self._band.add(ahead, learnt - said)
+            said = base + np.einsum("sck,ck->sc", features, self.weights.values()[ahead])
+            self.band.add(ahead, learnt - said)
             if ahead == 0:
-                self._scale.add(_nanmean(np.abs(learnt - base)))
-                scale = np.nan_to_num(self._scale.mean())
-            self._weights.add(ahead, features, learnt - base, scale)
+                self.scales.add(_nanmean(np.abs(learnt - base)))
+                scale = np.nan_to_num(self.scales.mean())
+            self.weights.add(ahead, features, learnt - base, scale)
 
     def _learn_spread(self, residual: Floats, shape: Floats) -> None:
         """Remember how far the flat and the gain part of a usual day vary together; wild days count as far ones."""
         parts = np.stack(flat_and_gain(residual, shape))
         reach = _FAR * np.sqrt(np.diagonal(self.spread(), axis1=1, axis2=2)).T
         parts = np.where(np.isfinite(reach), np.clip(parts, -reach, reach), parts)
-        self._spread.add(parts[:, None] * parts[None, :])
+        self.spreads.add(parts[:, None] * parts[None, :])
 
-    def _learn_surge(self, key: tuple[str, int], learnt: Floats, expected: Floats, shape: Floats, date: dt.date) -> None:
+    def _learn_surge(
+        self, key: tuple[str, int], learnt: Floats, expected: Floats, shape: Floats, date: dt.date
+    ) -> None:
         """Remember what an event adds, to expect it the next time."""
         plain = expected - self._surge(date, shape)
-        surge = self._surges.setdefault(key, Fading((2, len(self.channels)), 1.0))
-        surge.add(np.stack(flat_and_gain(learnt - plain, shape)))
+        self.surge_of(*key).add(np.stack(flat_and_gain(learnt - plain, shape)))
 
     # forecasting --------------------------------------------------------------------------------------------------
 
@@ -271,34 +282,36 @@ class Forecaster:
             values = values - self.night_excess()
         for k, date in enumerate(dates):
             values[k] += self._surge(date, outlook.shape[k])
-        band = values + self._band.quantiles(self.settings.levels, n_days)
+        band = values + self.band.quantiles(self.settings.levels, n_days)
         return Forecast(tuple(dates), values, band, outlook.shape)
 
     def night_excess(self) -> Floats:
-        """How much more than usual the nights of the coming week are expected to take, float64 [n_channels]."""
+        """How much more than usual the nights of the coming week are expected to take, float64 [n_channels].
+
+        Usual is the median night of the reference days, or of those among them that are older than five weeks where
+        that is less: a leak that began since then does not count as usual.
+        """
         outlook = self._outlook(self._next(HORIZON))
         values = self._expected(outlook, np.full((HORIZON, self.settings.n_weather), np.nan))
         coming = values[:, self.settings.night_slots()].mean(axis=(0, 1))
-        known = np.isfinite(self._nights).any(axis=0)
-        usual = np.full(len(self.channels), np.nan)
-        usual[known] = np.nanmedian(self._nights[:, known], axis=0)
-        return np.nan_to_num(coming - usual)
+        usual = np.fmin(_nanmedian(self.nights), _nanmedian(self.nights[:-_YOUNG]))
+        return np.asarray(np.nan_to_num(coming - usual), dtype=np.float64)
 
     def spread(self) -> Floats:
         """Covariance of the flat and the gain part of a usual day's residual, float64 [n_channels, 2, 2]."""
-        mean: Floats = self._spread.mean().transpose(2, 0, 1)
+        mean: Floats = self.spreads.mean().transpose(2, 0, 1)
         return mean
 
     def scale(self) -> Floats:
         """Usual absolute error a day ahead, float64 [n_slots, n_channels]."""
-        return self._band.scale()
+        return self.band.scale()
 
     def _next(self, n_days: int) -> list[dt.date]:
         assert self.last is not None
         return [self.last + (k + 1) * _ONE_DAY for k in range(n_days)]
 
     def _outlook(self, dates: list[dt.date]) -> Outlook:
-        return self._memory.outlook(dates)
+        return self.memory.outlook(dates)
 
     def _with_weather(self, outlook: Outlook, weather: Floats) -> Floats:
         """Features with those of the weather: how it differs from that of late, by the shape of demand."""
@@ -311,13 +324,13 @@ class Forecaster:
     def _expected(self, outlook: Outlook, weather: Floats) -> Floats:
         n = len(outlook.base)
         features = self._with_weather(outlook, weather)
-        expected: Floats = outlook.base + np.einsum("dsck,dck->dsc", features, self._weights.values()[:n])
+        expected: Floats = outlook.base + np.einsum("dsck,dck->dsc", features, self.weights.values()[:n])
         return expected
 
     def _surge(self, date: dt.date, shape: Floats) -> Floats:
         """What an event is known to add on a day, float64 [n_slots, n_channels]."""
         event = self.settings.special.event(date)
-        known = self._surges.get((event[0].name, event[1])) if event is not None else None
+        known = self.surges.get((event[0].name, event[1])) if event is not None else None
         if known is None:
             return np.zeros_like(shape)
         flat, gain = np.nan_to_num(known.mean())
@@ -329,3 +342,11 @@ def _nanmean(values: Floats) -> Floats:
     count = np.isfinite(values).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(count > 0, np.nansum(values, axis=0) / count, np.nan)
+
+
+def _nanmedian(values: Floats) -> Floats:
+    """Median over the first axis, NaN where nothing is there."""
+    known = np.isfinite(values).any(axis=0)
+    median = np.full(values.shape[1:], np.nan)
+    median[known] = np.nanmedian(values[:, known], axis=0)
+    return median

@@ -262,5 +262,7 @@ def country_days(
         If the country is not known or a rule cannot be read.
     """
     if country is not None and country not in COUNTRIES:
-        raise WrongRule(f"no holidays of '{country}' are known ({', '.join(COUNTRIES)} are); list them as rules instead")
+        raise WrongRule(
+            f"no holidays of '{country}' are known ({', '.join(COUNTRIES)} are); list them as rules instead"
+        )
     return SpecialDays((COUNTRIES[country] if country else ()) + holidays, events)

@@ -116,7 +116,9 @@ class Stream:
         if self._timezone is None:
             return time
         if time.tzinfo is None:
-            raise WrongRule(f"{time}: a time without a zone, where {self._timezone} is told; give UTC times with +00:00")
+            raise WrongRule(
+                f"{time}: a time without a zone, where {self._timezone} is told; give UTC times with +00:00"
+            )
         return time.tz_convert(self._timezone).tz_localize(None)
 
     def _ahead(self, date: dt.date) -> Forecast | None:

@@ -64,13 +64,17 @@ class Weights:
         self.cross[ahead] = keep[:, None] * self.cross[ahead] + (weighted @ y.T[..., None])[..., 0]
         self._stale = True
 
+    def forget(self) -> None:
+        """Work the weights out anew when they are next asked for: the sums were changed from outside."""
+        self._stale = True
+
     def values(self) -> Floats:
         """Weights, float64 [HORIZON, n_channels, n_features]."""
         if self._stale:
             n = self.square.shape[-1]
             square = self._pooled(self.square) + _RIDGE * np.eye(n)
             cross = self._pooled(self.cross) + _RIDGE * self._prior
-            self._weights = np.linalg.solve(square, cross[..., None])[..., 0]
+            self._weights = np.asarray(np.linalg.solve(square, cross[..., None])[..., 0], dtype=np.float64)
             self._stale = False
         return self._weights
 
