@@ -80,6 +80,7 @@ def explain(residual: Floats, shape: Floats, spread: Floats, name: str | None = 
         return Explanation("usual", np.nan, np.nan, np.nan, np.nan, 0.0, name)
     z = np.array([flat[seen].mean(), gain[seen].mean()])
     covariance = spread * (_COMMON + (1.0 - _COMMON) / seen.sum())
+    covariance = covariance + (1e-6 * np.trace(covariance) + 1e-12) * np.eye(2)  # a spread of one day has rank one
     precision = np.linalg.inv(covariance)
     whole = float(z @ precision @ z)
     leak, surge = (_along(direction, z, precision) for direction in np.eye(2))
