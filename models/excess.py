@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.forecast.parts import Fading
+from models.forecast.parts import Fading, mean_of_seen
 
 Floats = NDArray[np.float64]
 
@@ -28,13 +28,6 @@ def by_part(values: Floats) -> Floats:
     n_parts = parts_of_day(n_slots)
     split = values.reshape(*lead, n_parts, n_slots // n_parts, n_channels)
     return np.moveaxis(mean_of_seen(split, -2), -2, -1)
-
-
-def mean_of_seen(values: Floats, axis: int = 0) -> Floats:
-    """Mean over an axis, NaN where nothing was seen."""
-    count = np.isfinite(values).sum(axis=axis)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(count > 0, np.nansum(values, axis=axis) / count, np.nan)
 
 
 class Excess:

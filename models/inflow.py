@@ -15,9 +15,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.excess import Excess, by_part, mean_of_seen, parts_of_day
+from models.excess import Excess, by_part, parts_of_day
 from models.forecast.explain import Explanation, explain
 from models.forecast.forecaster import Forecast, Forecaster, Settings
+from models.forecast.parts import mean_of_seen, median_of_seen
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -38,11 +39,14 @@ class Rules:
     ----------
     threshold
         Standard deviations of the leak's part that an alarm needs.
+    end_threshold
+        The same for the end of a known leak.
     quiet_days
         Days after an alarm of a channel in which it raises no other.
     """
 
     threshold: float = 4.5
+    end_threshold: float = 3.0
     quiet_days: int = 14
 
 
@@ -212,7 +216,7 @@ class InflowWatch:
             windows[k] = mean_of_seen(np.stack(one.parts))
         for k, days in enumerate(_SLOW):
             late, before = self._past[-days:], self._past[-3 * days : -days]
-            windows[_AGES + k] = _median(late, days // 2) - _median(before, days)
+            windows[_AGES + k] = median_of_seen(late, days // 2) - median_of_seen(before, days)
         surge = self._surge(self._open[-1].forecast) if self._open else np.zeros(windows.shape[1:])
         self.sigmas, self.flow = self._excess.score(windows, surge)
         self._excess.learn(windows)
@@ -231,7 +235,7 @@ class InflowWatch:
             if up[window, c] <= self.rules.threshold:
                 window = int(np.argmax(down[:, c]))
                 lost = -self.flow[window, c]
-                if down[window, c] <= self.rules.threshold or not lost > _ENDED * self.known[c] > 0.0:
+                if down[window, c] <= self.rules.end_threshold or not lost > _ENDED * self.known[c] > 0.0:
                     continue
                 kind = "ended"
             found.append(self._alarm(kind, c, name, window, date))
@@ -262,10 +266,3 @@ class InflowWatch:
         name = event[0].name if event is not None else special.holiday(date)
         return explain(residual, one.forecast.shape[:n, :, channel], self.forecaster.spread()[channel], name)
 
-
-def _median(days: Floats, least: int) -> Floats:
-    """Median over days, NaN where fewer than `least` were seen."""
-    known = np.isfinite(days).sum(axis=0) >= least
-    median = np.full(days.shape[1:], np.nan)
-    median[known] = np.nanmedian(days[:, known], axis=0)
-    return median

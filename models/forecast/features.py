@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.forecast.parts import Fading, flat_and_gain, shape_of
+from models.forecast.parts import Fading, flat_and_gain, mean_of_seen, shape_of
 from models.forecast.special_days import SpecialDays
 
 Floats = NDArray[np.float64]
@@ -88,9 +88,7 @@ class Memory:
         self.weather.add(weather)
         self.daily[:-1] = self.daily[1:]
         enough = np.isfinite(values).mean(axis=0) >= 0.5
-        self.daily[-1] = np.where(
-            enough, np.nansum(values, axis=0) / np.maximum(np.isfinite(values).sum(axis=0), 1), np.nan
-        )
+        self.daily[-1] = np.where(enough, mean_of_seen(values), np.nan)
 
     def outlook(self, dates: list[dt.date]) -> Outlook:
         """What is known about the next days; the first date is the day after the last that was added."""
@@ -119,16 +117,10 @@ class Memory:
         n = len(self.daily)
         origin = n - _YEAR
         before = self.daily[max(0, origin - 2 * _SMOOTH) : origin]
-        usual = _mean(before)
-        change = np.stack([_mean(self.daily[origin + k - _SMOOTH : origin + k + _SMOOTH + 1]) for k in range(n_days)])
+        usual = mean_of_seen(before)
+        around = [slice(origin + k - _SMOOTH, origin + k + _SMOOTH + 1) for k in range(n_days)]
+        change = np.stack([mean_of_seen(self.daily[days]) for days in around])
         with np.errstate(invalid="ignore", divide="ignore"):
             share = (change - usual) / usual
         return np.where(np.isfinite(share), np.clip(share, -_MOST_SEASON, _MOST_SEASON), 0.0)
 
-
-def _mean(values: Floats) -> Floats:
-    """Mean over days, NaN where none was seen."""
-    count = np.isfinite(values).sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean: Floats = np.where(count > 0, np.nansum(values, axis=0) / count, np.nan)
-    return mean

@@ -13,7 +13,7 @@ from models.errors import NotEnoughData, WrongRule
 from models.forecast.band import Band
 from models.forecast.days import Days
 from models.forecast.features import HORIZON, N_FEATURES, Memory, Outlook
-from models.forecast.parts import Fading, flat_and_gain
+from models.forecast.parts import Fading, flat_and_gain, mean_of_seen, median_of_seen
 from models.forecast.special_days import SpecialDays
 from models.forecast.weights import Weights
 
@@ -190,7 +190,7 @@ class Forecaster:
         """Score a day and learn from `usual`, its part that may be learnt from."""
         if self.last is None:
             self.last = date - _ONE_DAY
-        outlook = self._outlook([date])
+        outlook = self._outlook(1)
         expected = self._expected(outlook, weather[None, :])[0] + self._surge(date, outlook.shape[0])
         residual = values - expected
         flat, gain = flat_and_gain(residual, outlook.shape[0])
@@ -204,9 +204,9 @@ class Forecaster:
         self.memory.add(date, learnt, weather)
         night = learnt[self.settings.night_slots()]
         self.nights[:-1] = self.nights[1:]
-        self.nights[-1] = np.where(np.isfinite(night).any(axis=0), _nanmean(night), np.nan)
+        self.nights[-1] = mean_of_seen(night)
         self.last = date
-        self.pending.append(self._outlook(self._next(HORIZON)))
+        self.pending.append(self.memory.outlook(self._next(HORIZON)))
         del self.pending[:-HORIZON]
         return Score(date, expected, residual, flat, gain)
 
@@ -230,7 +230,7 @@ class Forecaster:
             said = base + np.einsum("sck,ck->sc", features, self.weights.values()[ahead])
             self.band.add(ahead, learnt - said)
             if ahead == 0:
-                self.scales.add(_nanmean(np.abs(learnt - base)))
+                self.scales.add(mean_of_seen(np.abs(learnt - base)))
                 scale = np.nan_to_num(self.scales.mean())
             self.weights.add(ahead, features, learnt - base, scale)
 
@@ -279,7 +279,7 @@ class Forecaster:
         if not 1 <= n_days <= HORIZON:
             raise WrongRule(f"{n_days} days were asked for; forecasts reach 1 to {HORIZON} days ahead")
         dates = self._next(n_days)
-        outlook = self._outlook(dates)
+        outlook = self._outlook(n_days)
         given = np.full((n_days, self.settings.n_weather), np.nan) if weather is None else weather
         values = self._expected(outlook, given)
         if hold_night:
@@ -297,10 +297,10 @@ class Forecaster:
         Usual is the median night of the reference days, or of those among them that are older than five weeks where
         that is less: a leak that began since then does not count as usual.
         """
-        outlook = self._outlook(self._next(HORIZON))
+        outlook = self._outlook(HORIZON)
         values = self._expected(outlook, np.full((HORIZON, self.settings.n_weather), np.nan))
         coming = values[:, self.settings.night_slots()].mean(axis=(0, 1))
-        usual = np.fmin(_nanmedian(self.nights), _nanmedian(self.nights[:-_YOUNG]))
+        usual = np.fmin(median_of_seen(self.nights), median_of_seen(self.nights[:-_YOUNG]))
         return np.asarray(np.nan_to_num(coming - usual), dtype=np.float64)
 
     def spread(self) -> Floats:
@@ -316,8 +316,12 @@ class Forecaster:
         assert self.last is not None
         return [self.last + (k + 1) * _ONE_DAY for k in range(n_days)]
 
-    def _outlook(self, dates: list[dt.date]) -> Outlook:
-        return self.memory.outlook(dates)
+    def _outlook(self, n_days: int) -> Outlook:
+        """What the last evening lets expect of the next days."""
+        if not self.pending:
+            return self.memory.outlook(self._next(n_days))
+        whole = self.pending[-1]
+        return Outlook(whole.base[:n_days], whole.features[:n_days], whole.shape[:n_days], whole.weather)
 
     def _with_weather(self, outlook: Outlook, weather: Floats) -> Floats:
         """Features with those of the weather: how it differs from that of late, by the shape of demand."""
@@ -342,17 +346,3 @@ class Forecaster:
         flat, gain = np.nan_to_num(known.mean())
         return np.asarray(flat + gain * shape, dtype=np.float64)
 
-
-def _nanmean(values: Floats) -> Floats:
-    """Mean over the first axis, NaN where nothing is there."""
-    count = np.isfinite(values).sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(count > 0, np.nansum(values, axis=0) / count, np.nan)
-
-
-def _nanmedian(values: Floats) -> Floats:
-    """Median over the first axis, NaN where nothing is there."""
-    known = np.isfinite(values).any(axis=0)
-    median = np.full(values.shape[1:], np.nan)
-    median[known] = np.nanmedian(values[:, known], axis=0)
-    return median
