@@ -2,7 +2,8 @@
 
 Every evening's forecast of the next week stays open for seven days; what comes in beyond it, averaged over the days
 since, is a window for each age: a likelihood ratio over all onsets within the week. Longer windows compare the days of
-late with those before, for leaks that grow. A leak that was found is taken off before anything is learnt.
+late with those before, for leaks that grow. A leak that was found is taken off before anything is learnt. The days of
+a named event enter no window; there only what its guests cannot explain is an alarm.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.excess import Excess, by_part, parts_of_day
-from models.forecast.explain import Explanation, explain
+from models.forecast.explain import TOWN_NIGHT, Explanation, explain
 from models.forecast.forecaster import Forecast, Forecaster, Settings
 from models.forecast.parts import mean_of_seen, median_of_seen
 
@@ -179,13 +180,15 @@ class InflowWatch:
     ) -> list[InflowAlarm]:
         gap = 1 if self.forecaster.last is None else (date - self.forecaster.last).days
         usual = values if abnormal is None else np.where(abnormal, np.nan, values)
-        self._shift_past(min(gap, len(self._past)), by_part(usual - self.known))
+        is_event = self.forecaster.settings.special.event(date) is not None
+        counted = np.full_like(values, np.nan) if is_event else usual - self.known
+        self._shift_past(min(gap, len(self._past)), by_part(counted))
         if gap > 1:
             self._open.clear()
         elif self.forecaster.last is not None:
             del self._open[: -_AGES + 1]
             self._open.append(_Open(self._forecast()))
-        self._score(usual - self.known)
+        self._score(usual - self.known, counted)
         alarms = self._alarms(date) if raising else []
         self.forecaster.step(date, values - self.known, weather, abnormal)
         self._seen += np.isfinite(usual).any(axis=0)
@@ -205,14 +208,13 @@ class InflowWatch:
         mean = np.nan_to_num(np.abs(mean_of_seen(forecast.values[0])))
         return by_part(forecast.shape[0]) * mean[:, None]
 
-    def _score(self, net: Floats) -> None:
-        """Score all windows, then learn how they usually are."""
+    def _score(self, net: Floats, counted: Floats) -> None:
+        """Score all windows by what counts, then learn how they usually are."""
         windows = np.full((_AGES + len(_SLOW), len(self.known), self._past.shape[-1]), np.nan)
         for one in self._open:
             k = len(one.parts)
-            residual = net - one.forecast.values[k]
-            one.residual.append(residual)
-            one.parts.append(by_part(residual))
+            one.residual.append(net - one.forecast.values[k])
+            one.parts.append(by_part(counted - one.forecast.values[k]))
             windows[k] = mean_of_seen(np.stack(one.parts))
         for k, days in enumerate(_SLOW):
             late, before = self._past[-days:], self._past[-3 * days : -days]
@@ -225,12 +227,16 @@ class InflowWatch:
 
     def _alarms(self, date: dt.date) -> list[InflowAlarm]:
         found = []
+        event = self.forecaster.settings.special.event(date)
         up, down = np.nan_to_num(self.sigmas, nan=-np.inf), np.nan_to_num(-self.sigmas, nan=-np.inf)
         for c, name in enumerate(self.forecaster.channels):
             until = self._quiet[c]
             if self._seen[c] < _SETTLED or (until is not None and date <= until):
                 continue
             kind: Kind = "grown" if self.known[c] > 0.0 else "leak"
+            if event is not None:
+                found += self._in_event(kind, c, event[1] + 1, date)
+                continue
             window = int(np.argmax(up[:, c]))
             if up[window, c] <= self.rules.threshold:
                 window = int(np.argmax(down[:, c]))
@@ -241,14 +247,34 @@ class InflowWatch:
             found.append(self._alarm(kind, c, name, window, date))
         return found
 
+    def _in_event(self, kind: Kind, channel: int, days: int, date: dt.date) -> list[InflowAlarm]:
+        """The alarm, if any, of the part of an event's excess that its guests cannot explain."""
+        if not self._open or days > _AGES:
+            return []
+        said = self._explain(channel, days, date)
+        special = self.forecaster.settings.special
+        event = special.event(date)
+        share = event[0].night_share if event is not None else TOWN_NIGHT
+        flow = said.flat - share / (1.0 - share) * max(said.gain, 0.0)
+        sigmas = flow / said.flat_deviation if said.flat_deviation > 0.0 else 0.0
+        if not said.is_leak or not sigmas > self.rules.threshold:
+            return []
+        name = self.forecaster.channels[channel]
+        return [self._raise(InflowAlarm(name, kind, date, date - (days - 1) * _ONE_DAY, flow, sigmas, said), days)]
+
     def _alarm(self, kind: Kind, channel: int, name: str, window: int, date: dt.date) -> InflowAlarm:
         days = window + 1 if window < _AGES else _SLOW[window - _AGES]
         flow = float(self.flow[window, channel])
         sigmas = float(self.sigmas[window, channel])
         said = self._explain(channel, min(days, _AGES), date)
-        self._quiet[channel] = date + self.rules.quiet_days * _ONE_DAY
-        self._set_known(channel, 0.0 if kind == "ended" else self.known[channel] + flow, days)
-        return InflowAlarm(name, kind, date, date - (days - 1) * _ONE_DAY, flow, sigmas, said)
+        return self._raise(InflowAlarm(name, kind, date, date - (days - 1) * _ONE_DAY, flow, sigmas, said), days)
+
+    def _raise(self, alarm: InflowAlarm, days: int) -> InflowAlarm:
+        """Take what an alarm says for known."""
+        channel = self.forecaster.channels.index(alarm.channel)
+        self._quiet[channel] = alarm.date + self.rules.quiet_days * _ONE_DAY
+        self._set_known(channel, 0.0 if alarm.kind == "ended" else self.known[channel] + alarm.flow, days)
+        return alarm
 
     def _set_known(self, channel: int, flow: float, days: int) -> None:
         """Change what is taken off, for the last days too."""
@@ -263,6 +289,7 @@ class InflowWatch:
         residual = np.stack([r[:, channel] for r in one.residual])
         special = self.forecaster.settings.special
         event = special.event(date)
-        name = event[0].name if event is not None else special.holiday(date)
-        return explain(residual, one.forecast.shape[:n, :, channel], self.forecaster.spread()[channel], name)
-
+        name, share = special.holiday(date), TOWN_NIGHT
+        if event is not None:
+            name, share = event[0].name, event[0].night_share
+        return explain(residual, one.forecast.shape[:n, :, channel], self.forecaster.spread()[channel], name, share)

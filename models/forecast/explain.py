@@ -1,7 +1,8 @@
 """What an excess over the forecast is: people taking more, or water running out day and night alike.
 
 A leak runs at night as by day: it is flat. People who take more take it when people take water: their surge has the
-shape of demand and leaves the quiet of the night as it was. A named event or a holiday on the day is said beside it.
+shape of demand and leaves the quiet of the night nearly as it was. Guests of a named event may be awake at night; what
+they take then is at most a share of what they take on average.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ Kind = Literal["usual", "leak", "surge", "both", "less"]
 
 _SURE = 9.21  # chi-square of two degrees of freedom that 1 % of usual days pass
 _COMMON = 0.5  # part of a day's error that the next days share
+TOWN_NIGHT = 1.0 / 3.0  # most that a town's people take in the quiet of the night, of their mean
 _SECOND_CAUSE = 6.6  # chi-square by which two causes must explain more than one
 
 
@@ -54,7 +56,9 @@ class Explanation:
         return self.kind in ("leak", "both")
 
 
-def explain(residual: Floats, shape: Floats, spread: Floats, name: str | None = None) -> Explanation:
+def explain(
+    residual: Floats, shape: Floats, spread: Floats, name: str | None = None, night_share: float = TOWN_NIGHT
+) -> Explanation:
     """Explain the residual of some whole days of one channel.
 
     Parameters
@@ -67,12 +71,15 @@ def explain(residual: Floats, shape: Floats, spread: Floats, name: str | None = 
         float64 [2, 2], covariance of the flat and gain parts of one usual day (`Forecaster.spread`).
     name
         Holiday or event of those days.
+    night_share
+        Most that people take in the quiet of the night, of their mean: `Event.night_share` on an event's days.
 
     Notes
     -----
-    With the mean parts z = (flat, gain) and their covariance S, each cause k that lies along the direction d_k is
-    worth the chi-square (d_k' S^-1 z)^2 / (d_k' S^-1 d_k) where it is positive; d is (1, 0) for a leak and (0, 1)
-    for people. Days share half of their error, so that a week is surer than a day, but not seven times.
+    With the mean parts z = (flat, gain) and their covariance S, a cause along the direction d is worth the chi-square
+    (d' S^-1 z)^2 / (d' S^-1 d) where it is positive. A leak's d is (1, 0). People's is any (a, 1) with a from 0 to
+    night_share / (1 - night_share): all of z' S^-1 z where z lies between, else the better edge. Days share half of
+    their error, so that a week is surer than a day, but not seven times.
     """
     flat, gain = flat_and_gain(residual.T, shape.T)
     seen = np.isfinite(flat)
@@ -83,7 +90,10 @@ def explain(residual: Floats, shape: Floats, spread: Floats, name: str | None = 
     covariance = covariance + (1e-6 * np.trace(covariance) + 1e-12) * np.eye(2)  # a spread of one day has rank one
     precision = np.linalg.inv(covariance)
     whole = float(z @ precision @ z)
-    leak, surge = (_along(direction, z, precision) for direction in np.eye(2))
+    most = night_share / (1.0 - night_share)
+    leak = _along(np.array([1.0, 0.0]), z, precision)
+    is_within = 0.0 <= z[0] <= most * z[1]
+    surge = whole if is_within else max(_along(np.array([a, 1.0]), z, precision) for a in (0.0, most))
     deviation = np.sqrt(np.diag(covariance))
     probability = 1.0 / (1.0 + np.exp(np.clip((surge - max(leak, whole - _SECOND_CAUSE)) / 2.0, -50.0, 50.0)))
     kind = _kind(z, whole, leak, surge)

@@ -123,4 +123,3 @@ class Memory:
         with np.errstate(invalid="ignore", divide="ignore"):
             share = (change - usual) / usual
         return np.where(np.isfinite(share), np.clip(share, -_MOST_SEASON, _MOST_SEASON), 0.0)
-

@@ -197,7 +197,8 @@ class Forecaster:
         learnt = np.full_like(values, np.nan) if usual is None else self._clipped(usual, expected)
         event = self.settings.special.event(date)
         if event is not None:
-            self._learn_surge((event[0].name, event[1]), learnt, expected, outlook.shape[0], date)
+            seen = np.full_like(values, np.nan) if usual is None else usual
+            self._learn_surge((event[0].name, event[1]), seen, expected, outlook.shape[0], date)
             learnt = np.full_like(values, np.nan)
         self._learn_spread(learnt - expected, outlook.shape[0])
         self._learn_weights(learnt, weather)
@@ -241,12 +242,10 @@ class Forecaster:
         parts = np.where(np.isfinite(reach), np.clip(parts, -reach, reach), parts)
         self.spreads.add(parts[:, None] * parts[None, :])
 
-    def _learn_surge(
-        self, key: tuple[str, int], learnt: Floats, expected: Floats, shape: Floats, date: dt.date
-    ) -> None:
+    def _learn_surge(self, key: tuple[str, int], seen: Floats, expected: Floats, shape: Floats, date: dt.date) -> None:
         """Remember what an event adds, to expect it the next time."""
         plain = expected - self._surge(date, shape)
-        self.surge_of(*key).add(np.stack(flat_and_gain(learnt - plain, shape)))
+        self.surge_of(*key).add(np.stack(flat_and_gain(seen - plain, shape)))
 
     # forecasting --------------------------------------------------------------------------------------------------
 
@@ -345,4 +344,3 @@ class Forecaster:
             return np.zeros_like(shape)
         flat, gain = np.nan_to_num(known.mean())
         return np.asarray(flat + gain * shape, dtype=np.float64)
-

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_FITS = 3
-_HUBER = 2.0  # mean absolute residuals from which a reading counts less
+_FITS = 5
+_HUBER = 2.0  # median absolute residuals from which a reading counts less
 _ENOUGH = 0.5  # share of a day's slots that a fit needs
 
 
@@ -84,7 +84,6 @@ def flat_and_gain(residual: Floats, shape: Floats) -> tuple[Floats, Floats]:
     r, u = np.where(seen, residual, 0.0), np.where(seen, shape, 0.0)
     weight = seen.astype(float)
     flat, gain = np.zeros(r.shape[1]), np.zeros(r.shape[1])
-    count = np.maximum(seen.sum(axis=0), 1)
     for _ in range(_FITS):
         s0, s1, s2 = weight.sum(axis=0), (weight * u).sum(axis=0), (weight * u * u).sum(axis=0)
         t0, t1 = (weight * r).sum(axis=0), (weight * u * r).sum(axis=0)
@@ -92,7 +91,7 @@ def flat_and_gain(residual: Floats, shape: Floats) -> tuple[Floats, Floats]:
         determinant = np.maximum(s0 * s2 - s1 * s1, 1e-12)
         flat, gain = (s2 * t0 - s1 * t1) / determinant, (s0 * t1 - s1 * t0) / determinant
         error = np.abs(r - flat - gain * u) * seen
-        usual = error.sum(axis=0) / count + 1e-12
+        usual = np.nan_to_num(median_of_seen(np.where(seen, error, np.nan))) + 1e-12
         weight = seen * np.minimum(1.0, _HUBER * usual / np.maximum(error, 1e-12))
     poor = seen.mean(axis=0) < _ENOUGH
     flat[poor] = gain[poor] = np.nan

@@ -137,11 +137,14 @@ class Event:
         Rule of its first day.
     days
         How many days it lasts.
+    night_share
+        Most that its guests take in the quiet of the night, of their mean.
     """
 
     name: str
     begins: str
     days: int = 1
+    night_share: float = 2.0 / 3.0
 
 
 _IT = (
