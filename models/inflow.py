@@ -23,12 +23,12 @@ from models.forecast.parts import mean_of_seen, median_of_seen
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Kind = Literal["leak", "grown", "ended"]
+Kind = Literal["leak", "grown", "shrunk", "ended"]
 
 _AGES = 7  # days for which a forecast stays open
 _SLOW = (7, 14, 28)  # days of late, against twice as many before
 _SETTLED = 30  # days before which nothing is raised
-_ENDED = 0.5  # share of a known leak whose loss is its end
+_ENDED, _ENDED_SOON = 0.6, 0.7  # share of a known leak whose loss is its end; in the quiet days after its alarm
 _ONE_DAY = dt.timedelta(days=1)
 
 
@@ -42,12 +42,16 @@ class Rules:
         Standard deviations of the leak's part that an alarm needs.
     end_threshold
         The same for the end of a known leak.
+    least_share
+        Smallest leak that is raised, share of the mean inflow: small errors that last are sure to be there, but not
+        to be leaks.
     quiet_days
-        Days after an alarm of a channel in which it raises no other.
+        Days after an alarm of a channel in which it raises no other but a sure end.
     """
 
     threshold: float = 4.5
     end_threshold: float = 3.0
+    least_share: float = 0.01
     quiet_days: int = 14
 
 
@@ -61,13 +65,13 @@ class InflowAlarm:
         Name.
     kind
         `leak`: a new one; `grown`: more where one is known already (a second cannot be told from inflow alone);
-        `ended`: a known one runs no more, or at most half of it.
+        `shrunk`, `ended`: some of what is known, or most of it, runs no more.
     date
         The last day that was looked at.
     start
         First day of the window that tells most.
     flow
-        Flat excess in that window, in the channel's unit; of an end, what is lost less.
+        Flat excess in that window, in the channel's unit; negative where less is lost.
     sigmas
         Standard deviations of the leak's part.
     explanation
@@ -189,7 +193,7 @@ class InflowWatch:
             del self._open[: -_AGES + 1]
             self._open.append(_Open(self._forecast()))
         self._score(usual - self.known, counted)
-        alarms = self._alarms(date) if raising else []
+        alarms = self._alarms(date) if raising and self._open else []
         self.forecaster.step(date, values - self.known, weather, abnormal)
         self._seen += np.isfinite(usual).any(axis=0)
         return alarms
@@ -206,7 +210,7 @@ class InflowWatch:
     def _surge(forecast: Forecast) -> Floats:
         """What demand as a whole moving by its mean would add, float64 [n_channels, n_parts]."""
         mean = np.nan_to_num(np.abs(mean_of_seen(forecast.values[0])))
-        return by_part(forecast.shape[0]) * mean[:, None]
+        return np.asarray(by_part(forecast.shape[0]) * mean[:, None], dtype=np.float64)
 
     def _score(self, net: Floats, counted: Floats) -> None:
         """Score all windows by what counts, then learn how they usually are."""
@@ -228,24 +232,40 @@ class InflowWatch:
     def _alarms(self, date: dt.date) -> list[InflowAlarm]:
         found = []
         event = self.forecaster.settings.special.event(date)
-        up, down = np.nan_to_num(self.sigmas, nan=-np.inf), np.nan_to_num(-self.sigmas, nan=-np.inf)
-        for c, name in enumerate(self.forecaster.channels):
+        for c in np.flatnonzero(self._seen >= _SETTLED).tolist():
             until = self._quiet[c]
-            if self._seen[c] < _SETTLED or (until is not None and date <= until):
-                continue
+            is_quiet = until is not None and date <= until
             kind: Kind = "grown" if self.known[c] > 0.0 else "leak"
             if event is not None:
-                found += self._in_event(kind, c, event[1] + 1, date)
+                found += [] if is_quiet else self._in_event(kind, c, event[1] + 1, date)
                 continue
-            window = int(np.argmax(up[:, c]))
-            if up[window, c] <= self.rules.threshold:
-                window = int(np.argmax(down[:, c]))
-                lost = -self.flow[window, c]
-                if down[window, c] <= self.rules.end_threshold or not lost > _ENDED * self.known[c] > 0.0:
-                    continue
-                kind = "ended"
-            found.append(self._alarm(kind, c, name, window, date))
+            less = self._loss_of(c, is_quiet)
+            if less is not None:
+                found.append(self._alarm(less[0], c, less[1], date))
+                continue
+            sigmas = np.where(self.flow[:, c] >= self._least(c), self.sigmas[:, c], -np.inf)
+            window = int(np.argmax(sigmas))
+            if not is_quiet and sigmas[window] > self.rules.threshold:
+                found.append(self._alarm(kind, c, window, date))
         return found
+
+    def _least(self, channel: int) -> float:
+        """Smallest leak that is raised."""
+        return float(
+            self.rules.least_share * np.nan_to_num(np.nanmean(np.abs(self._open[-1].forecast.values[..., channel])))
+        )
+
+    def _loss_of(self, channel: int, is_quiet: bool) -> tuple[Kind, int] | None:
+        """Whether a known leak loses less, and the window that tells it; in its quiet days only a sure end counts."""
+        known = self.known[channel]
+        down = np.nan_to_num(-self.sigmas[:, channel], nan=-np.inf)
+        window = int(np.argmax(down))
+        lost = -self.flow[window, channel]
+        if known <= 0.0 or down[window] <= (self.rules.threshold if is_quiet else self.rules.end_threshold):
+            return None
+        if lost > (_ENDED_SOON if is_quiet else _ENDED) * known:
+            return "ended", window
+        return None if is_quiet or lost < self._least(channel) else ("shrunk", window)
 
     def _in_event(self, kind: Kind, channel: int, days: int, date: dt.date) -> list[InflowAlarm]:
         """The alarm, if any, of the part of an event's excess that its guests cannot explain."""
@@ -262,7 +282,8 @@ class InflowWatch:
         name = self.forecaster.channels[channel]
         return [self._raise(InflowAlarm(name, kind, date, date - (days - 1) * _ONE_DAY, flow, sigmas, said), days)]
 
-    def _alarm(self, kind: Kind, channel: int, name: str, window: int, date: dt.date) -> InflowAlarm:
+    def _alarm(self, kind: Kind, channel: int, window: int, date: dt.date) -> InflowAlarm:
+        name = self.forecaster.channels[channel]
         days = window + 1 if window < _AGES else _SLOW[window - _AGES]
         flow = float(self.flow[window, channel])
         sigmas = float(self.sigmas[window, channel])

@@ -31,9 +31,9 @@ def night_flow_rule(inflow: Floats, share: float, window: int = 10) -> Bools:
     WDSA/CCWI (2018): a day is called leaking if min(day) - min(window) > share x min(window), and enters the window
     only if it is not.
     """
-    seen = np.isfinite(inflow).any(axis=1)
+    seen: Bools = np.isfinite(inflow).any(axis=1)
     least = np.where(seen, np.nanmin(np.where(seen[:, None], inflow, 0.0), axis=1), np.nan)
-    called = np.zeros(len(inflow), dtype=bool)
+    called = [False] * len(inflow)
     usual: list[float] = []
     for day, flow in enumerate(least.tolist()):
         if np.isnan(flow):
@@ -43,4 +43,4 @@ def night_flow_rule(inflow: Floats, share: float, window: int = 10) -> Bools:
             called[day] = flow - floor > share * floor
         if not called[day]:
             usual.append(flow)
-    return called
+    return np.array(called, dtype=np.bool_)

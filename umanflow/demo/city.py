@@ -75,6 +75,9 @@ def configuration(devices: Sequence[str]) -> str:
         'network = "uman"', 'timezone = "Europe/Kyiv"', 'language = "uk"', "",
         "[historian]", 'url = "sqlite:///history.db"', "", "[tags]", 'file = "tags.csv"', "",
         "[plc]", "step_s = 60", "",
+        "[calendar]", 'country = "UA"', "",
+        "[[calendar.events]]  # in the model the feast stands still; of the real city write begins = \"rosh-hashanah-2\"",
+        'name = "pilgrimage"', 'begins = "09-11"', "days = 8", "",
     ]  # fmt: skip
     for number, port in enumerate(ports_of(devices)):
         for unit, name in port.items():
