@@ -31,7 +31,7 @@ def night_flow_rule(inflow: Floats, share: float, window: int = 10) -> Bools:
     WDSA/CCWI (2018): a day is called leaking if min(day) - min(window) > share x min(window), and enters the window
     only if it is not.
     """
-    seen: Bools = np.isfinite(inflow).any(axis=1)
+    seen = np.isfinite(inflow).sum(axis=1) > 0
     least = np.where(seen, np.nanmin(np.where(seen[:, None], inflow, 0.0), axis=1), np.nan)
     called = [False] * len(inflow)
     usual: list[float] = []

@@ -76,7 +76,7 @@ def configuration(devices: Sequence[str]) -> str:
         "[historian]", 'url = "sqlite:///history.db"', "", "[tags]", 'file = "tags.csv"', "",
         "[plc]", "step_s = 60", "",
         "[calendar]", 'country = "UA"', "",
-        "[[calendar.events]]  # in the model the feast stands still; of the real city write begins = \"rosh-hashanah-2\"",
+        "[[calendar.events]]  # the model's feast stands still; for the real city: begins = \"rosh-hashanah-2\"",
         'name = "pilgrimage"', 'begins = "09-11"', "days = 8", "",
     ]  # fmt: skip
     for number, port in enumerate(ports_of(devices)):
