@@ -47,6 +47,8 @@ bench: install  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/historian.py
 	$(BIN)/python benchmarks/uman_figures.py
 	$(BIN)/python benchmarks/demo_seeds.py
+	@if [ -d ../shared/data/bwdf ]; then $(BIN)/python benchmarks/forecast.py && $(BIN)/python benchmarks/inflow_leaks.py; else echo 'no DMA inflows: python benchmarks/forecast.py --data FILE'; fi
+	$(BIN)/python benchmarks/hanoi_leaks.py --scenarios 10
 	@if [ -d ../shared/data/ltown ]; then $(BIN)/python benchmarks/ltown.py && $(BIN)/python benchmarks/estimation.py; else echo 'no L-Town data: python benchmarks/ltown.py --data DIR'; fi
 
 clean:  ## remove what is made

@@ -225,10 +225,11 @@ class Forecaster:
     def _learn_weights(self, learnt: Floats, weather: Floats) -> None:
         """Compare a day with what each of the last evenings let expect of it."""
         scale = np.nan_to_num(self.scales.mean())
+        weights = self.weights.values()
         for ahead, outlook in enumerate(reversed(self.pending)):
             base = outlook.base[ahead]
             features = self._with_weather(outlook, weather[None, :].repeat(HORIZON, axis=0))[ahead]
-            said = base + np.einsum("sck,ck->sc", features, self.weights.values()[ahead])
+            said = base + np.einsum("sck,ck->sc", features, weights[ahead])
             self.band.add(ahead, learnt - said)
             if ahead == 0:
                 self.scales.add(mean_of_seen(np.abs(learnt - base)))
