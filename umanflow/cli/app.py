@@ -8,7 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
-from umanflow.cli import batch, calibrate, demo, detect, live, networks, report, sensitivity, simulate, tags, write
+from umanflow.cli import (
+    batch,
+    calibrate,
+    demo,
+    detect,
+    live,
+    networks,
+    plan,
+    report,
+    sensitivity,
+    simulate,
+    tags,
+    write,
+)
 
 # what wrong options raise; the library has no public name for it
 _WRONG_USAGE: Any = typer.BadParameter.__mro__[1]
@@ -51,6 +64,7 @@ app.command("write")(write.write)
 app.command("audit")(write.audit)
 app.command("detect")(detect.detect)
 app.command("report")(report.report)
+app.command("plan")(plan.plan)
 app.command("demo")(demo.demo)
 
 
