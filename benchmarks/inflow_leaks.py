@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.forecast import Days, Holiday, Settings, country_days, to_days
+from models.forecast import Days, Forecaster, Holiday, Settings, country_days, explain, to_days
 from models.inflow import InflowWatch, Rules
 from models.nightflow import night_flow_rule
 
@@ -145,6 +145,23 @@ def summary(
     return result
 
 
+def holidays_told(days: Days) -> dict[str, dict[str, float]]:
+    """What holidays and other weekdays are taken for by who knows of no holidays, percent of days and DMAs."""
+    forecaster = Forecaster(days.channels)
+    kinds: dict[str, list[str]] = {"holidays": [], "other weekdays": []}
+    for k, date in enumerate(days.dates):
+        if date >= _FIRST and date.weekday() < 6:
+            forecast = forecaster.forecast(1, with_band=False)
+            residual = days.values[k] - forecast.values[0]
+            day = "holidays" if _SPECIAL.holiday(date) is not None else "other weekdays"
+            for c, spread in enumerate(forecaster.spread()):
+                if np.isfinite(residual[:, c]).mean() > 0.5:
+                    kinds[day].append(explain(residual[None, :, c], forecast.shape[:, :, c], spread).kind)
+        forecaster.step(date, days.values[k])
+    words = ("usual", "leak", "both", "surge", "less")
+    return {day: {w: round(100.0 * row.count(w) / len(row), 1) for w in words} for day, row in kinds.items()}
+
+
 def show(table: dict[str, dict]) -> None:
     """Print the table."""
     columns = [f"{kind} {size:.0%}" for kind in _KINDS for size in _SIZES]
@@ -222,10 +239,13 @@ def main() -> None:
     )
     show(result)
     print(f"ours takes {1000.0 * seconds / len(days.dates):.1f} ms for a day of {len(days.channels)} DMAs")
+    told = holidays_told(days)
+    print(f"holidays, by a forecast that knows of none: {told}")
     if options.plot:
         draw(options.plot, result)
     versions = {p: version(p) for p in ("umanflow", "numpy")}
-    print(json.dumps({"benchmark": "inflow_leaks", "machine": platform.machine(), **versions, "table": result,
+    print(json.dumps({"benchmark": "inflow_leaks", "machine": platform.machine(), **versions,
+                      "table": result, "holidays": told,
                       "ms_per_day": round(1000.0 * seconds / len(days.dates), 1),
                       "seconds": round(time.perf_counter() - began, 1)}))  # fmt: skip
 

@@ -22,6 +22,7 @@ Bools = NDArray[np.bool_]
 
 _SCALE_HALF_LIFE = 60.0
 _FAR = 4.0  # standard deviations
+_KNOWN = 10.0  # days of a spread before it says what is far
 _CLIP = 5.0  # usual errors; a reading beyond is learnt as if it were there
 _YOUNG = 35  # days that a leak may run before its nights pass for usual
 _ONE_DAY = dt.timedelta(days=1)
@@ -240,7 +241,8 @@ class Forecaster:
         """Remember how far the flat and the gain part of a usual day vary together; wild days count as far ones."""
         parts = np.stack(flat_and_gain(residual, shape))
         reach = _FAR * np.sqrt(np.diagonal(self.spread(), axis1=1, axis2=2)).T
-        parts = np.where(np.isfinite(reach), np.clip(parts, -reach, reach), parts)
+        is_known = self.spreads.weight[0, 0] > _KNOWN
+        parts = np.where(is_known, np.clip(parts, -reach, reach), parts)
         self.spreads.add(parts[:, None] * parts[None, :])
 
     def _learn_surge(self, key: tuple[str, int], seen: Floats, expected: Floats, shape: Floats, date: dt.date) -> None:
