@@ -54,7 +54,7 @@ def test_holiday_is_forecast_as_a_sunday() -> None:
 
 
 def test_band_holds_what_it_says() -> None:
-    days = town(170, 3, 2)
+    days = town(140, 3, 2)
     forecaster = Forecaster(days.channels, _SETTINGS)
     inner, outer = [], []
     for k, date in enumerate(days.dates):
@@ -139,8 +139,8 @@ def test_event_is_not_learnt_as_usual_but_expected_the_next_time() -> None:
 
 def test_weather_is_learnt_where_it_is_given() -> None:
     random = np.random.default_rng(8)
-    days = town(120, 8, noise=0.02)
-    warm = random.normal(20.0, 5.0, (120, 1))
+    days = town(100, 8, noise=0.02)
+    warm = random.normal(20.0, 5.0, (100, 1))
     values = days.values + 0.03 * (warm - 20.0)[:, :, None] * shape_of(profile(0)[:, None]) * 10.0
     errors = []
     for n_weather in (0, 1):
@@ -148,7 +148,7 @@ def test_weather_is_learnt_where_it_is_given() -> None:
         error = []
         for k, date in enumerate(days.dates):
             given = warm[k] if n_weather else None
-            if k > 85:
+            if k > 75:
                 ahead = forecaster.forecast(1, None if given is None else given[None])
                 error.append(np.abs(ahead.values[0] - values[k]).mean())
             forecaster.step(date, values[k], given)

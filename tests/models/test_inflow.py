@@ -53,18 +53,18 @@ def test_small_step_and_slow_growth_are_found_within_weeks() -> None:
 
 
 def test_quiet_months_are_quiet() -> None:
-    values = town(200, 3, 3).values
-    _, alarms = _watch(values, 3, 3)
+    values = town(150, 3, 2).values
+    _, alarms = _watch(values, 3, 2)
     assert len(alarms) <= 1
 
 
 def test_end_of_a_leak_is_recognised_and_nothing_is_taken_off_any_more() -> None:
-    days = town(170, 4)
+    days = town(135, 4)
     values = days.values.copy()
-    values[80:130] += 0.25 * _MEAN
+    values[80:110] += 0.25 * _MEAN
     watch, alarms = _watch(values, 4)
     assert [a.kind for a in alarms] == ["leak", "ended"]
-    assert abs((alarms[1].date - days.dates[130]).days) <= 3
+    assert abs((alarms[1].date - days.dates[110]).days) <= 3
     assert watch.known[0] == 0.0
 
 
@@ -79,7 +79,7 @@ def test_repair_that_was_told_is_believed() -> None:
 
 
 def test_a_found_leak_is_not_learnt() -> None:
-    days = town(130, 6)
+    days = town(105, 6)
     values = days.values.copy()
     values[80:] += 0.25 * _MEAN
     leaking, _ = _watch(values, 6)
@@ -107,7 +107,7 @@ def test_peek_sees_the_leak_before_the_day_is_over_and_changes_nothing() -> None
 
 
 def test_abnormal_days_raise_nothing_and_gaps_do_no_harm() -> None:
-    days = town(120, 8)
+    days = town(110, 8)
     watch = InflowWatch(days.channels, _SETTINGS)
     random = np.random.default_rng(8)
     alarms = []
