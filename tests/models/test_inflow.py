@@ -192,3 +192,17 @@ def test_first_days_raise_nothing() -> None:
     random = np.random.default_rng(11)
     for k in range(20):
         assert watch.step(dt.date(2025, 1, 1) + dt.timedelta(days=k), random.uniform(0.0, 90.0, (24, 1))) == []
+
+
+@pytest.mark.parametrize("slots", [24, 96])
+def test_strange_channels_do_no_harm(slots: int) -> None:
+    random = np.random.default_rng(12)
+    watch = InflowWatch(("shut", "constant", "silent", "backward"), Settings(slots=slots))
+    alarms = []
+    for k in range(45):
+        backward = -10.0 + np.sin(np.arange(slots)) + random.normal(0.0, 0.1, slots)
+        day = np.column_stack([np.full(slots, k >= 40), np.full(slots, 5.0), np.full(slots, np.nan), backward])
+        alarms += watch.step(dt.date(2025, 1, 1) + dt.timedelta(days=k), day.astype(float))
+    assert [(a.channel, a.kind) for a in alarms] == [("shut", "leak")]
+    finite = np.isfinite(watch.forecaster.forecast().values).all(axis=(0, 1))
+    assert finite.tolist() == [True, True, False, True]
