@@ -31,8 +31,8 @@ import numpy as np
 from hydro.engine import Engine
 from hydro.leaks import orifice
 from models.forecast import Settings
-from models.inflow import InflowWatch, Rules
-from models.nightflow import night_flow_rule
+from models.inflow_watch import InflowWatch, Rules
+from models.night_rule import night_flow_rule
 from models.pairs import PressurePairs
 
 _DAYS, _STEPS = 365, 48

@@ -31,8 +31,8 @@ import numpy as np
 import pandas as pd
 
 from models.forecast import Days, Forecaster, Holiday, Settings, country_days, explain, to_days
-from models.inflow import InflowWatch, Rules
-from models.nightflow import night_flow_rule
+from models.inflow_watch import InflowWatch, Rules
+from models.night_rule import night_flow_rule
 
 _DATA = Path("../shared/data/bwdf/inflow_hourly.csv.gz")
 _SPECIAL = country_days("IT", (Holiday("San Giusto, the city's saint", "11-03"),))

@@ -7,7 +7,7 @@ import pytest
 
 from models.forecast import Event, Forecaster, Settings, SpecialDays, country_days, explain
 from models.forecast.days import Days
-from models.inflow import InflowWatch
+from models.inflow_watch import InflowWatch
 from networks.uman import demand
 from tests.models.town import Floats, town
 

@@ -13,8 +13,8 @@ from hypothesis.extra.numpy import arrays
 from models.errors import NotEnoughData
 from models.excess import Excess, by_part, parts_of_day
 from models.forecast import Settings
-from models.inflow import InflowAlarm, InflowWatch, Rules
-from models.nightflow import night_flow_rule
+from models.inflow_watch import InflowAlarm, InflowWatch, Rules
+from models.night_rule import night_flow_rule
 from models.pairs import PressurePairs
 from tests import naive
 from tests.models.town import SPECIAL, Floats, profile, town
