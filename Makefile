@@ -50,7 +50,7 @@ bench: install  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/demo_seeds.py
 	@if [ -d ../shared/data/bwdf ]; then $(BIN)/python benchmarks/forecast.py && $(BIN)/python benchmarks/inflow_leaks.py; else echo 'no DMA inflows: python benchmarks/forecast.py --data FILE'; fi
 	$(BIN)/python benchmarks/hanoi_leaks.py --scenarios 10
-	@if [ -d ../shared/data/ltown ]; then $(BIN)/python benchmarks/ltown.py && $(BIN)/python benchmarks/estimation.py; else echo 'no L-Town data: python benchmarks/ltown.py --data DIR'; fi
+	@if [ -d ../shared/data/ltown ]; then $(BIN)/python benchmarks/ltown.py && $(BIN)/python benchmarks/estimation.py && $(BIN)/python benchmarks/report.py; else echo 'no L-Town data: python benchmarks/ltown.py --data DIR'; fi
 
 clean:  ## remove what is made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage out

@@ -240,6 +240,31 @@ class CalendarSection(_Section):
         return country_days(self.country or None, tuple(Holiday(rule, rule) for rule in self.holidays), events)
 
 
+class BalanceSection(_Section):
+    """The water balance (`umanflow balance --config`): an input file with what no meter knows."""
+
+    file: str = ""
+
+
+class ReportSection(_Section):
+    """Leak reports (`umanflow report`).
+
+    Attributes
+    ----------
+    cost_per_m3, currency
+        Variable cost of lost water and its ISO 4217 code; money is unknown without.
+    units
+        Of flows: m3/h or L/s.
+    tables
+        Folder with valves.csv, nodes.csv, pipes.csv of the INP where it is not called NAME.tables and beside NAME.inp.
+    """
+
+    cost_per_m3: float | None = Field(default=None, ge=0)
+    currency: str = Field(default="UAH", pattern="^[A-Z]{3}$")
+    units: Literal["m3/h", "L/s"] = "m3/h"
+    tables: str = ""
+
+
 class Config(_Section):
     """A whole configuration; paths are relative to the file's folder."""
 
@@ -253,6 +278,8 @@ class Config(_Section):
     plc: PlcSection = PlcSection()
     calendar: CalendarSection = CalendarSection()
     writing: WritingSection = WritingSection()
+    balance: BalanceSection = BalanceSection()
+    report: ReportSection = ReportSection()
     folder: Path = Path()
 
     @field_validator("timezone")

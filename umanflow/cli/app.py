@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from umanflow.cli import (
+    balance,
     batch,
     calibrate,
     demo,
@@ -64,6 +65,7 @@ app.command("write")(write.write)
 app.command("audit")(write.audit)
 app.command("detect")(detect.detect)
 app.command("report")(report.report)
+app.command("balance")(balance.balance)
 app.command("plan")(plan.plan)
 app.command("demo")(demo.demo)
 
