@@ -45,7 +45,9 @@ bench: install  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/sensitivity.py
 	$(BIN)/python benchmarks/screening.py
 	$(BIN)/python benchmarks/faults.py
+	$(BIN)/python benchmarks/poller.py
 	$(BIN)/python benchmarks/historian.py
+	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/uman_figures.py
 	$(BIN)/python benchmarks/demo_seeds.py
 	@if [ -d ../shared/data/bwdf ]; then $(BIN)/python benchmarks/forecast.py && $(BIN)/python benchmarks/inflow_leaks.py; else echo 'no DMA inflows: python benchmarks/forecast.py --data FILE'; fi

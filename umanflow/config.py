@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -15,10 +15,9 @@ from scada.errors import ScadaError
 from scada.historian import Retention, WriterSettings
 from scada.reader import DeviceSettings
 from scada.tls import TlsSettings
+from umanflow.calendarsection import CalendarSection
 from umanflow.errors import ConfigError
-
-if TYPE_CHECKING:
-    from models.forecast import SpecialDays
+from umanflow.ingestconfig import IngestSection
 
 
 class _Section(BaseModel):
@@ -105,6 +104,8 @@ class DeviceSection(_TlsKeys):
     unit: int = Field(default=1, ge=0, le=255)
     timeout_s: float = Field(default=1.0, gt=0)
     max_registers: int = Field(default=125, ge=1, le=125)
+    max_bits: int = Field(default=2000, ge=1, le=2000)
+    max_gap: int = Field(default=16, ge=0, le=2000)
     request_delay_ms: int = Field(default=0, ge=0)
     wake_retries: int = Field(default=0, ge=0, le=10)
     reconnect_holdoff_s: float = Field(default=1.0, ge=0)
@@ -157,6 +158,63 @@ class WritingSection(_Section):
     allow: tuple[AllowSection, ...] = ()
 
 
+class LoggersSection(_Section):
+    """Simulated loggers that send files at their own pace (`umanflow plc`).
+
+    Attributes
+    ----------
+    name
+        With which their files begin.
+    tags
+        Names of their tags, with `*` and `?`.
+    delivery_s
+        How often they send, s of the city.
+    late, gaps, revised
+        How often a logger's part comes up to three deliveries late, has readings missing, or is sent again with other
+        values; shares of deliveries.
+    """
+
+    name: str = Field(min_length=1, pattern=r"^[\w-]+$")
+    tags: tuple[str, ...]
+    delivery_s: float = Field(default=86_400.0, gt=0)
+    late: float = Field(default=0.02, ge=0, le=1)
+    gaps: float = Field(default=0.02, ge=0, le=1)
+    revised: float = Field(default=0.01, ge=0, le=1)
+
+
+class MetricsSection(_Section):
+    """What polling tells of itself.
+
+    Attributes
+    ----------
+    listen
+        Where Prometheus fetches metrics: ``127.0.0.1:9464``, or ``:9464`` for the same; nowhere by default. Only who
+        names another address is reached from elsewhere.
+    status
+        File that `umanflow poll --status` reads; empty for none.
+    """
+
+    listen: str | None = None
+    status: str = "poll-status.json"
+
+    @field_validator("listen")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            _, separator, port = value.rpartition(":")
+            if not separator or not port.isdecimal() or not 0 < int(port) < 65536:
+                raise ValueError(f"'{value}' is no address and port; write 127.0.0.1:9464")
+        return value
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port to listen on."""
+        if self.listen is None:
+            return None
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]") or "127.0.0.1", int(port)
+
+
 class PlcSection(_TlsKeys):
     """Simulated PLCs (`umanflow plc`).
 
@@ -170,6 +228,10 @@ class PlcSection(_TlsKeys):
         Of the twin's mismatch and noise.
     faults
         Schedule of faults (see `scada.plc.faultfile`); read again whenever it is changed.
+    loggers
+        What sends files instead of being read.
+    drops
+        Folder of these files; the one that `[ingest]` watches by default.
 
     Notes
     -----
@@ -180,64 +242,8 @@ class PlcSection(_TlsKeys):
     step_s: int = Field(default=60, ge=1)
     seed: int = 0
     faults: str = ""
-
-
-class EventSection(_Section):
-    """Some days that are like no others: a surge of people that is no leak.
-
-    Attributes
-    ----------
-    name
-        For a person.
-    begins
-        Rule of the first day: `MM-DD`, `YYYY-MM-DD`, or `easter`, `orthodox-easter` or `rosh-hashanah` with +N or -N
-        days.
-    days
-        How many it lasts.
-    night_share
-        Most that its guests take in the quiet of the night, of their mean.
-    """
-
-    name: str = Field(min_length=1)
-    begins: str
-    days: int = Field(default=1, ge=1, le=60)
-    night_share: float = Field(default=0.67, ge=0, lt=1)
-
-
-class CalendarSection(_Section):
-    """Days on which people use water differently, for forecasts.
-
-    Attributes
-    ----------
-    country
-        Whose public holidays are kept: UA, IT, PL; empty for none.
-    holidays
-        Rules of days that are like Sundays, beside the country's.
-    events
-        Named surges.
-    """
-
-    country: str = ""
-    holidays: tuple[str, ...] = ()
-    events: tuple[EventSection, ...] = ()
-
-    @model_validator(mode="after")
-    def _can_be_read(self) -> Self:
-        if self.country or self.holidays or self.events:
-            from models.errors import WrongRule
-
-            try:
-                self.special_days()
-            except WrongRule as error:
-                raise ValueError(str(error)) from error
-        return self
-
-    def special_days(self) -> SpecialDays:
-        """What forecasts take."""
-        from models.forecast import Event, Holiday, country_days
-
-        events = tuple(Event(e.name, e.begins, e.days, e.night_share) for e in self.events)
-        return country_days(self.country or None, tuple(Holiday(rule, rule) for rule in self.holidays), events)
+    loggers: tuple[LoggersSection, ...] = ()
+    drops: str = ""
 
 
 class BalanceSection(_Section):
@@ -278,8 +284,10 @@ class Config(_Section):
     plc: PlcSection = PlcSection()
     calendar: CalendarSection = CalendarSection()
     writing: WritingSection = WritingSection()
+    metrics: MetricsSection = MetricsSection()
     balance: BalanceSection = BalanceSection()
     report: ReportSection = ReportSection()
+    ingest: IngestSection = IngestSection()
     folder: Path = Path()
 
     @field_validator("timezone")

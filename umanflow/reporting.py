@@ -25,8 +25,9 @@ from umanflow.report.site import Site, site_of
 from umanflow.report.storing import replace_bytes, replace_text
 from umanflow.report.tables import render_dispatch, render_json
 from umanflow.report.wording import Wording
-from umanflow.service import milliseconds, tags_of
+from umanflow.service import milliseconds
 from umanflow.store import open_store
+from umanflow.tagging import every_tag
 
 FORMATS = ("html", "pdf", "csv", "xlsx", "geojson", "gpkg", "json")
 _RUN_KEYS = ("network", "sha256", "from", "to", "versions")
@@ -245,7 +246,7 @@ def report_period(
     What the detection writes is left in the report's folder `detection`.
     """
     request.wording()
-    table = tags_of(config)
+    table = every_tag(config)
     wanted = measured_tags(table.tags)
     network = load(config.network_path, config.crs, request.tables)
     store = open_store(config)
