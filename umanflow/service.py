@@ -16,9 +16,11 @@ from scada.endpoint import Endpoint, parse_url
 from scada.plan import plan
 from scada.plc.faultfile import FaultFile
 from scada.plc.faults import Faults
-from scada.reader import Reader
+from scada.reader import Reader, Sink
+from scada.sample import Sample
 from scada.tag import Tag
 from scada.tags import TagTable, read_tags
+from umanflow.alarming import alarms_of, evaluating
 from umanflow.config import Config
 from umanflow.errors import ConfigError, UserError
 from umanflow.plant import Plant
@@ -63,19 +65,32 @@ def run_poll(config: Config, duration_s: float | None) -> Reader:
 
 
 async def _poll(config: Config, table: TagTable, duration_s: float | None) -> Reader:
+    alarms = alarms_of(config, table)
     store = open_store(config, may_be_away=True)
-    sink = Deadband(table.tags, store.append)
+    deadband = Deadband(table.tags, store.append)
     try:
         store.describe(table.tags)
         devices = [device.settings(config.folder) for device in config.devices]
-        reader = Reader(devices, list(table.tags), SystemClock(), sink)
-        await reader.run(stop=_stop_event(duration_s))
-        return reader
+        async with evaluating(config, alarms, table, store) as take:
+            sink = deadband if take is None else _both(deadband, take)
+            reader = Reader(devices, list(table.tags), SystemClock(), sink)
+            await reader.run(stop=_stop_event(duration_s))
+            return reader
     finally:
         try:
-            sink.flush()
+            deadband.flush()
         finally:
             store.close()
+
+
+def _both(first: Sink, second: Sink) -> Sink:
+    def take(samples: list[Sample]) -> None:
+        try:
+            first(samples)
+        finally:  # a full disk silences no alarm
+            second(samples)
+
+    return take
 
 
 def _stop_event(duration_s: float | None) -> asyncio.Event:

@@ -201,9 +201,7 @@ class Board:
 
         self._timers.set(Rank.UNSHELVE, standing.index, until_ms, end)
 
-    def _write(
-        self, standing: Standing, event: str, before: State, time_ms: int, who: str = "", why: str = ""
-    ) -> None:
+    def _write(self, standing: Standing, event: str, before: State, time_ms: int, who: str = "", why: str = "") -> None:
         alarm = standing.alarm
         self._number += 1
         self.entries.append(
@@ -231,7 +229,7 @@ class Board:
     def _count(self, standing: Standing, time_ms: int) -> None:
         """Count an alarm that somebody is told, and notice a flood."""
         position = standing.alarm.position
-        number, watch = self._floods[position]
+        _, watch = self._floods[position]
         if watch.note(time_ms):
             self._write_flood(position, Note.FLOOD, time_ms, f"{watch.count} alarms in ten minutes")
             self._await_flood_end(position)
@@ -275,6 +273,6 @@ class Board:
         for standing in self.standings:
             standing.is_awaiting = Hiding.CAUSED in standing.hidden and standing.root_cause() is None
         for entry in recent:
-            if entry.after == State.UNACKNOWLEDGED and entry.before != entry.after and entry.position in self._floods:
-                if self._floods[entry.position][1].note(entry.time_ms):
-                    self._await_flood_end(entry.position)
+            is_told = entry.after == State.UNACKNOWLEDGED != entry.before and entry.position in self._floods
+            if is_told and self._floods[entry.position][1].note(entry.time_ms):
+                self._await_flood_end(entry.position)

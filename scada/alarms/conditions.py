@@ -7,6 +7,7 @@ trusted neither raises nor clears, and ends a delay that was running.
 from __future__ import annotations
 
 import math
+import operator
 from collections import deque
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -96,13 +97,16 @@ class _Stale:
         return Verdict.NO if sample.quality in {Quality.GOOD, Quality.UNCERTAIN} else Verdict.NOTHING
 
 
+_MEASURES: dict[str, Callable[[float], float]] = {"rise": float, "fall": operator.neg, "rate": abs}
+
+
 class _Rate:
     """Change against the newest GOOD value that is a window old, over its real age."""
 
     def __init__(self, alarm: Alarm) -> None:
         self._window_ms = alarm.window_ms
         self._limit, self._back = alarm.limit, alarm.limit - alarm.deadband
-        self._measure: Callable[[float], float] = {"rise": float, "fall": float.__neg__, "rate": abs}[alarm.kind]
+        self._measure = _MEASURES[alarm.kind]
         self._past: deque[tuple[int, float]] = deque()
 
     def __call__(self, sample: Sample, was: bool) -> Verdict:

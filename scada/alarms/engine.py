@@ -170,6 +170,13 @@ class AlarmEngine:
         for channel in self._channels.values():
             channel.look()
 
+    def restore_untouched(self, newest: Mapping[str, Entry]) -> None:
+        """Restore, from a journal that could not be read before, the alarms that nothing has happened to meanwhile."""
+        untouched = {
+            standing.alarm.id for standing in self.board.standings if not standing.changed_ms and standing.is_at_rest
+        }
+        self.restore({name: entry for name, entry in newest.items() if name in untouched})
+
     def take(self, samples: Sequence[Sample]) -> list[Entry]:
         """Take samples; return what became of the alarms so far."""
         self._samples.extend(samples)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scada.errors import HistorianAway, HistorianError
+from scada.historian.alarms import AlarmStore
 from scada.historian.batch import meanings_of
 from scada.historian.engine import Engine, Period, Retention, Rows
 from scada.historian.settings import Counters, HistorianStatus, WriterSettings
@@ -131,6 +132,11 @@ class Historian:
             writer.spool_bytes,
             Counters(**asdict(writer.counters)),
         )
+
+    @property
+    def alarms(self) -> AlarmStore:
+        """The journal of alarms, in the same database; it goes there at once, past the batches of samples."""
+        return self._engine.alarms
 
     @property
     def dropped(self) -> int:

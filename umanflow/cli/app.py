@@ -8,7 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
-from umanflow.cli import batch, calibrate, demo, detect, live, networks, report, sensitivity, simulate, tags, write
+from umanflow.cli import (
+    alarms,
+    batch,
+    calibrate,
+    demo,
+    detect,
+    live,
+    networks,
+    report,
+    sensitivity,
+    simulate,
+    tags,
+    write,
+)
 
 # what wrong options raise; the library has no public name for it
 _WRONG_USAGE: Any = typer.BadParameter.__mro__[1]
@@ -41,6 +54,7 @@ def _root(
 app.add_typer(networks.app, name="networks")
 app.add_typer(live.history, name="history")
 app.add_typer(tags.app, name="tags")
+app.add_typer(alarms.app, name="alarms")
 app.command("simulate")(simulate.simulate)
 app.command("sensitivity")(sensitivity.sensitivity)
 app.command("batch")(batch.batch)

@@ -1,0 +1,216 @@
+"""Alarms of a configuration: its table, their evaluation beside polling, and what people do to them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from scada.alarms import Alarm, AlarmTable, Command, Entry, State, Wiring
+from scada.alarms.causes import complete
+from scada.alarms.check import AlarmSurroundings
+from scada.alarms.commands import mistake_of
+from scada.alarms.service import AlarmService
+from scada.alarms.tables import read_alarms
+from scada.endpoint import parse_url
+from scada.errors import HistorianAway
+from scada.historian import Historian
+from scada.sample import Sample
+from scada.tags import TagTable, read_tags
+from umanflow.config import Config
+from umanflow.errors import ConfigError, UserError
+from umanflow.store import open_store, waiting_alarms
+
+_LONGEST_POST_S = 10.0
+_ANSWER_S = 3.0
+_LOOK_S = 0.1
+
+
+def wiring_of(config: Config, table: TagTable) -> Wiring:
+    """Which tag hangs on which device, and which devices share a connection."""
+    urls = {device.name: str(parse_url(device.url)) for device in config.devices if device.name in table.by_device}
+    shared = {url for url, count in Counter(urls.values()).items() if count > 1}
+    return Wiring(
+        {tag.name: tag.device for tag in table},
+        {device: url for device, url in urls.items() if url in shared},
+        config.alarms.away_delay_s,
+    )
+
+
+def surroundings_of(config: Config, table: TagTable) -> AlarmSurroundings:
+    """What an alarm table is checked against."""
+    return AlarmSurroundings(table.by_name, wiring_of(config, table))
+
+
+def alarms_of(config: Config, table: TagTable) -> AlarmTable | None:
+    """Read the configured alarm table, every mistake in it told at once; None where there is none."""
+    if not config.alarms.file:
+        return None
+    path = config.path(config.alarms.file)
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; [alarms] file names the alarm table")
+    return read_alarms(path, surroundings_of(config, table))
+
+
+def required_alarms(config: Config) -> tuple[Alarm, ...]:
+    """The configured alarms, with those of devices and gateways.
+
+    Raises
+    ------
+    ConfigError
+        There is no table.
+    """
+    table = read_tags(config.path(config.tags.file), {device.name for device in config.devices}, config.tags.addressing)
+    alarms = alarms_of(config, table)
+    if alarms is None:
+        raise ConfigError('the configuration has no alarms; write [alarms] file = "alarms.csv"')
+    return complete(alarms, wiring_of(config, table))
+
+
+@asynccontextmanager
+async def evaluating(
+    config: Config, alarms: AlarmTable | None, table: TagTable, store: Historian
+) -> AsyncIterator[Callable[[list[Sample]], None] | None]:
+    """Evaluate alarms for the length of a block; yield where samples go, None where there are no alarms."""
+    if alarms is None:
+        yield None
+        return
+    service = AlarmService(alarms, store.alarms, waiting_alarms(config), wiring_of(config, table))
+    task = asyncio.create_task(service.run())
+    try:
+        yield service.take
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        service.close()
+
+
+def post(config: Config, name: str, action: str, who: str, why: str, for_s: float = 0.0) -> str:
+    """Leave a command for the running `umanflow poll`; return what became of it.
+
+    Raises
+    ------
+    UserError
+        There is no such alarm, the command is incomplete, or it was refused.
+    """
+    by_id = {alarm.id: alarm for alarm in required_alarms(config)}
+    if name not in by_id:
+        near = [known for known in by_id if name.casefold() in known.casefold()][:5]
+        raise UserError(f"there is no alarm '{name}'; {'use ' + ', '.join(near) if near else 'see alarms list --all'}")
+    now_ms = time.time_ns() // 1_000_000
+    command = Command(name, action, who.strip(), why.strip(), for_s, now_ms)
+    mistake = mistake_of(command, by_id[name].max_shelve_h)
+    if mistake:
+        raise UserError(mistake)
+    store = open_store(config)
+    try:
+        number = _patiently(lambda: store.alarms.post(command))
+        deadline = time.monotonic() + _ANSWER_S
+        while (answer := store.alarms.answer(number)) is None:
+            if time.monotonic() > deadline:
+                return f"{name}: {action} waits for umanflow poll, which does not run or is busy"
+            time.sleep(_LOOK_S)
+    finally:
+        store.close()
+    if answer:
+        raise UserError(answer)
+    return f"{name}: {action} done"
+
+
+def _patiently(post: Callable[[], int]) -> int:
+    """Try again while the database is busy with somebody else."""
+    deadline = time.monotonic() + _LONGEST_POST_S
+    while True:
+        try:
+            return post()
+        except HistorianAway:
+            if time.monotonic() > deadline:
+                raise
+
+
+def standing_rows(config: Config, is_all: bool) -> list[dict[str, object]]:
+    """Alarms that are not normal, the gravest and newest first; or all."""
+    alarms = required_alarms(config)
+    store = open_store(config)
+    try:
+        newest = store.alarms.newest()
+        since = _since(store.alarms.select())
+    finally:
+        store.close()
+    rows = []
+    for alarm in alarms:
+        entry = newest.get(alarm.id)
+        state = entry.after if entry is not None else State.NORMAL.value
+        if is_all or state != State.NORMAL:
+            rows.append((alarm, entry, state))
+    ranks = {priority: -rank for rank, priority in enumerate(("low", "medium", "high", "critical"))}
+    rows.sort(key=lambda row: (ranks.get(row[0].priority, 0), -since.get(row[0].id, 0), row[0].id))
+    return [_standing_row(config, alarm, entry, state, since.get(alarm.id)) for alarm, entry, state in rows]
+
+
+def _since(entries: Sequence[Entry]) -> dict[str, int]:
+    """When each alarm came into its state."""
+    return {entry.alarm: entry.time_ms for entry in entries if entry.alarm and entry.before != entry.after}
+
+
+def _standing_row(
+    config: Config, alarm: Alarm, entry: Entry | None, state: str, since_ms: int | None
+) -> dict[str, object]:
+    value = entry.value if entry is not None and entry.value == entry.value else None
+    return {
+        "alarm": alarm.id,
+        "state": state,
+        "priority": alarm.priority,
+        "since": stamp(since_ms),
+        "value": value,
+        "text": alarm.text(config.language),
+        "action": alarm.action_uk if config.language == "uk" else alarm.action_en,
+        "cause": (entry.cause if entry is not None else "") or None,
+        "until": stamp(entry.until_ms) if entry is not None else None,
+        "who": (entry.who if entry is not None else "") or None,
+        "why": (entry.why if entry is not None else "") or None,
+    }
+
+
+def stamp(time_ms: int | None) -> str | None:
+    """A time as ISO 8601 UTC with milliseconds."""
+    if time_ms is None:
+        return None
+    import pandas as pd
+
+    return pd.Timestamp(time_ms, unit="ms", tz="UTC").isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def journal_entries(config: Config, from_ms: int | None, to_ms: int | None) -> list[Entry]:
+    """Entries of the journal in a period."""
+    store = open_store(config)
+    try:
+        return store.alarms.select(from_ms, to_ms)
+    finally:
+        store.close()
+
+
+def write_journal(path: Path, entries: Sequence[Entry]) -> None:
+    """Write entries to a CSV or Parquet file; the old file stays until the new one is whole."""
+    from scada.alarms.metrics import entry_table
+
+    table = entry_table(entries)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        if path.suffix.lower() == ".parquet":
+            table.to_parquet(partial, index=False)
+        elif path.suffix.lower() == ".csv":
+            table = table.assign(
+                time=[stamp(entry.time_ms) or "" for entry in entries],
+                until=[stamp(entry.until_ms) or "" for entry in entries],
+            )
+            table.to_csv(partial, index=False, lineterminator="\n")
+        else:
+            raise UserError(f"{path}: does not end in .csv or .parquet; write one of them")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
