@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from scada.alarms import Alarm, AlarmTable, Command, Entry, State, Wiring
+from scada.alarms import PRIORITIES, Alarm, AlarmTable, Command, Entry, Hiding, State, Wiring
 from scada.alarms.causes import complete
 from scada.alarms.check import AlarmSurroundings
 from scada.alarms.commands import mistake_of
@@ -133,44 +133,46 @@ def _patiently(post: Callable[[], int]) -> int:
 
 
 def standing_rows(config: Config, is_all: bool) -> list[dict[str, object]]:
-    """Alarms that are not normal, the gravest and newest first; or all."""
+    """Alarms that are not normal, the gravest and newest first; or all.
+
+    What another alarm suppresses is counted with that one, and listed only with all.
+    """
     alarms = required_alarms(config)
     store = open_store(config)
     try:
-        newest = store.alarms.newest()
-        since = _since(store.alarms.select())
+        newest, since = store.alarms.newest(), store.alarms.since()
     finally:
         store.close()
+    follow = Counter(entry.cause for entry in newest.values() if Hiding.CAUSED in entry.hidden)
     rows = []
     for alarm in alarms:
         entry = newest.get(alarm.id)
-        state = entry.after if entry is not None else State.NORMAL.value
-        if is_all or state != State.NORMAL:
-            rows.append((alarm, entry, state))
-    ranks = {priority: -rank for rank, priority in enumerate(("low", "medium", "high", "critical"))}
-    rows.sort(key=lambda row: (ranks.get(row[0].priority, 0), -since.get(row[0].id, 0), row[0].id))
-    return [_standing_row(config, alarm, entry, state, since.get(alarm.id)) for alarm, entry, state in rows]
-
-
-def _since(entries: Sequence[Entry]) -> dict[str, int]:
-    """When each alarm came into its state."""
-    return {entry.alarm: entry.time_ms for entry in entries if entry.alarm and entry.before != entry.after}
+        is_normal = entry is None or entry.after == State.NORMAL
+        is_consequence = entry is not None and set(entry.hidden) == {Hiding.CAUSED.value}
+        if is_all or not (is_normal or is_consequence):
+            rows.append(_standing_row(config, alarm, entry, since.get(alarm.id), follow[alarm.id]))
+    ranks = {priority: -rank for rank, priority in enumerate(PRIORITIES)}
+    rows.sort(key=lambda row: (ranks[str(row["priority"])], -since.get(str(row["alarm"]), 0), str(row["alarm"])))
+    return rows
 
 
 def _standing_row(
-    config: Config, alarm: Alarm, entry: Entry | None, state: str, since_ms: int | None
+    config: Config, alarm: Alarm, entry: Entry | None, since_ms: int | None, follow: int
 ) -> dict[str, object]:
-    value = entry.value if entry is not None and entry.value == entry.value else None
+    is_uk = config.language == "uk"
     return {
         "alarm": alarm.id,
-        "state": state,
+        "state": State.NORMAL.value if entry is None else entry.after,
         "priority": alarm.priority,
         "since": stamp(since_ms),
-        "value": value,
+        "value": None if entry is None or entry.value != entry.value else entry.value,
         "text": alarm.text(config.language),
-        "action": alarm.action_uk if config.language == "uk" else alarm.action_en,
-        "cause": (entry.cause if entry is not None else "") or None,
+        "suppresses": follow or None,
         "until": stamp(entry.until_ms) if entry is not None else None,
+        "suppressed by": (entry.cause if entry is not None else "") or None,
+        "cause": (alarm.cause_uk if is_uk else alarm.cause_en) or None,
+        "consequence": (alarm.consequence_uk if is_uk else alarm.consequence_en) or None,
+        "action": (alarm.action_uk if is_uk else alarm.action_en) or None,
         "who": (entry.who if entry is not None else "") or None,
         "why": (entry.why if entry is not None else "") or None,
     }

@@ -73,6 +73,12 @@ class AlarmStore:
         with self._read() as run:
             return {entry.alarm: entry for entry in map(_entry, run.execute(query).fetchall())}
 
+    def since(self) -> dict[str, int]:
+        """Return when each alarm came into its state, UTC ms."""
+        query = f"SELECT alarm, max(ts) FROM {self._entry} WHERE state_before <> state_after GROUP BY alarm"
+        with self._read() as run:
+            return dict(run.execute(query).fetchall())
+
     def select(
         self, from_ms: int | None = None, to_ms: int | None = None, alarms: Sequence[str] | None = None
     ) -> list[Entry]:

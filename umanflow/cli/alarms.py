@@ -72,9 +72,8 @@ def list_alarms(
 
     rows = standing_rows(read_config(config), is_all)
     if not as_json:
-        rows = [
-            {key: row[key] for key in ("alarm", "state", "priority", "since", "value", "cause", "text")} for row in rows
-        ]
+        shown = ("alarm", "state", "priority", "since", "value", "suppresses", "suppressed by", "until", "text")
+        rows = [{key: row[key] for key in shown} for row in rows]
     show(rows, as_json)
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from networks import Network, load
+from scada.alarms.tables import write_alarms
 from scada.plc.stations import dma_inlet, pressure_logger, pump_station, tank, valve_station
 from scada.tag import Tag
 from scada.tags import read_tags, write_tags
+from umanflow.demo.alarms import build_alarms
 
 STATION_S, LOGGER_S = 300.0, 900.0  # how often stations and loggers are read
 _SLOW_S = 3600.0  # what hardly changes: set-points, totalisers, doors, batteries
@@ -74,7 +76,7 @@ def configuration(devices: Sequence[str]) -> str:
         "# SYNTHETIC Uman: simulated PLCs, and the polling of them; made by python -m umanflow.demo.city",
         'network = "uman"', 'timezone = "Europe/Kyiv"', 'language = "uk"', "",
         "[historian]", 'url = "sqlite:///history.db"', "", "[tags]", 'file = "tags.csv"', "",
-        "[plc]", "step_s = 60", "",
+        "[alarms]", 'file = "alarms.csv"', "", "[plc]", "step_s = 60", "",
     ]  # fmt: skip
     for number, port in enumerate(ports_of(devices)):
         for unit, name in port.items():
@@ -153,5 +155,6 @@ if __name__ == "__main__":
     uman = load("uman")
     found = build_tags(uman)
     write_tags(tag_file(uman), found)
+    write_alarms(tag_file(uman).with_name("alarms.csv"), build_alarms(uman, found))
     text = configuration(list(dict.fromkeys(tag.device for tag in found)))
     tag_file(uman).with_name("umanflow.toml").write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,151 @@
+"""The table of alarm states against a machine that was written without it."""
+
+import itertools
+from dataclasses import dataclass
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scada.alarms.states import TABLE, Event, Hiding, State, transit
+
+HIDINGS = list(Hiding)
+
+
+@dataclass
+class Oracle:
+    """ISA-18.2 in words: an annunciated part, and hidings that lie over it."""
+
+    holds: bool = False
+    is_told: bool = False  # the operator has it in the list
+    is_seen: bool = True
+    needs_reset: bool = False
+    shelved: bool = False
+    caused: bool = False
+    suppressed: bool = False
+    out: bool = False
+
+    @property
+    def is_hidden(self) -> bool:
+        return self.shelved or self.caused or self.suppressed or self.out
+
+    @property
+    def name(self) -> str:
+        if self.out:
+            return "out-of-service"
+        if self.suppressed or self.caused:
+            return "suppressed"
+        if self.shelved:
+            return "shelved"
+        if not self.is_told:
+            return "normal"
+        if self.needs_reset and not self.holds:
+            return "latched-acknowledged" if self.is_seen else "latched"
+        if self.holds:
+            return "acknowledged" if self.is_seen else "unacknowledged"
+        return "returned"
+
+    def annunciate(self) -> None:
+        self.is_told, self.is_seen = True, False
+
+    def forget(self) -> None:
+        self.is_told, self.is_seen = False, True
+
+    def happen(self, event: str, latching: bool) -> bool:
+        """Return whether it is allowed."""
+        begins = {"shelve": "shelved", "caused": "caused", "suppress": "suppressed", "out-of-service": "out"}
+        ends = {"unshelve": "shelved", "released": "caused", "unsuppress": "suppressed", "return-to-service": "out"}
+        if event in begins:
+            setattr(self, begins[event], True)
+            self.forget()
+        elif event in ends:
+            if not getattr(self, ends[event]):
+                return False
+            setattr(self, ends[event], False)
+            if not self.is_hidden and self.holds:
+                self.annunciate()
+        elif event == "raise":
+            self.holds = True
+            self.needs_reset = latching
+            if not self.is_hidden:
+                self.annunciate()
+        elif event == "clear":
+            self.holds = False
+            if not self.is_hidden and self.is_seen and not latching:
+                self.forget()
+        elif event == "acknowledge":
+            if self.is_hidden or not self.is_told or self.is_seen:
+                return False
+            self.is_seen = True
+            if not self.holds and not latching:
+                self.forget()
+        elif event == "reset":
+            if self.is_hidden or not (latching and self.is_told and self.is_seen and not self.holds):
+                return False
+            self.forget()
+        return True
+
+
+_STEPS = st.lists(st.sampled_from([event.value for event in Event]), max_size=60)
+
+
+@given(steps=_STEPS, latching=st.booleans())
+def test_any_course_of_events_ends_where_the_oracle_says(steps: list[str], latching: bool) -> None:
+    oracle = Oracle()
+    state, hidden, is_active = State.NORMAL, frozenset[Hiding](), False
+    for word in steps:
+        # the board raises and clears by turns
+        if (word == "raise") is oracle.holds and word in {"raise", "clear"}:
+            continue
+        if word in {"raise", "clear"}:
+            is_active = word == "raise"
+        step = transit(state, hidden, Event(word), is_active, latching)
+        assert oracle.happen(word, latching) is (step is not None), (state, word)
+        if step is not None:
+            state, hidden = step
+        assert state.value == oracle.name
+        shown = {"shelved": oracle.shelved, "caused": oracle.caused, "suppressed": oracle.suppressed}
+        assert {hiding.value for hiding in hidden} == {
+            *(name for name, is_so in shown.items() if is_so),
+            *(["out-of-service"] if oracle.out else []),
+        }
+
+
+def test_every_state_is_reached_from_every_other_and_every_cell_is_used() -> None:
+    """A search over all there is: nothing of the table is dead, no state is a trap."""
+    for latching in (False, True):
+        start = (State.NORMAL, frozenset[Hiding](), False)
+        seen, todo, used = {start}, [start], set()
+        edges: dict[State, set[State]] = {}
+        while todo:
+            state, hidden, is_active = todo.pop()
+            for event in Event:
+                if event in {Event.RAISE, Event.CLEAR} and (event is Event.RAISE) is is_active:
+                    continue
+                active = {Event.RAISE: True, Event.CLEAR: False}.get(event, is_active)
+                step = transit(state, hidden, event, active, latching)
+                if step is None:
+                    continue
+                used.add((state, event))
+                edges.setdefault(state, set()).add(step[0])
+                found = (*step, active)
+                if found not in seen:
+                    seen.add(found)
+                    todo.append(found)
+        states = {state for state, _, _ in seen}
+        latched = {State.LATCHED, State.LATCHED_ACKNOWLEDGED}
+        assert states == set(State) - ({State.RETURNED} if latching else latched)
+        for origin, goal in itertools.product(states, states):
+            reach, border = {origin}, [origin]
+            while border:
+                border = [near for state in border for near in edges[state] if near not in reach]
+                reach.update(border)
+            assert goal in reach, (origin, goal)
+        assert all(hidden for state, hidden, _ in seen if state in {State.SHELVED, State.SUPPRESSED})
+
+
+def test_the_table_has_a_cell_for_every_state_and_event() -> None:
+    rows = [line.split() for line in TABLE.strip().splitlines()]
+    assert rows[0] == [event.value for event in Event]
+    assert [row[0] for row in rows[1:]] == list("ABCDEFGHI")
+    assert {len(row) for row in rows[1:]} == {len(Event) + 1}
+    assert {cell for row in rows[1:] for cell in row[1:]} <= {*"ABCDFGHI", "=", "-", "?", "D|E", "A|F"}
