@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from scada.alarms import PRIORITIES, Alarm, AlarmTable, Command, Entry, Hiding, State, Wiring
@@ -19,7 +20,7 @@ from scada.endpoint import parse_url
 from scada.errors import HistorianAway
 from scada.historian import Historian
 from scada.sample import Sample
-from scada.tags import TagTable, read_tags
+from scada.tags import TagTable
 from umanflow.config import Config
 from umanflow.errors import ConfigError, UserError
 from umanflow.store import open_store, waiting_alarms
@@ -55,15 +56,14 @@ def alarms_of(config: Config, table: TagTable) -> AlarmTable | None:
     return read_alarms(path, surroundings_of(config, table))
 
 
-def required_alarms(config: Config) -> tuple[Alarm, ...]:
+def required_alarms(config: Config, table: TagTable) -> tuple[Alarm, ...]:
     """The configured alarms, with those of devices and gateways.
 
     Raises
     ------
     ConfigError
-        There is no table.
+        There is no alarm table.
     """
-    table = read_tags(config.path(config.tags.file), {device.name for device in config.devices}, config.tags.addressing)
     alarms = alarms_of(config, table)
     if alarms is None:
         raise ConfigError('the configuration has no alarms; write [alarms] file = "alarms.csv"')
@@ -89,7 +89,7 @@ async def evaluating(
         service.close()
 
 
-def post(config: Config, name: str, action: str, who: str, why: str, for_s: float = 0.0) -> str:
+def post(config: Config, table: TagTable, command: Command) -> str:
     """Leave a command for the running `umanflow poll`; return what became of it.
 
     Raises
@@ -97,12 +97,12 @@ def post(config: Config, name: str, action: str, who: str, why: str, for_s: floa
     UserError
         There is no such alarm, the command is incomplete, or it was refused.
     """
-    by_id = {alarm.id: alarm for alarm in required_alarms(config)}
+    by_id = {alarm.id: alarm for alarm in required_alarms(config, table)}
+    name = command.alarm
     if name not in by_id:
         near = [known for known in by_id if name.casefold() in known.casefold()][:5]
         raise UserError(f"there is no alarm '{name}'; {'use ' + ', '.join(near) if near else 'see alarms list --all'}")
-    now_ms = time.time_ns() // 1_000_000
-    command = Command(name, action, who.strip(), why.strip(), for_s, now_ms)
+    command = replace(command, time_ms=time.time_ns() // 1_000_000)
     mistake = mistake_of(command, by_id[name].max_shelve_h)
     if mistake:
         raise UserError(mistake)
@@ -112,13 +112,13 @@ def post(config: Config, name: str, action: str, who: str, why: str, for_s: floa
         deadline = time.monotonic() + _ANSWER_S
         while (answer := store.alarms.answer(number)) is None:
             if time.monotonic() > deadline:
-                return f"{name}: {action} waits for umanflow poll, which does not run or is busy"
+                return f"{name}: {command.action} waits for umanflow poll, which does not run or is busy"
             time.sleep(_LOOK_S)
     finally:
         store.close()
     if answer:
         raise UserError(answer)
-    return f"{name}: {action} done"
+    return f"{name}: {command.action} done"
 
 
 def _patiently(post: Callable[[], int]) -> int:
@@ -132,12 +132,12 @@ def _patiently(post: Callable[[], int]) -> int:
                 raise
 
 
-def standing_rows(config: Config, is_all: bool) -> list[dict[str, object]]:
+def standing_rows(config: Config, table: TagTable, is_all: bool) -> list[dict[str, object]]:
     """Alarms that are not normal, the gravest and newest first; or all.
 
     What another alarm suppresses is counted with that one, and listed only with all.
     """
-    alarms = required_alarms(config)
+    alarms = required_alarms(config, table)
     store = open_store(config)
     try:
         newest, since = store.alarms.newest(), store.alarms.since()
@@ -194,6 +194,30 @@ def journal_entries(config: Config, from_ms: int | None, to_ms: int | None) -> l
         return store.alarms.select(from_ms, to_ms)
     finally:
         store.close()
+
+
+def replayed_entries(config: Config, table: TagTable, from_ms: int | None, to_ms: int | None) -> list[Entry]:
+    """What the configured alarms make of the samples that are stored of a period.
+
+    Raises
+    ------
+    UserError
+        There are none.
+    """
+    from scada.alarms.replay import replay
+
+    alarms = required_alarms(config, table)
+    store = open_store(config)
+    try:
+        rows = store.range(None, from_ms, to_ms, is_full=True)
+    finally:
+        store.close()
+    if rows.empty:
+        raise UserError("the historian has no samples of that period; look at umanflow history export")
+    arrivals = rows["arrival"].astype("int64")
+    begin_ms = int(arrivals.min()) if from_ms is None else from_ms
+    end_ms = int(arrivals.max()) if to_ms is None else to_ms
+    return replay(alarms, rows, table, begin_ms, end_ms, wiring_of(config, table))
 
 
 def write_journal(path: Path, entries: Sequence[Entry]) -> None:

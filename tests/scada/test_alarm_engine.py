@@ -304,7 +304,9 @@ def test_a_flood_begins_above_ten_and_ends_below_five_in_ten_minutes() -> None:
 # commands ---------------------------------------------------------------------------------------------------------
 
 
-def do(action: str, seconds: float, alarm: str = "t/H", who: str = "Олена", why: str = "", for_s: float = 0.0) -> Command:
+def do(
+    action: str, seconds: float, alarm: str = "t/H", who: str = "Олена", why: str = "", for_s: float = 0.0
+) -> Command:
     return Command(alarm, action, who, why, for_s, START_MS + round(1000 * seconds), round(seconds))
 
 

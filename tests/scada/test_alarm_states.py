@@ -63,25 +63,35 @@ class Oracle:
             setattr(self, ends[event], False)
             if not self.is_hidden and self.holds:
                 self.annunciate()
-        elif event == "raise":
-            self.holds = True
-            self.needs_reset = latching
-            if not self.is_hidden:
-                self.annunciate()
-        elif event == "clear":
-            self.holds = False
-            if not self.is_hidden and self.is_seen and not latching:
-                self.forget()
-        elif event == "acknowledge":
-            if self.is_hidden or not self.is_told or self.is_seen:
+        elif event in {"raise", "clear"}:
+            self.turn(event == "raise", latching)
+        else:
+            return self.answer(event, latching)
+        return True
+
+    def turn(self, holds: bool, latching: bool) -> None:
+        self.holds = holds
+        self.needs_reset = latching
+        if self.is_hidden:
+            return
+        if holds:
+            self.annunciate()
+        elif self.is_seen and not latching:
+            self.forget()
+
+    def answer(self, event: str, latching: bool) -> bool:
+        if self.is_hidden or not self.is_told:
+            return False
+        if event == "acknowledge":
+            if self.is_seen:
                 return False
             self.is_seen = True
             if not self.holds and not latching:
                 self.forget()
-        elif event == "reset":
-            if self.is_hidden or not (latching and self.is_told and self.is_seen and not self.holds):
-                return False
-            self.forget()
+            return True
+        if not latching or self.holds or not self.is_seen:
+            return False
+        self.forget()
         return True
 
 

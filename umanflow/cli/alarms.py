@@ -12,7 +12,11 @@ import typer
 from umanflow.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
+
+    from scada.alarms import Entry
 
 app = typer.Typer(help="Alarms of the plant.", no_args_is_help=True, rich_markup_mode=None)
 _Config = Annotated[Path, typer.Option("--config", help="umanflow.toml")]
@@ -22,6 +26,7 @@ _Who = Annotated[str, typer.Option(help="Your name, for the journal.")]
 _Why = Annotated[str, typer.Option(help="Reason, for the journal.")]
 _From = Annotated[str | None, typer.Option("--from", help="ISO 8601 time.")]
 _To = Annotated[str | None, typer.Option("--to", help="ISO 8601 time.")]
+_Output = Annotated[Path | None, typer.Option("-o", "--output", help="CSV or Parquet file.")]
 _DURATION = re.compile(r"(\d+(?:[.,]\d+)?)\s*(s|m|min|h|d)?")
 _SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 _WEEK_MS = 7 * 86_400_000
@@ -69,8 +74,10 @@ def list_alarms(
     from umanflow.alarming import standing_rows
     from umanflow.cli.table import show
     from umanflow.config import read_config
+    from umanflow.service import tags_of
 
-    rows = standing_rows(read_config(config), is_all)
+    settings = read_config(config)
+    rows = standing_rows(settings, tags_of(settings), is_all)
     if not as_json:
         shown = ("alarm", "state", "priority", "since", "value", "suppresses", "suppressed by", "until", "text")
         rows = [{key: row[key] for key in shown} for row in rows]
@@ -78,10 +85,13 @@ def list_alarms(
 
 
 def _do(config: Path, name: str, action: str, who: str, why: str, for_s: float = 0.0) -> None:
+    from scada.alarms import Command
     from umanflow.alarming import post
     from umanflow.config import read_config
+    from umanflow.service import tags_of
 
-    typer.echo(post(read_config(config), name, action, who, why, for_s))
+    settings = read_config(config)
+    typer.echo(post(settings, tags_of(settings), Command(name, action, who.strip(), why.strip(), for_s)))
 
 
 @app.command("ack")
@@ -166,22 +176,41 @@ def return_to_service(name: _Name, config: _Config, who: _Who, why: _Why = "") -
 
 @app.command("journal")
 def journal(
-    config: _Config,
-    since: _From = None,
-    until: _To = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV or Parquet file.")] = None,
-    as_json: _Json = False,
+    config: _Config, since: _From = None, until: _To = None, output: _Output = None, as_json: _Json = False
 ) -> None:
     """Print the journal of alarms, or write it to a file.
 
     Example: umanflow alarms journal --config umanflow.toml --from 2026-01-05 -o journal.csv
     """
-    from umanflow.alarming import journal_entries, stamp, write_journal
-    from umanflow.cli.table import show
+    from umanflow.alarming import journal_entries
     from umanflow.config import read_config
     from umanflow.service import milliseconds
 
     entries = journal_entries(read_config(config), milliseconds(since, "--from"), milliseconds(until, "--to"))
+    _show_entries(entries, output, as_json)
+
+
+@app.command("replay")
+def replay(
+    config: _Config, since: _From = None, until: _To = None, output: _Output = None, as_json: _Json = False
+) -> None:
+    """Print what the alarm table, as it is now, would have made of the samples in the historian; changes nothing.
+
+    Example: umanflow alarms replay --config umanflow.toml --from 2026-01-05 -o would-be.csv
+    """
+    from umanflow.alarming import replayed_entries
+    from umanflow.config import read_config
+    from umanflow.service import milliseconds, tags_of
+
+    settings = read_config(config)
+    period = milliseconds(since, "--from"), milliseconds(until, "--to")
+    _show_entries(replayed_entries(settings, tags_of(settings), *period), output, as_json)
+
+
+def _show_entries(entries: Sequence[Entry], output: Path | None, as_json: bool) -> None:
+    from umanflow.alarming import stamp, write_journal
+    from umanflow.cli.table import show
+
     if output is not None:
         write_journal(output, entries)
         typer.echo(f"{len(entries)} entries in {output}")

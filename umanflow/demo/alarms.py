@@ -106,7 +106,8 @@ def _level(
         base, kind="LL", limit=round(empty, 2), priority="critical",
         text_uk=f"{name}: рівень аварійно низький", text_en=f"{name}: level very low",
         cause_uk="порив або зупинка подачі", cause_en="a burst, or the supply has stopped",
-        consequence_uk="у мережу потрапляє повітря, зона без води", consequence_en="air is drawn in, no water in the zone",
+        consequence_uk="у мережу потрапляє повітря, зона без води",
+        consequence_en="air is drawn in, no water in the zone",
         action_uk="перекрити пошкоджену ділянку, увімкнути резервні насоси",
         action_en="shut off the broken main, start the standby pumps",
     )  # fmt: skip
@@ -169,7 +170,8 @@ def _station(
             priority="high", suppressed_by=(mains,),
             text_uk=f"{device}: низький тиск на виході", text_en=f"{device}: discharge pressure low",
             cause_uk="порив за станцією або насоси стоять", cause_en="a burst behind the station, or pumps stand still",
-            consequence_uk=f"{_TOWER_OF[device]} не наповнюється", consequence_en=f"{_TOWER_OF[device]} cannot be filled",
+            consequence_uk=f"{_TOWER_OF[device]} не наповнюється",
+            consequence_en=f"{_TOWER_OF[device]} cannot be filled",
             action_uk="перевірити насоси, шукати порив", action_en="check the pumps, look for a burst",
         )  # fmt: skip
 
@@ -181,26 +183,25 @@ def _gate(
     tanks: dict[str, tuple[float, float, float]],
     heights: dict[str, float],
 ) -> Iterator[Alarm]:
-    told = {
-        "consequence_uk": "резервуари спорожнюються, запас на три доби",
-        "consequence_en": "the reservoirs empty, they last three days",
-        "action_uk": "зателефонувати диспетчеру магістралі",
-        "action_en": "call the main's dispatcher",
-        "cause_uk": "магістраль перекрито або пошкоджено",
-        "cause_en": "the main is shut or broken",
-    }
+    base = Alarm(
+        tag.name, "L", priority="high",
+        cause_uk="магістраль перекрито або пошкоджено", cause_en="the main is shut or broken",
+        consequence_uk="резервуари спорожнюються, запас на три доби",
+        consequence_en="the reservoirs empty, they last three days",
+        action_uk="зателефонувати диспетчеру магістралі", action_en="call the main's dispatcher",
+    )  # fmt: skip
     if signal == "flow":
         throttled = min(float(setting) for link, setting, *_ in controls if link == "FCV-GATE")  # L/s
-        yield Alarm(
-            tag.name, "L", limit=round(0.5 * 3.6 * throttled), deadband=20.0, on_delay_s=_QUIET_S, priority="high",
-            text_uk="Подача з магістралі мала", text_en="Little comes from the main", **told,
+        yield replace(
+            base, limit=round(0.5 * 3.6 * throttled), deadband=20.0, on_delay_s=_QUIET_S,
+            text_uk="Подача з магістралі мала", text_en="Little comes from the main",
         )  # fmt: skip
     elif signal == "pressure":
-        base, _, high = tanks["RES-1"]
+        foot, _, high = tanks["RES-1"]
         # the full reservoirs: with less nothing flows into them
-        yield Alarm(
-            tag.name, "L", limit=round(base + high - heights[tag.element], 1), deadband=1.0, on_delay_s=60.0,
-            priority="high", text_uk="Тиск магістралі низький", text_en="Pressure of the main low", **told,
+        yield replace(
+            base, limit=round(foot + high - heights[tag.element], 1), deadband=1.0, on_delay_s=60.0,
+            text_uk="Тиск магістралі низький", text_en="Pressure of the main low",
         )  # fmt: skip
 
 
@@ -210,7 +211,8 @@ def _block(tag: Tag, device: str, signal: str) -> Iterator[Alarm]:
             tag.name, "deviation", name="prv", limit=_PRV_M, deadband=0.5, window_s=3600.0, on_delay_s=_QUIET_S,
             expected=f"{device}.pressure_setpoint",
             text_uk=f"{device}: тиск не тримається завдання", text_en=f"{device}: pressure off its setpoint",
-            cause_uk="регулятор заклинив або тиск до нього замалий", cause_en="the PRV is stuck, or too little comes to it",
+            cause_uk="регулятор заклинив або тиск до нього замалий",
+            cause_en="the PRV is stuck, or too little comes to it",
             consequence_uk="пориви або брак води в зоні", consequence_en="bursts or no water in the DMA",
             action_uk="оглянути регулятор", action_en="look at the PRV",
         )  # fmt: skip
@@ -235,7 +237,8 @@ def _logger(tag: Tag) -> Iterator[Alarm]:
     yield replace(base, suppressed_by=(f"{tag.name}/LL",))
     yield replace(
         base, kind="LL", limit=_LEAST_HEAD_M, priority="high",
-        text_uk=f"{tag.element}: тиск нижчий за норму будь-якого будинку", text_en=f"{tag.element}: too little for any house",
+        text_uk=f"{tag.element}: тиск нижчий за норму будь-якого будинку",
+        text_en=f"{tag.element}: too little for any house",
         consequence_uk="зона без води, підсмоктування", consequence_en="no water in the DMA, dirt is drawn in",
     )  # fmt: skip
     yield replace(
