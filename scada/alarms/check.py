@@ -144,7 +144,7 @@ def _watching(alarm: Alarm, around: AlarmSurroundings) -> Iterator[Finding]:
         yield f"{alarm.kind} is for bits, {tag.name} is a {tag.type}", "write a limit (L, H) instead", "error"
     elif is_bit and alarm.kind not in {"on", "off", "bad", "stale"}:
         yield f"{alarm.kind} is for numbers, {tag.name} is a bit", "write on or off", "error"
-    if alarm.kind in _LADDER and not tag.min <= alarm.limit <= tag.max:
+    if alarm.kind in _LADDER and (alarm.limit < tag.min or alarm.limit > tag.max):
         what = f"limit {alarm.limit:g} lies outside the tag's range {tag.min:g} to {tag.max:g}"
         yield what, "values beyond the range are not GOOD and raise no alarm; mend one of them", "error"
     if alarm.kind in KINDS and 0.0 < alarm.window_s < _least_window_s(alarm, tag):
@@ -195,7 +195,7 @@ def _ladders(alarms: Sequence[Alarm], lines: Sequence[int]) -> Iterator[tuple[in
         present = [steps[kind] for kind in _LADDER if kind in steps]
         for (low, low_line), (high, high_line) in pairwise(present):
             line = max(low_line, high_line)
-            if not low.limit < high.limit:
+            if low.limit >= high.limit:
                 what = f"{low.kind} {low.limit:g} of {low.tag} is not below {high.kind} {high.limit:g}"
                 yield line, (what, "mend one of the limits", "error")
             elif low.kind == "L" and high.kind == "H" and low.limit + low.deadband > high.limit - high.deadband:

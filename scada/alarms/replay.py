@@ -1,8 +1,8 @@
 """Alarms of samples that are stored: what this table would have told, or did tell.
 
-The samples go through the engine as they came live, in the order of their arrival. Of tags with a deadband the slots
-that were left out are filled in with the value before them, which is what was read to within the deadband; without deadbands
-the journal is the one that polling made.
+The samples go through the engine as they came live, in the order of their arrival; so without deadbands the journal is
+the one that polling made. Of tags with a deadband the slots that were left out are filled in with the value before
+them, which is what was read to within the deadband.
 """
 
 from __future__ import annotations
