@@ -1,14 +1,18 @@
 """The table of alarm states against a machine that was written without it."""
 
 import itertools
+import math
 from dataclasses import dataclass
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from scada.alarms import Alarm, AlarmEngine, Command
 from scada.alarms.states import TABLE, Event, Hiding, State, transit
+from scada.sample import Quality, Sample
 
-HIDINGS = list(Hiding)
+START_MS = 1_790_000_000_000
 
 
 @dataclass
@@ -159,3 +163,126 @@ def test_the_table_has_a_cell_for_every_state_and_event() -> None:
     assert [row[0] for row in rows[1:]] == list("ABCDEFGHI")
     assert {len(row) for row in rows[1:]} == {len(Event) + 1}
     assert {cell for row in rows[1:] for cell in row[1:]} <= {*"ABCDFGHI", "=", "-", "?", "D|E", "A|F"}
+
+
+class Operators(RuleBasedStateMachine):
+    """One alarm and its cause, through samples, commands and time, beside the oracle."""
+
+    @initialize(latching=st.booleans(), on_delay_s=st.sampled_from([0.0, 15.0]))
+    def begin(self, latching: bool, on_delay_s: float) -> None:
+        self.now_ms, self.latching = START_MS, latching
+        alarms = [
+            Alarm("cause", "on"),
+            Alarm("t", "H", limit=5.0, latching=latching, on_delay_s=on_delay_s, suppressed_by=("cause/on",)),
+        ]
+        self.engine = AlarmEngine(alarms, START_MS, patience_ms=0)
+        self.oracle = Oracle()
+        self.delay_ms = round(1000 * on_delay_s)
+        self.due_ms: int | None = None
+        self.is_releasing = self.is_cause = False
+        self.shelf_ms: int | None = None
+        self.raises: list[int] = []
+
+    def sees(self, tag: str, value: float) -> None:
+        self.wait(90_000)  # apart, so that nothing chatters
+        quality = Quality.BAD if math.isnan(value) else Quality.GOOD
+        self.engine.take([Sample(tag, self.now_ms, self.now_ms, value, quality)])
+        self.settle()
+
+    def wait(self, milliseconds: int) -> None:
+        """Let the oracle's time pass: what falls due in it happens."""
+        end_ms = self.now_ms + milliseconds
+        while True:
+            due = [(moment, what) for moment, what in ((self.shelf_ms, 0), (self.due_ms, 1)) if moment is not None]
+            if not due or min(due)[0] > end_ms:
+                break
+            _, what = min(due)
+            if what == 0:
+                self.shelf_ms = None
+                self.oracle.happen("unshelve", self.latching)
+            else:
+                self.fall_due()
+        self.now_ms = end_ms
+
+    def settle(self) -> None:
+        self.engine.advance(self.now_ms + 1)
+
+    def fall_due(self) -> None:
+        self.due_ms = None
+        if self.is_releasing:
+            self.is_releasing = False
+            self.oracle.happen("released", self.latching)
+            return
+        if self.is_cause:
+            self.oracle.happen("caused", self.latching)
+        self.oracle.happen("raise", self.latching)
+
+    def beyond(self) -> None:
+        """The value is above the limit."""
+        is_freed = self.oracle.caused and not self.is_cause
+        if self.oracle.holds and not is_freed:
+            return
+        if self.due_ms is None:
+            self.due_ms, self.is_releasing = self.now_ms + self.delay_ms, self.oracle.holds
+        if self.due_ms <= self.now_ms:
+            self.fall_due()
+
+    @rule(value=st.sampled_from([1.0, 9.0, 9.0, math.nan]))
+    def sample(self, value: float) -> None:
+        self.sees("t", value)
+        if math.isnan(value):
+            self.due_ms = None
+        elif value > 5.0:
+            self.beyond()
+        else:
+            self.due_ms, self.is_releasing = None, False
+            if self.oracle.holds:
+                self.oracle.happen("clear", self.latching)
+                if self.oracle.caused:
+                    self.oracle.happen("released", self.latching)
+
+    @rule(value=st.sampled_from([0.0, 1.0]))
+    def cause(self, value: float) -> None:
+        self.sees("cause", value)
+        begins = value > 0.5 and not self.is_cause
+        self.is_cause = value > 0.5
+        if not begins:
+            return
+        if self.oracle.caused:
+            self.due_ms, self.is_releasing = None, False
+        elif self.oracle.name == "unacknowledged":
+            self.oracle.happen("caused", self.latching)
+
+    @rule(
+        action=st.sampled_from(["acknowledge", "reset", "shelve", "unshelve", "suppress", "unsuppress",
+                                "out-of-service", "return-to-service"]),
+        for_s=st.sampled_from([100.0, 3000.0]),
+    )  # fmt: skip
+    def command(self, action: str, for_s: float) -> None:
+        self.wait(7_000)
+        self.engine.answers.clear()
+        self.engine.command(Command("t/H", action, "Олена", "why", for_s, self.now_ms))
+        self.settle()
+        is_done = self.oracle.happen(action, self.latching)
+        assert (self.engine.answers[0][1] == "") is is_done
+        if action == "shelve":
+            self.shelf_ms = self.now_ms + round(1000 * for_s)
+        elif action == "unshelve":
+            self.shelf_ms = None
+
+    @rule(seconds=st.sampled_from([1, 20, 200]))
+    def time_passes(self, seconds: int) -> None:
+        self.wait(1000 * seconds)
+        self.settle()
+
+    @invariant()
+    def is_as_the_oracle_says(self) -> None:
+        if hasattr(self, "engine"):
+            standing = self.engine.board.by_id["t/H"]
+            assert standing.state.value == self.oracle.name
+            assert standing.is_active is self.oracle.holds
+            assert standing.until_ms == self.shelf_ms
+
+
+TestOperators = Operators.TestCase
+TestOperators.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
