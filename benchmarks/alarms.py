@@ -6,11 +6,12 @@ second, as live. Measured is processor time (of this process) against the second
 `--repeats` in turn:
 
 quiet     all values within their limits
-usual     one in 2,000 samples crosses a limit: 25 a second
-busy      one in 100: 500 a second, which no operator would see, but the program has to get through
-outage    every device falls silent and comes back, all at once
-loop      the same samples looked at by the plain way for comparison: each alarm of each sample compared in turn, without
-          delays, causes or a journal
+usual     every second one tag in 50,000 goes beyond a limit for five seconds
+busy      25 tags a second do, which no operator could follow, but the program has to
+outage    every device falls silent and comes back, all at once: 50,000 consequences of 50 causes
+loop      for comparison, the quiet samples looked at in the plain way: each alarm of each sample compared in turn,
+          without delays, causes or a journal
+journal   time until the entries of an outage are on the disk (`put`, in the reader's thread), per 1,000 entries
 
     python benchmarks/alarms.py [--tags 50000] [--seconds 20] [--repeats 3]
 """
@@ -24,12 +25,17 @@ import math
 import os
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 
 from scada.alarms import Alarm, AlarmEngine, Wiring
+from scada.alarms.journal import Journal
+from scada.historian import open_historian
 from scada.sample import Quality, Sample
 
 START_MS = 1_790_000_000_000
@@ -57,14 +63,16 @@ def city(count: int) -> tuple[list[Alarm], Wiring]:
 
 
 def stream(wiring: Wiring, seconds: int, crossing: float, is_outage: bool = False) -> list[Second]:
-    """Samples by second and block."""
+    """Samples by second and block; `crossing` of all tags begin to be beyond a limit each second."""
     rng = np.random.default_rng(SEED)
     names = list(wiring.device_of)
+    until = np.zeros(len(names))
     found = []
     for second in range(seconds):
         at = START_MS + 1000 * second
         values = rng.uniform(LOW + 5.0, HIGH - 5.0, len(names))
-        values[rng.random(len(names)) < crossing] = HIGH + 5.0
+        until[rng.random(len(names)) < crossing] = second + 5
+        values[until > second] = HIGH + 5.0
         is_lost = is_outage and seconds // 4 <= second < seconds // 2
         quality, reason = (Quality.BAD, "timeout") if is_lost else (Quality.GOOD, "")
         blocks = []
@@ -123,13 +131,34 @@ def compare_plainly(alarms: list[Alarm], samples: list[Second]) -> float:
     return time.process_time() - began
 
 
-def median_of(work: Callable[[], tuple[float, int, float]], seconds: int) -> dict[str, float]:
+def keep(alarms: list[Alarm], wiring: Wiring, samples: list[Second]) -> float:
+    """Milliseconds until a thousand entries are on the disk."""
+    engine = AlarmEngine(alarms, START_MS, wiring, run="r")
+    entries = []
+    for blocks in samples:
+        for block in blocks:
+            entries += engine.take(block)
+    entries += engine.finish(START_MS + 1000 * len(samples))
+    with tempfile.TemporaryDirectory() as folder, closing(open_historian(f"sqlite:///{folder}/h.db")) as store:
+        journal = Journal(store.alarms, Path(folder, "waiting"), 0)
+        began = time.perf_counter()
+        for start in range(0, len(entries), 1000):
+            journal.put(entries[start : start + 1000])
+        spent = time.perf_counter() - began
+        journal.close()
+        if len(store.alarms.select()) != len(entries):
+            raise SystemExit("entries were lost")
+    return 1e6 * spent / len(entries)
+
+
+def figures_of(work: Callable[[], tuple[float, int, float]], seconds: int) -> dict[str, float]:
     """Share of a core, entries a second and longest tick of one run."""
     spent, entries, longest = work()
     return {"core_share": spent / seconds, "entries_per_s": entries / seconds, "longest_tick_ms": 1000.0 * longest}
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tags", type=int, default=50_000)
     parser.add_argument("--seconds", type=int, default=20)
@@ -139,14 +168,14 @@ def main() -> None:
     alarms, wiring = city(options.tags)
     ways = {
         "quiet": stream(wiring, options.seconds, 0.0),
-        "usual": stream(wiring, options.seconds, 1 / 2000),
-        "busy": stream(wiring, options.seconds, 1 / 100),
+        "usual": stream(wiring, options.seconds, 1 / 50_000),
+        "busy": stream(wiring, options.seconds, 1 / 2000),
         "outage": stream(wiring, options.seconds, 0.0, is_outage=True),
     }
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in (*ways, "loop")}
     for _ in range(options.repeats):
         for name, samples in ways.items():
-            runs[name].append(median_of(lambda samples=samples: evaluate(alarms, wiring, samples), options.seconds))
+            runs[name].append(figures_of(lambda samples=samples: evaluate(alarms, wiring, samples), options.seconds))
         spent = compare_plainly(alarms, ways["quiet"])
         runs["loop"].append({"core_share": spent / options.seconds})
     answer: dict[str, object] = {
@@ -155,11 +184,16 @@ def main() -> None:
         "alarms": len(alarms),
         "samples_per_s": options.tags,
     }
+    small = dict(list(wiring.device_of.items())[: min(options.tags, 5000)])
+    few = Wiring(small, wiring.gateway_of, wiring.away_delay_s)
+    kept = [alarm for alarm in alarms if alarm.tag in small]
+    answer["journal_ms_per_1000"] = round(keep(kept, few, stream(few, options.seconds, 0.0, is_outage=True)), 2)
     for name, found in runs.items():
         for key in found[0]:
             answer[f"{name}_{key}"] = round(statistics.median(run[key] for run in found), 4)
     for name in runs:
         print(f"{name:8}" + "".join(f"  {key} {answer[f'{name}_{key}']}" for key in runs[name][0]))
+    print(f"journal   ms per 1,000 entries {answer['journal_ms_per_1000']}")
     print(json.dumps(answer))
 
 

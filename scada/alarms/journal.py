@@ -11,12 +11,11 @@ import logging
 import os
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from scada.alarms.entry import Command, Entry
 from scada.errors import HistorianAway, HistorianError
-from scada.historian.alarms import AlarmStore, Answer
+from scada.historian.alarms import AlarmStore, Answer, entry_of, row_of
 from scada.historian.locked import take_lock
 
 __all__ = ["Journal"]
@@ -84,7 +83,7 @@ class Journal:
         if not entries and not answers:
             return
         part = (tuple(entries), tuple(answers))
-        line = json.dumps([[asdict(entry) for entry in entries], list(answers)], ensure_ascii=False) + "\n"
+        line = json.dumps([[row_of(entry) for entry in entries], list(answers)], ensure_ascii=False) + "\n"
         with self._changed:
             self._parts.append(part)
             try:
@@ -173,7 +172,7 @@ def _part(line: bytes) -> _Part | None:
     try:
         entries, answers = json.loads(line)
         return (
-            tuple(Entry(**{**entry, "hidden": tuple(entry["hidden"])}) for entry in entries),
+            tuple(map(entry_of, entries)),
             tuple((number, time_ms, text) for number, time_ms, text in answers),
         )
     except (ValueError, TypeError, KeyError):

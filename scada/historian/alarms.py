@@ -10,7 +10,7 @@ from typing import Any
 
 from scada.alarms.entry import Command, Entry
 
-__all__ = ["AlarmStore", "Answer"]
+__all__ = ["AlarmStore", "Answer", "entry_of", "row_of"]
 
 Answer = tuple[int, int, str]  # number of a command, when it was carried out [UTC ms], why not (empty where it was)
 _COLUMNS = (
@@ -59,7 +59,11 @@ class AlarmStore:
             f"WHERE number = {self._mark} AND taken IS NULL"
         )
         with self._change() as run:
-            stored = sum(run.execute(insert, (*_row(entry), now_ms)).rowcount for entry in entries)
+            cursor = run.cursor()
+            rows = [(*row_of(entry), now_ms) for entry in entries]
+            if rows:
+                cursor.executemany(insert, rows)
+            stored = cursor.rowcount if rows else 0
             for number, taken_ms, answer in answers:
                 run.execute(update, (taken_ms, answer, number))
         return int(stored)
@@ -71,7 +75,7 @@ class AlarmStore:
             f"(SELECT max(seq) FROM {self._entry} WHERE alarm <> '' GROUP BY alarm)"
         )
         with self._read() as run:
-            return {entry.alarm: entry for entry in map(_entry, run.execute(query).fetchall())}
+            return {entry.alarm: entry for entry in map(entry_of, run.execute(query).fetchall())}
 
     def since(self) -> dict[str, int]:
         """Return when each alarm came into its state, UTC ms."""
@@ -94,7 +98,7 @@ class AlarmStore:
         low, high = from_ms if from_ms is not None else -(2**62), to_ms if to_ms is not None else 2**62
         query = f"SELECT {_COLUMNS} FROM {self._entry} WHERE ts >= {self._mark} AND ts < {self._mark} ORDER BY seq"
         with self._read() as run:
-            found = [_entry(row) for row in run.execute(query, (low, high)).fetchall()]
+            found = [entry_of(row) for row in run.execute(query, (low, high)).fetchall()]
         return found if alarms is None else [entry for entry in found if entry.alarm in set(alarms)]
 
     def post(self, command: Command) -> int:
@@ -121,7 +125,8 @@ class AlarmStore:
         return None if row is None else row[0]
 
 
-def _row(entry: Entry) -> tuple[object, ...]:
+def row_of(entry: Entry) -> tuple[object, ...]:
+    """Return an entry as the cells of its row."""
     return (
         entry.run,
         entry.number,
@@ -143,7 +148,8 @@ def _row(entry: Entry) -> tuple[object, ...]:
     )
 
 
-def _entry(row: Sequence[Any]) -> Entry:
+def entry_of(row: Sequence[Any]) -> Entry:
+    """Return the entry of a row's cells."""
     run, number, ts, alarm, position, priority, event, before, after, is_active, hidden, value, *rest = row
     cause, who, why, until_ms, is_chattering = rest
     return Entry(

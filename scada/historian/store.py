@@ -124,14 +124,8 @@ class Historian:
         writer = self._writer
         if writer is None:
             return HistorianStatus(self._engine.name, not self._is_open, 0, 0, 0, Counters())
-        return HistorianStatus(
-            self._engine.name,
-            writer.is_failing,
-            writer.waiting,
-            writer.backlog,
-            writer.spool_bytes,
-            Counters(**asdict(writer.counters)),
-        )
+        sizes = writer.waiting, writer.backlog, writer.spool_bytes
+        return HistorianStatus(self._engine.name, writer.is_failing, *sizes, Counters(**asdict(writer.counters)))
 
     @property
     def alarms(self) -> AlarmStore:

@@ -259,6 +259,18 @@ def test_configured_causes_reach_over_generations() -> None:
     ]
 
 
+def test_a_cause_that_comes_back_keeps_its_consequences() -> None:
+    alarms = [Alarm("mains", "on"), Alarm("p", "L", limit=10.0, suppressed_by=("mains/on",), on_delay_s=30.0)]
+    before = [at(0, 1.0, "mains"), at(0, 5.0, "p"), at(100, 0.0, "mains")]
+    again = [at(120, 1.0, "mains"), at(200, 5.0, "p"), at(300, 5.0, "p")]
+    for heard in ([], [at(110, 5.0, "p")]):  # of its own condition in between, so that its release was under way
+        found = [e for e in run(alarms, [*before, *heard, *again]) if e.alarm == "p/L"]
+        assert [e.event for e in found] == ["caused", "raise"]
+    freed = [*before, at(110, 5.0, "p"), at(150, 1.0, "mains")]
+    found = [e for e in run(alarms, freed) if e.alarm == "p/L"]
+    assert course(found)[2:] == [(140, "released"), (150, "caused")]
+
+
 def test_the_graver_limit_takes_the_place_of_the_other() -> None:
     alarms = [Alarm("t", "LL", limit=1.0), Alarm("t", "L", limit=2.0, suppressed_by=("t/LL",))]
     samples = [at(0, 3.0), at(10, 1.5), at(20, 0.5), at(30, 1.5), at(40, 3.0)]
