@@ -415,7 +415,7 @@ def streams(draw: st.DrawFn) -> tuple[list[Sample], list[Command]]:
     return samples, commands
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(stream=streams(), seed=st.integers(0, 1 << 30))
 def test_any_portions_ticks_and_order_within_the_patience_give_the_same_journal(
     stream: tuple[list[Sample], list[Command]], seed: int
@@ -449,7 +449,7 @@ def test_any_portions_ticks_and_order_within_the_patience_give_the_same_journal(
     assert [entry.number for entry in found] == list(range(1, len(found) + 1))
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(stream=streams(), cut=st.integers(0, 60))
 def test_a_restart_goes_on_where_the_journal_ends(stream: tuple[list[Sample], list[Command]], cut: int) -> None:
     """What is active, hidden, shelved and told is as before; only what a delay or a window had begun begins anew."""
@@ -472,7 +472,7 @@ def test_a_restart_goes_on_where_the_journal_ends(stream: tuple[list[Sample], li
     assert {e.alarm: e.time_ms for e in after if e.event == "unshelve"} == ends
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(stream=streams())
 def test_the_journal_alone_tells_the_states(stream: tuple[list[Sample], list[Command]]) -> None:
     """Entries follow each other without a gap, and what is suppressed by a cause names it."""

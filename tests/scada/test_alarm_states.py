@@ -285,4 +285,4 @@ class Operators(RuleBasedStateMachine):
 
 
 TestOperators = Operators.TestCase
-TestOperators.settings = settings(max_examples=250, stateful_step_count=30, deadline=None)
+TestOperators.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
