@@ -45,6 +45,7 @@ bench: install  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/screening.py
 	$(BIN)/python benchmarks/faults.py
 	$(BIN)/python benchmarks/historian.py
+	$(BIN)/python benchmarks/alarms.py
 	$(BIN)/python benchmarks/uman_figures.py
 	$(BIN)/python benchmarks/demo_seeds.py
 	@if [ -d ../shared/data/ltown ]; then $(BIN)/python benchmarks/ltown.py && $(BIN)/python benchmarks/estimation.py; else echo 'no L-Town data: python benchmarks/ltown.py --data DIR'; fi

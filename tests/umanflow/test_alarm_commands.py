@@ -213,6 +213,17 @@ def test_commands_are_checked_before_they_are_left(tmp_path: Path) -> None:
     store.close()
 
 
+def test_every_command_has_help_with_an_example() -> None:
+    from umanflow.cli.alarms import app
+
+    names = [command.name for command in app.registered_commands]
+    assert len(names) == 13
+    for name in names:
+        result = umanflow("alarms", str(name), "--help")
+        assert result.returncode == 0
+        assert f"Example: umanflow alarms {name}" in result.stdout
+
+
 def test_durations() -> None:
     wanted = {"90s": 90.0, "30m": 1800.0, "2h": 7200.0, "1,5 h": 5400.0, "1d": 86400.0, "45": 45.0}
     assert {text: read_duration(text) for text in wanted} == wanted
