@@ -151,6 +151,7 @@ class AlarmEngine:
             if shared is not None and f"{shared}/{AWAY}" in by_id:
                 device.gateway = gateways.setdefault(shared, _Gateway(by_id[f"{shared}/{AWAY}"]))
                 device.gateway.devices += 1
+        self._devices = tuple(devices.values())
         channels = {tag: _Channel(devices[name]) for tag, name in wiring.device_of.items() if name in devices}
         for standing in self.board.standings:
             alarm = standing.alarm
@@ -167,6 +168,14 @@ class AlarmEngine:
     def restore(self, newest: Mapping[str, Entry], recent: Iterable[Entry] = ()) -> None:
         """Go on where the journal ends; see :meth:`Board.restore`. To be called before any sample."""
         self.board.restore(newest, recent)
+        for device in self._devices:
+            is_away = device.standing is not None and device.standing.is_active
+            # of a gateway that was away, any answer of any device is news
+            is_behind = device.gateway is not None and device.gateway.standing.is_active
+            if (is_away or is_behind) and not device.is_lost:
+                device.is_lost = True
+                if device.gateway is not None:
+                    device.gateway.lost += 1
         for channel in self._channels.values():
             channel.look()
 

@@ -470,6 +470,28 @@ def test_a_restart_goes_on_where_the_journal_ends(stream: tuple[list[Sample], li
     after = second.finish(cut_ms + 60_000)
     ends = {one.alarm.id: one.until_ms for one in first.board.standings if one.until_ms is not None}
     assert {e.alarm: e.time_ms for e in after if e.event == "unshelve"} == ends
+    # and what was active is heard of again, and ends
+    well = {"d0.a": 4.0, "d0.b": 0.0, "d1.a": 4.0, "d1.b": 4.0}
+    second.take([at(200 + 5 * k, value, tag) for k in range(4) for tag, value in well.items()])
+    second.finish(START_MS + 300_000)
+    assert [one.alarm.id for one in second.board.standings if one.is_active and one.alarm.kind != "stale"] == []
+
+
+@pytest.mark.parametrize("cut_s", [62, 75, 95, 130])
+def test_devices_that_were_away_at_a_restart_are_heard_of_again(cut_s: int) -> None:
+    """Before the gateway's alarm, after it, and after those of its devices."""
+    alarms = [alarm for alarm in MISSING if not alarm.tag.startswith("d2")]
+    cut_ms = START_MS + 1000 * cut_s
+    lost = [sample for k in range(1, 3) for sample in slot(60 * k, "d0", "d1")]
+    before = [*slot(0, "d0", "d1", value=1.0), *(sample for sample in lost if sample.arrival_ms < cut_ms)]
+    first = AlarmEngine(alarms, START_MS, STATION, run="first")
+    journal = first.take(before) + first.finish(cut_ms)
+    second = AlarmEngine(alarms, cut_ms, STATION, run="second")
+    second.restore({e.alarm: e for e in journal if e.alarm}, journal)
+    rest = [sample for sample in lost if sample.arrival_ms >= cut_ms]
+    after = second.take([*rest, *slot(180, "d0", "d1", value=1.0)]) + second.finish(START_MS + 200_000)
+    assert not any(one.is_active or one.hidden for one in second.board.standings)
+    assert raised([*journal, *after]) == ["gw/away"]
 
 
 @settings(max_examples=80)
