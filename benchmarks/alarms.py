@@ -11,7 +11,7 @@ busy      25 tags a second do, which no operator could follow, but the program h
 outage    every device falls silent and comes back, all at once: 50,000 consequences of 50 causes
 loop      for comparison, the quiet samples looked at in the plain way: each alarm of each sample compared in turn,
           without delays, causes or a journal
-journal   time until the entries of an outage are on the disk (`put`, in the reader's thread), per 1,000 entries
+journal   time until the entries of an outage are on the disk, per 1,000 entries
 
     python benchmarks/alarms.py [--tags 50000] [--seconds 20] [--repeats 3]
 """

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from scada.alarms.entry import Command, Entry
@@ -23,6 +23,7 @@ __all__ = ["Journal"]
 _logger = logging.getLogger(__name__)
 _LOOK_S = 0.5  # for commands
 _LONGEST_FLUSH_S = 10.0
+_ENTRIES_A_LINE = 200
 _Part = tuple[tuple[Entry, ...], tuple[Answer, ...]]
 
 
@@ -83,20 +84,24 @@ class Journal:
         if not entries and not answers:
             return
         part = (tuple(entries), tuple(answers))
-        line = json.dumps([[row_of(entry) for entry in entries], list(answers)], ensure_ascii=False) + "\n"
+        data = b"".join(_lines(*part))
         with self._changed:
             self._parts.append(part)
             try:
-                _write_all(self._handle, line.encode("utf-8", "replace"))
+                _write_all(self._handle, data)
             except OSError as error:  # a full disk: they wait in memory, and the database may still take them
                 self._tell(f"{self._path} cannot be written: {error.strerror or error}")
             self._changed.notify_all()
 
     def take_commands(self) -> list[Command]:
-        """Return commands that came since the last call."""
-        with self._changed:
+        """Return commands that came since the last call; at the next call, while entries are being written."""
+        if not self._changed.acquire(blocking=False):  # the caller has a wire to look after
+            return []
+        try:
             commands, self._commands = self._commands, []
-        return commands
+            return commands
+        finally:
+            self._changed.release()
 
     def close(self) -> None:
         """Deliver what can be delivered, and let the file go; what cannot is kept in it."""
@@ -150,6 +155,14 @@ class Journal:
         if text != self._told:
             _logger.error("the journal of alarms waits: %s", text)
         self._told = text
+
+
+def _lines(entries: Sequence[Entry], answers: Sequence[Answer]) -> Iterator[bytes]:
+    """Yield lines of JSON, in pieces, between which other threads have their turn."""
+    for start in range(0, max(len(entries), 1), _ENTRIES_A_LINE):
+        rows = [row_of(entry) for entry in entries[start : start + _ENTRIES_A_LINE]]
+        text = json.dumps([rows, [] if start else list(answers)], ensure_ascii=False)
+        yield text.encode("utf-8", "replace") + b"\n"
 
 
 def _write_all(handle: int, data: bytes) -> None:

@@ -7,6 +7,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from scada.alarms.engine import AlarmEngine
 from scada.alarms.entry import Entry
 from scada.alarms.flood import FLOOD_MS
 from scada.alarms.journal import Journal, newest_of
-from scada.historian.alarms import AlarmStore
+from scada.historian.alarms import AlarmStore, Answer
 from scada.sample import Sample
 
 __all__ = ["AlarmService", "SteadyClock"]
@@ -94,6 +95,7 @@ class AlarmService:
         self.faults = 0
         self._clock = clock or SteadyClock()
         self._samples: list[Sample] = []
+        self._keeper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="alarm-keeper")  # one: in order
         now_ms = self._clock.now_ms()
         self._journal = Journal(store, path, now_ms - FLOOD_MS)
         self.engine = AlarmEngine(alarms, now_ms, wiring, sources, run=uuid.uuid4().hex[:16])
@@ -114,13 +116,21 @@ class AlarmService:
         while True:
             await asyncio.sleep(_TICK_S)
             try:
-                self.tick()
+                part = self._evaluate()
+                if part[0] or part[1]:
+                    # whatever cancels us, it is kept; and a slow disk holds up no reader
+                    await asyncio.shield(asyncio.wrap_future(self._keeper.submit(self._journal.put, *part)))
             except Exception:
                 self.faults += 1
                 _logger.exception("evaluating alarms failed; going on")
 
     def tick(self) -> list[Entry]:
-        """Evaluate what came since the last tick, commands too; return what became of the alarms."""
+        """Evaluate what came since the last tick, commands too; return what became of the alarms, when it is kept."""
+        entries, answers = self._evaluate()
+        self._keeper.submit(self._journal.put, entries, answers).result()
+        return entries
+
+    def _evaluate(self) -> tuple[list[Entry], list[Answer]]:
         now_ms = self._clock.now_ms()
         if not self._is_whole and self._journal.past is not None:
             self.engine.restore_untouched(self._journal.past)
@@ -129,9 +139,10 @@ class AlarmService:
             self.engine.command(replace(command, time_ms=now_ms))
         samples, self._samples = self._samples, []
         entries = self.engine.take(samples) + self.engine.advance(now_ms)
-        return self._keep(entries)
+        return self._as_the_clock_stands(entries)
 
-    def _keep(self, entries: list[Entry]) -> list[Entry]:
+    def _as_the_clock_stands(self, entries: list[Entry]) -> tuple[list[Entry], list[Answer]]:
+        """Return entries with the computer's times, and what became of commands."""
         offset_ms = self._clock.offset_ms
         if offset_ms:
             entries = [_moved(entry, -offset_ms) for entry in entries]
@@ -141,15 +152,16 @@ class AlarmService:
             if command.number
         ]
         self.engine.answers.clear()
-        self._journal.put(entries, answers)
-        return entries
+        return entries, answers
 
     def close(self) -> None:
         """Evaluate what is left and close the journal."""
         try:
             self.tick()
-            self._keep(self.engine.finish(self._clock.now_ms()))
+            left = self._as_the_clock_stands(self.engine.finish(self._clock.now_ms()))
+            self._keeper.submit(self._journal.put, *left).result()
         finally:
+            self._keeper.shutdown()
             self._journal.close()
 
 
