@@ -20,6 +20,7 @@ demo: install  ## the whole road on a simulated city, about two minutes
 	$(BIN)/umanflow demo
 
 test: install  ## all tests, with coverage
+	@tests/programs.sh || true
 	$(BIN)/python -m pytest
 
 check: install  ## format, lint, types, import contract

@@ -26,11 +26,14 @@ from hydro.fast import devices, newton, sites
 from hydro.fast.factor import factorise_and_solve, solve
 from hydro.fast.lanes import WIDTH
 from hydro.fast.links import power_law_pipes
-from hydro.fast.scenario import Leak, Scenario
+from hydro.fast.plan import NEVER, Hole, Plan
 from hydro.fast.solver import FLOW_TOLERANCE, HEAD_TOLERANCE, Solver
+from hydro.leaks import orifice
+from hydro.scenario import DISCHARGE
 from networks import find
 
 _DAY, _REPEATS, _GROUPS, _MOST, _FOOT = 86400, 2000, 4, 40, 0.3048
+_COEFFICIENT = orifice(np.pi / 4.0 * 0.02**2, DISCHARGE)
 _ITERATIONS = 0  # EPANET's code of the statistic
 
 
@@ -70,15 +73,15 @@ def _microseconds(kernel: Callable[..., Any], *arguments: Any) -> float:
 class _Bench:
     """One group of leaks at time zero, without clock."""
 
-    def __init__(self, solver: Solver, scenarios: list[Scenario]) -> None:
+    def __init__(self, solver: Solver, plans: list[Plan]) -> None:
         self.plant = solver.plant
-        self.sites, _ = solver.lineup.sites(scenarios)
+        self.sites, _ = solver.lineup.sites(plans)
         self.state, self.leaks = solver._begin(self.sites)
         self.scratch = solver._scratch()
         self.scratch.live[:] = 1.0
         size = self.plant.structure.size
         self.state.demand[:size] = self.plant.clock.demand[0][:, None]
-        sizes = [scenario.leaks[0].coefficient / solver.lineup.leak_unit for scenario in scenarios]
+        sizes = [plan.holes[0].coefficient / solver.lineup.leak_unit for plan in plans]
         self.leaks.size[:] = 1.0 / np.array(sizes) ** 2
         head = self.state.head[self.sites.where[0], np.arange(WIDTH)] - self.sites.elevation[0]
         self.leaks.flow[:] = np.sqrt(np.maximum(head, 1.0) / self.leaks.size)
@@ -195,7 +198,7 @@ def main() -> None:
         taken: dict[str, list[int]] = {"newton": [], "chord": []}
         for group in range(_GROUPS):
             chosen = np.random.default_rng(group).choice(engine.junctions, WIDTH, replace=False)
-            leaks = [Scenario((Leak(0.02, node=names[k]),)) for k in chosen.tolist()]
+            leaks = [Plan((Hole(_COEFFICIENT, "", names[k], 0, NEVER),)) for k in chosen.tolist()]
             taken["newton"] += _steps(_Bench(solver, leaks), keeps_factor=False).tolist()
             with np.errstate(all="ignore"):  # it comes apart
                 taken["chord"] += _steps(_Bench(solver, leaks), keeps_factor=True).tolist()

@@ -93,8 +93,8 @@ def run_batch(
     fast
         Let our own solver run sixteen scenarios at a time where it can prove that heads are within 1 mm of EPANET's
         (`hydro.fast`, ADR 7): orifices at junctions and in the middle of pipes, closed pipes, a factor on all demand;
-        in networks without rules and pumps of constant power. EPANET runs the rest, at an accuracy of 1e-6. Compiling
-        takes half a minute, once; heads of nodes that closed links cut off are NaN.
+        in networks without rules and pumps of constant power. EPANET runs the rest, at an accuracy of 1e-6 where it
+        gets through with that. Compiling takes half a minute, once; heads of nodes that closed links cut off are NaN.
     jobs
         Processes; -1 for all cores.
     dask

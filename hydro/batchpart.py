@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hydro.course import Course, name_number
+from hydro.course import Course, as_tight_as_can_be, name_number
 from hydro.engine import LINK_RESULTS, NODE_RESULTS, Engine
 from hydro.errors import HydraulicError
 from hydro.library import LibraryName
+from hydro.reached import reached
 from hydro.scenario import Scenario
 from networks import Network, NetworkError, load
 from networks.whole import whole_file
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 # times, values [step, column], flow of all leaks [step]
 _Run = tuple[NDArray[np.int64], Floats, Floats]
-_TIGHT = 1e-6
 _GROUP_BYTES = 16 * 2**20
 _READING_NOISE = 1  # apart from the chance that moves demands
 
@@ -149,57 +149,34 @@ class _Work:
 
     def _solve_fast(self) -> dict[str, _Run]:
         """Results of those scenarios that the fast solver takes, and proves."""
-        from hydro.fast.simple import simplified
+        from hydro.fast.batch import solve, why_not
 
-        simple = [(s, f) for s in self._part.scenarios if (f := simplified(s)) is not None]
-        if not simple or not self._network_is_simple():
+        engine, scenarios = self._open(), self._part.scenarios
+        if why_not(engine, self._network):
             return {}
-        from hydro.fast.lanes import WIDTH
-        from hydro.fast.scenario import check
-        from hydro.fast.solver import Solver
-
-        engine = self._open()
-        solver = Solver(engine, self._columns.nodes, self._columns.links)
         step = max(engine.report_step, 1)
         times = np.arange(engine.duration // step + 1, dtype=np.int64) * step
-        fits = []
-        for story, plan in simple:
-            try:
-                check(engine.topology, plan)
-                fits.append((story, plan))
-            except (HydraulicError, NetworkError):
-                continue  # EPANET's turn, and its words
         found: dict[str, _Run] = {}
-        for begin in range(0, len(fits), WIDTH):
-            some = fits[begin : begin + WIDTH]
-            pressure, flow, leak, proved = solver.run([plan for _, plan in some])
-            for k in np.flatnonzero(proved).tolist():
-                values = np.hstack([pressure[k], flow[k]])
-                _add_noise(some[k][0], self._columns, values)
-                found[some[k][0].name] = (times, values, leak[k])
+        for solved in solve(engine, scenarios, self._columns.nodes, self._columns.links):
+            values = np.hstack([solved.pressure, solved.flow])
+            _add_noise(scenarios[solved.number], self._columns, values)
+            found[scenarios[solved.number].name] = (times, values, solved.leak)
         return found
 
-    def _network_is_simple(self) -> bool:
-        from hydro.fast.doubts import doubts
-        from hydro.splice import take_orifice_exponent
-
-        engine = self._open()
-        try:
-            take_orifice_exponent(engine)
-        except HydraulicError:
-            return False
-        return not doubts(engine, self._network)
+    def _run_exactly(self, scenario: Scenario) -> _Run:
+        """One scenario by EPANET; beside results that hold within a tenth of a millimetre, as tightly as it can."""
+        part, engine, columns = self._part, self._open(), self._columns
+        if part.accuracy is not None or not part.fast:
+            return _run_one(engine, scenario, columns, part.accuracy, masks=part.fast)
+        return as_tight_as_can_be(engine, lambda accuracy: _run_one(engine, scenario, columns, accuracy, masks=True))
 
     def table(self, scenario: Scenario) -> Any:
         """One scenario's rows; one row that says why where it could not be run."""
         part = self._part
         if scenario.name in self.solved:
             return _table(scenario.name, self._columns, self.solved[scenario.name], "", "fast")
-        accuracy = part.accuracy
-        if accuracy is None and part.fast:  # beside results that hold within a tenth of a millimetre
-            accuracy = _TIGHT
         try:
-            run = _run_one(self._open(), scenario, self._columns, accuracy)
+            run = self._run_exactly(scenario)
         except (HydraulicError, NetworkError) as error:
             self.failed[scenario.name] = str(error)
             self.close()
@@ -289,8 +266,13 @@ def _column(quantity: str, unit: str, name: str) -> str:
     return f"{quantity}{f'[{unit}]' if unit else ''}:{name}"
 
 
-def _run_one(engine: Engine, scenario: Scenario, columns: _Columns, accuracy: float | None) -> _Run:
-    """One scenario at its report steps: times, values [step, column], flow of all leaks [step], m3/s."""
+def _run_one(
+    engine: Engine, scenario: Scenario, columns: _Columns, accuracy: float | None, masks: bool = False
+) -> _Run:
+    """One scenario at its report steps: times, values [step, column], flow of all leaks [step], m3/s.
+
+    With `masks`, pressure is NaN where closed links cut a node off from every source, as the fast solver has it.
+    """
     step = max(engine.report_step, 1)
     count = engine.duration // step + 1
     values, leaks, row = np.empty((count, len(columns.names))), np.zeros(count), 0
@@ -302,6 +284,9 @@ def _run_one(engine: Engine, scenario: Scenario, columns: _Columns, accuracy: fl
             now = engine.solve()
             if now == row * step and row < count:
                 columns.read(engine, values[row])
+                if masks and columns.nodes:
+                    seen = [engine.topology.node_index[name] for name in columns.nodes]
+                    values[row, : len(seen)][~reached(engine, now)[seen]] = np.nan
                 leaks[row] = course.leak_flows().sum() if course.holes else 0.0
                 row += 1
             if engine.advance() <= 0:

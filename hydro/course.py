@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hydro.engine import Engine
-from hydro.errors import ScenarioError
+from hydro.errors import EpanetError, HydraulicError, NoSolution, ScenarioError
 from hydro.holds import Holds
 from hydro.leaks import LeakPoint, LeakPoints
 from hydro.scenario import Closure, Event, FireFlow, Leak, PowerCut, PumpTrip, Scenario, Setting, Surge
@@ -16,9 +18,11 @@ from networks import Network
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Result = TypeVar("Result")
 _BLOCK = "dma:"
 _LEAK_ACCURACY = 1e-6
 _FOREVER = 2**62
+_TIGHT = (1e-6, 1e-5, 1e-4)
 _HOLDING = (Closure, PumpTrip, PowerCut, Setting)
 
 
@@ -203,6 +207,33 @@ class Course:
                 demand = demand.copy()
                 demand[self._junctions_of(event)] += event.flow
         return demand
+
+
+def as_tight_as_can_be(engine: Engine, run: Callable[[float], Result]) -> Result:
+    """Run at the tightest accuracy at which EPANET gets through: from 1e-6 to the model's own.
+
+    Parameters
+    ----------
+    run
+        Given an accuracy, runs a course in the engine.
+
+    Raises
+    ------
+    HydraulicError
+        If it does not get through at the model's own accuracy either.
+    """
+    own = engine.accuracy
+    for accuracy in _TIGHT:
+        if accuracy < own:
+            try:
+                return run(accuracy)
+            except NoSolution:
+                continue
+            except EpanetError:
+                raise
+            except HydraulicError:  # stopped: it asks more of its arithmetic than there is
+                continue
+    return run(own)
 
 
 def junctions_of_block(name: str, network: object) -> list[str]:

@@ -161,9 +161,17 @@ class LeakPoints:
             self.engine.set_leakage(point.stub, fixed * scale, variable * scale)
 
     def flow(self, point: LeakPoint, pressure: float) -> float:
-        """Flow of a place at a pressure, m3/s."""
-        head = max(pressure, 0.0)
-        return float(point.fixed * head**0.5 + point.variable * head**1.5)
+        """Flow of a place at a pressure, m3/s; below zero where an emitter sucks, as EPANET lets it."""
+        if pressure < 0.0:
+            turns = point.stub is None and self._may_turn
+            return -float(point.fixed * (-pressure) ** 0.5) if turns else 0.0
+        return float(point.fixed * pressure**0.5 + point.variable * pressure**1.5)
+
+    @property
+    def _may_turn(self) -> bool:
+        """Whether water may flow into a network through an emitter: 2.3 asks the model, 2.2 always lets it."""
+        project = self.engine.project
+        return not project.library.has_bulk or project.option("emitter_backflow") != 0.0
 
     def clear(self) -> None:
         """Take every leak out again: the network is as it was."""

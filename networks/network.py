@@ -154,6 +154,22 @@ class Network:
         return hashlib.sha256(self.source.read_bytes()).hexdigest()
 
 
+def _tables_of(path: Path, tables: str | Path | None) -> Path | None:
+    """Folder of an INP's tables, or None.
+
+    Raises
+    ------
+    UnreadableNetwork
+        If the folder that was named does not exist.
+    """
+    folder = path.with_suffix(".tables") if tables is None else Path(tables)
+    if folder.is_dir():
+        return folder
+    if tables is not None:
+        raise UnreadableNetwork(folder, "no such folder; name that of nodes.csv, pipes.csv and the other tables")
+    return None
+
+
 def _fingerprint(model: WaterNetworkModel) -> str:
     text = json.dumps(model.to_dict(), default=str, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -194,7 +210,7 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def load(name_or_path: str | Path, crs: str | None = None) -> Network:
+def load(name_or_path: str | Path, crs: str | None = None, tables: str | Path | None = None) -> Network:
     """Open a network by catalogue name or INP path.
 
     Parameters
@@ -203,6 +219,9 @@ def load(name_or_path: str | Path, crs: str | None = None) -> Network:
         A name of `networks.catalogue()`, without regard to case, or a path.
     crs
         Coordinate reference system of the INP's coordinates, where known; a network of ours states its own.
+    tables
+        Folder of the tables that an INP has no place for (`networks.tables.COLUMNS`); by default `NAME.tables` beside
+        NAME.inp, where there is such a folder, and a network of ours its own.
 
     Raises
     ------
@@ -213,7 +232,7 @@ def load(name_or_path: str | Path, crs: str | None = None) -> Network:
     """
     name, path = find(name_or_path)
     entry = entry_of(path)
-    folder = path.parent if entry is not None else None
+    folder = _tables_of(path, tables) if entry is None or tables is not None else path.parent
     if crs is None and entry is not None:
         crs = entry.crs
     network = Network(name=name, source=path, crs=crs, leakage=read_leakage(folder), folder=folder)

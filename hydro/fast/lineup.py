@@ -12,8 +12,8 @@ from hydro.fast.arrays import aligned
 from hydro.fast.lanes import WIDTH
 from hydro.fast.model import Model
 from hydro.fast.outlets import FIXED_AREA, GROWING_AREA
+from hydro.fast.plan import NEVER, Hole, Plan, Shut
 from hydro.fast.plant import Layout, leak_coefficient
-from hydro.fast.scenario import NEVER, Closure, Leak, Scenario
 from hydro.fast.sites import AT_NODE, CLOSED_PIPE, MID_PIPE
 from hydro.fast.tables import Sites
 from networks import Topology
@@ -46,7 +46,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Lineup:
-    """What is needed to translate scenarios into lanes.
+    """What is needed to translate plans into lanes.
 
     Attributes
     ----------
@@ -60,50 +60,48 @@ class Lineup:
     n_plain: int
     leak_unit: float
 
-    def lane(self, scenario: Scenario) -> Lane:
-        """Translate one scenario."""
+    def lane(self, plan: Plan) -> Lane:
+        """Translate one plan."""
         lane = Lane()
-        for leak in scenario.leaks:
-            self._add_leak(lane, leak)
-        for closure in scenario.closures:
-            self._add_closure(lane, closure)
+        for hole in plan.holes:
+            self._add_hole(lane, hole)
+        for shut in plan.shut:
+            self._add_shut(lane, shut)
         return lane
 
-    def _add_leak(self, lane: Lane, leak: Leak) -> None:
-        times = (leak.start, NEVER if leak.end is None else leak.end)
-        size = leak.coefficient / self.leak_unit
-        if leak.node:
-            node = self.topology.node_index[leak.node]
+    def _add_hole(self, lane: Lane, hole: Hole) -> None:
+        times, size = (hole.start, hole.end), hole.coefficient / self.leak_unit
+        if hole.node:
+            node = self.topology.node_index[hole.node]
             lane.add((AT_NODE, int(self.layout.node[node])), (float(self.model.elevation[node]), 0.0, 0.0), times, size)
             return
-        link = self.topology.link_index[leak.pipe]
+        link = self.topology.link_index[hole.pipe]
         where = int(self.layout.link[link])
         lane.fits &= where < self.n_plain
         ends = [self.topology.start[link], self.topology.end[link]]
         own = leak_coefficient(self.layout.pipe_leak[link], _OWN)
         lane.add((MID_PIPE, where), (float(self.model.elevation[ends].mean()), own[0], own[1]), times, size)
 
-    def _add_closure(self, lane: Lane, closure: Closure) -> None:
-        where = int(self.layout.link[self.topology.link_index[closure.pipe]])
+    def _add_shut(self, lane: Lane, shut: Shut) -> None:
+        where = int(self.layout.link[self.topology.link_index[shut.pipe]])
         lane.fits &= where < self.n_plain
-        times = (closure.start, NEVER if closure.end is None else closure.end)
-        lane.add((CLOSED_PIPE, where), (0.0, 0.0, 0.0), times, 1.0)
+        lane.add((CLOSED_PIPE, where), (0.0, 0.0, 0.0), (shut.start, shut.end), 1.0)
 
-    def sites(self, scenarios: Sequence[Scenario]) -> tuple[Sites, Ints]:
-        """Put at most `WIDTH` scenarios side by side.
+    def sites(self, plans: Sequence[Plan]) -> tuple[Sites, Ints]:
+        """Put at most `WIDTH` plans side by side.
 
         Returns
         -------
         Sites
         int64 [WIDTH], 1 for the lanes that the kernels can run.
         """
-        lanes = [self.lane(scenario) for scenario in scenarios]
+        lanes = [self.lane(plan) for plan in plans]
         alive = np.zeros(WIDTH, dtype=np.int64)
         alive[: len(lanes)] = [lane.fits for lane in lanes]
         lanes += [Lane() for _ in range(WIDTH - len(lanes))]
         most = max([1, *(len(lane.sites) for lane in lanes)])
         whole, real = np.zeros((2, most, WIDTH), dtype=np.int64), np.zeros((3, most, WIDTH))
-        events = [scenario.events() for scenario in scenarios]
+        events = [plan.changes() for plan in plans]
         times = np.full((max([1, *map(len, events)]), WIDTH), NEVER, dtype=np.int64)
         factor = aligned(1)
         factor[:] = 1.0
@@ -113,7 +111,7 @@ class Lineup:
             for s, (site, facts) in enumerate(lane.sites.items()):
                 whole[:, s, k], real[:, s, k] = site, facts
             times[: len(events[k]), k] = events[k]
-            factor[0, k] = scenarios[k].demand_factor
+            factor[0, k] = plans[k].demand_factor
         openings = [opening for k, lane in enumerate(lanes) if alive[k] for opening in lane.openings]
         counts = [len(lane.openings) * int(alive[k]) for k, lane in enumerate(lanes)]
         count = np.array([len(lane.sites) * int(alive[k]) for k, lane in enumerate(lanes)], dtype=np.int64)

@@ -14,8 +14,8 @@ from hydro.fast.lanes import WIDTH
 from hydro.fast.lineup import Lineup
 from hydro.fast.model import FOOT, read_model
 from hydro.fast.outlets import FIXED_AREA
+from hydro.fast.plan import Plan
 from hydro.fast.plant import lay_out
-from hydro.fast.scenario import Scenario
 from hydro.fast.sites import MID_PIPE
 from hydro.fast.tables import Guide, Leaks, Output, Reach, Scratch, Sensors, Sites, State
 
@@ -82,17 +82,17 @@ class Solver:
         first[layout.link] = status.astype(np.int64)
         return Guide(np.array(times, dtype=np.int64), flows, heads), first[self.plant.links.n_plain :]
 
-    def run(self, scenarios: Sequence[Scenario]) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
-        """Run at most `WIDTH` scenarios.
+    def run(self, plans: Sequence[Plan]) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+        """Run at most `WIDTH` plans.
 
         Returns
         -------
-        pressure, flow : float64 [n_scenarios, n_steps, n_sensors], m and m3/s
-        leak : float64 [n_scenarios, n_steps], m3/s, of all leaks of a scenario
-        proved : bool [n_scenarios]
+        pressure, flow : float64 [n_plans, n_steps, n_sensors], m and m3/s
+        leak : float64 [n_plans, n_steps], m3/s, of all holes of a plan
+        proved : bool [n_plans]
             Where every moment was balanced and every status stands. The rest of the results is without meaning.
         """
-        sites, alive = self.lineup.sites(scenarios)
+        sites, alive = self.lineup.sites(plans)
         out = Output(
             np.full((WIDTH, self._n_steps, len(self._sensors.node)), np.nan),
             np.full((WIDTH, self._n_steps, len(self._sensors.link)), np.nan),
@@ -107,7 +107,7 @@ class Solver:
         self.passes += run_group(
             *self.plant, sites, leaks, state, self._guide, self._scratch(), reach, self._sensors, self._tolerance, out
         )
-        n = len(scenarios)
+        n = len(plans)
         return out.pressure[:n] * FOOT, out.flow[:n] * self._flow_unit, out.leak[:n] * self._flow_unit, alive[:n] != 0
 
     def _scratch(self) -> Scratch:

@@ -36,10 +36,10 @@ def plan_city() -> tuple[Plan, Stations]:
     return plan, found
 
 
-def tables(plan: Plan, found: Stations) -> dict[str, str]:
-    """Every table beside the INP, by file name."""
+def tables(plan: Plan, found: Stations, hazards: dict[str, float]) -> dict[str, str]:
+    """Every table beside the INP, by file name; pipes broke as their hidden hazards had it."""
     leakage = condition.leak_areas(plan, np.random.default_rng([SEED, 2]))
-    breaks = condition.breaks_of(plan, np.random.default_rng([SEED, 3]))
+    breaks = condition.breaks_of(plan, hazards, np.random.default_rng([SEED, 3]))
     count: dict[str, int] = {}
     for pipe, _, _ in breaks:
         count[pipe] = count.get(pipe, 0) + 1
@@ -92,8 +92,8 @@ def _csv(header: str, rows: Iterable[Sequence[object]]) -> str:
 def build(folder: Path) -> None:
     """Write everything into a folder."""
     plan, found = plan_city()
-    files = {"uman.inp": inp.write(plan, found), **tables(plan, found)}
     hidden = truth.tables(plan, np.random.default_rng([SEED, 4]))
+    files = {"uman.inp": inp.write(plan, found), **tables(plan, found, truth.hazards(hidden))}
     files |= {f"truth/{stem}.csv": _csv(header, rows) for stem, (header, rows) in hidden.items()}
     (folder / "truth").mkdir(parents=True, exist_ok=True)
     for name, text in files.items():

@@ -97,16 +97,26 @@ def leak_areas(plan: Plan, random: np.random.Generator) -> dict[str, tuple[float
     return {name: (round(factor * a, 3), round(factor * a * _EXPANSION, 5)) for name, a in area.items()}
 
 
-def breaks_of(plan: Plan, random: np.random.Generator) -> list[tuple[str, int, int]]:
-    """Breaks of the last twenty years: pipe, year, month."""
+def hazard_of(pipe: PlanPipe, year: int) -> float:
+    """Breaks per km and year that pipes of this kind have at an age, without what makes one differ from another."""
+    aged = min(2.0, max(year - pipe.year, 0) / 50.0)
+    return BY_NAME[pipe.material].breaks * aged * (2.0 if pipe.street in OLD_STREETS else 1.0)
+
+
+def breaks_of(plan: Plan, hazards: dict[str, float], random: np.random.Generator) -> list[tuple[str, int, int]]:
+    """Breaks of the last twenty years: pipe, year, month.
+
+    Parameters
+    ----------
+    hazards
+        What truly breaks, per km and year at present, by pipe.
+    """
     found: list[tuple[str, int, int]] = []
     for pipe in plan.pipes:
-        rate = BY_NAME[pipe.material].breaks * pipe.length / 1000.0
+        now = hazard_of(pipe, TODAY)
+        factor = hazards[pipe.name] / now if now > 0.0 else 1.0
         for year in range(TODAY - _BREAK_YEARS, TODAY):
-            if year <= pipe.year:
-                continue
-            aged = rate * min(2.0, (year - pipe.year) / 50.0) * (2.0 if pipe.street in OLD_STREETS else 1.0)
-            count = int(random.poisson(aged))
+            count = int(random.poisson(factor * hazard_of(pipe, year) * pipe.length / 1000.0))
             found += [(pipe.name, year, int(random.choice(_BREAK_MONTHS))) for _ in range(count)]
     return found
 

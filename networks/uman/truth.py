@@ -35,6 +35,11 @@ def tables(plan: Plan, random: np.random.Generator) -> dict[str, tuple[str, Rows
     }
 
 
+def hazards(hidden: dict[str, tuple[str, Rows]]) -> dict[str, float]:
+    """Breaks per km and year, by pipe."""
+    return {str(row[0]): float(str(row[3])) for row in hidden["pipes"][1]}
+
+
 def meter_errors() -> dict[str, float]:
     """True gain of the blocks' inlet meters: what they show over what flows."""
     text = files("networks.uman").joinpath("truth/meters.csv").read_text(encoding="utf-8")
@@ -66,10 +71,9 @@ def _pipes(plan: Plan, random: np.random.Generator) -> Rows:
     rows: Rows = []
     background = 1.0 - _OLD_LEAKS_M3D / condition.LEAKAGE_M3D
     for pipe in plan.pipes:
-        material = condition.BY_NAME[pipe.material]
         age = condition.TODAY - pipe.year
         state = float(np.clip(random.normal(1.0 + 4.0 * age / 80.0, 0.6), 1.0, 5.0))
-        hazard = material.breaks * min(2.0, age / 50.0) * float(random.lognormal(0.0, 0.4))
+        hazard = condition.hazard_of(pipe, condition.TODAY) * float(random.lognormal(0.0, 0.4))
         roughness = pipe.roughness * float(random.lognormal(0.0, 0.06))
         leak = background * float(random.lognormal(-0.5 * 0.3**2, 0.3))
         rows.append((pipe.name, round(roughness, 1), round(state, 1), round(hazard, 3), round(leak, 3)))

@@ -15,37 +15,66 @@ from scipy.sparse.linalg import spsolve
 from hydro.engine import Engine
 from hydro.errors import HydraulicError
 from hydro.fast.arrays import aligned
-from hydro.fast.batch import EPANET, FAST, Batch, solve_leaks
+from hydro.fast.batch import Solved, solve, why_not
 from hydro.fast.factor import factorise_and_solve
 from hydro.fast.lanes import WIDTH, put, row
+from hydro.fast.plan import NEVER, Hole, Plan, Shut, check, plan_of
 from hydro.fast.powers import logarithm, logarithm_table, power, power_table
-from hydro.fast.scenario import Closure, Leak, Scenario
 from hydro.fast.symbolic import analyse
-from hydro.fast.twin import place_leaks, run_tightly
-from networks import UnknownElement, find, load
+from hydro.leaks import orifice
+from hydro.scenario import (
+    DISCHARGE,
+    Burst,
+    Closure,
+    Event,
+    FireFlow,
+    Leak,
+    Noise,
+    PressureDriven,
+    PumpTrip,
+    Scenario,
+    Surge,
+)
+from networks import Topology, UnknownElement, find, load
+from tests.hydro.exactly import exactly
 
 _HOUR = 3600
 _MILLIMETRE = 1e-3
 
 
-def _compare(source: str | Path, scenarios: list[Scenario], hours: float) -> tuple[Batch, list[float]]:
-    """Run in both; give the batch and the largest difference of pressure of each scenario at all junctions, m."""
+def _hole(diameter: float, *, node: str = "", pipe: str = "", start: int = 0, end: int | None = None) -> Leak:
+    return Leak(pipe=pipe, junction=node, diameter=diameter, start=start, end=end)
+
+
+def _story(*events: Event, demand: float = 1.0) -> Scenario:
+    return Scenario(events=(*events, Surge(factor=demand)) if demand != 1.0 else events)
+
+
+def _solve(
+    source: str | Path, scenarios: list[Scenario], nodes: tuple[str, ...], links: tuple[str, ...], hours: float
+) -> dict[int, Solved]:
+    """What the fast solver proves, by number of the scenario."""
+    network = load(source)
+    with Engine(network) as engine:
+        engine.duration = round(hours * _HOUR)
+        assert why_not(engine, network) == ""
+        return {solved.number: solved for solved in solve(engine, scenarios, nodes, links)}
+
+
+def _compare(source: str | Path, scenarios: list[Scenario], hours: float) -> dict[int, float]:
+    """Run in both; give the largest difference of pressure at all junctions of each scenario that is proved, m."""
     network = load(source)
     with Engine(network) as engine:
         nodes = tuple(engine.topology.nodes[k] for k in engine.junctions)
         links = engine.topology.links
-        engine.duration = round(hours * _HOUR)
-    batch = solve_leaks(network, scenarios, nodes, links, hours)
-    worst = []
-    for k, scenario in enumerate(scenarios):
-        with Engine(network) as engine:
-            engine.duration = round(hours * _HOUR)
-            trace = run_tightly(engine, scenario, place_leaks(engine, scenario), nodes, links)
-        assert np.array_equal(np.isnan(trace.pressure), np.isnan(batch.pressure[k]))
-        worst.append(float(np.nanmax(np.abs(trace.pressure - batch.pressure[k]))))
-        np.testing.assert_allclose(batch.leak[k], trace.leak, rtol=1e-4, atol=1e-8)
-        np.testing.assert_allclose(batch.flow[k], trace.flow, rtol=1e-3, atol=5e-5)
-    return batch, worst
+    worst = {}
+    for k, solved in _solve(source, scenarios, nodes, links, hours).items():
+        trace = exactly(network, scenarios[k], nodes, links, round(hours * _HOUR))
+        assert np.array_equal(np.isnan(trace.pressure), np.isnan(solved.pressure))
+        worst[k] = float(np.nanmax(np.abs(trace.pressure - solved.pressure)))
+        np.testing.assert_allclose(solved.leak, trace.leak, rtol=1e-4, atol=1e-8)
+        np.testing.assert_allclose(solved.flow, trace.flow, rtol=1e-3, atol=5e-5)
+    return worst
 
 
 def _mixed(name: str) -> list[Scenario]:
@@ -58,23 +87,23 @@ def _mixed(name: str) -> list[Scenario]:
         nodes = [topology.nodes[k] for k in engine.junctions]
     one, two = pipes[len(pipes) // 3], pipes[len(pipes) // 2]
     return [
-        Scenario(),
-        Scenario((Leak(0.02, node=nodes[len(nodes) // 2]),)),
-        Scenario((Leak(0.015, pipe=one, start=3 * _HOUR + 700),)),
-        Scenario((Leak(0.01, pipe=two, start=_HOUR, end=6 * _HOUR), Leak(0.01, node=nodes[3], start=2 * _HOUR))),
-        Scenario((Leak(0.01, pipe=two), Leak(0.02, pipe=two, start=4 * _HOUR))),
-        Scenario(closures=(Closure(one, 2 * _HOUR, 5 * _HOUR),)),
-        Scenario((Leak(0.01, node=nodes[7]),), demand_factor=0.9),
-        Scenario(demand_factor=1.1),
+        _story(),
+        _story(_hole(0.02, node=nodes[len(nodes) // 2])),
+        _story(_hole(0.015, pipe=one, start=3 * _HOUR + 700)),
+        _story(_hole(0.01, pipe=two, start=_HOUR, end=6 * _HOUR), _hole(0.01, node=nodes[3], start=2 * _HOUR)),
+        _story(_hole(0.01, pipe=two), _hole(0.02, pipe=two, start=4 * _HOUR)),
+        _story(Closure(link=one, start=2 * _HOUR, end=5 * _HOUR)),
+        _story(_hole(0.01, node=nodes[7]), demand=0.9),
+        _story(demand=1.1),
     ]
 
 
 @pytest.mark.parametrize(("name", "hours"), [("Net3", 24.0), ("L-TOWN", 12.0), ("uman", 8.0)])
 def test_agrees_with_epanet(name: str, hours: float) -> None:
-    batch, worst = _compare(find(name)[1], _mixed(name), hours)
-    assert batch.why_not == ""
-    assert batch.exact_by.count(FAST) >= len(worst) - 3  # the others hang on half a second
-    assert max(worst) < _MILLIMETRE
+    scenarios = _mixed(name)
+    worst = _compare(find(name)[1], scenarios, hours)
+    assert len(worst) >= len(scenarios) - 3  # the others hang on half a second
+    assert max(worst.values()) < _MILLIMETRE
 
 
 _VALVES = """[JUNCTIONS]
@@ -175,43 +204,37 @@ def test_every_device_and_law(
     path = tmp_path / "net.inp"
     path.write_text(text)
     scenarios = [
-        Scenario(),
-        Scenario((Leak(0.02, node="D"),)),
-        Scenario((Leak(0.03, pipe="5", start=_HOUR),), demand_factor=1.1),
-        Scenario((Leak(0.02, pipe="4"),), (Closure("6", 2 * _HOUR, 3 * _HOUR),)),
-        Scenario((Leak(0.03, pipe="3"),)),
+        _story(),
+        _story(_hole(0.02, node="D")),
+        _story(_hole(0.03, pipe="5", start=_HOUR), demand=1.1),
+        _story(_hole(0.02, pipe="4"), Closure(link="6", start=2 * _HOUR, end=3 * _HOUR)),
+        _story(_hole(0.03, pipe="3")),
     ]
-    batch, worst = _compare(path, scenarios, 10.0)
-    assert batch.why_not == ""
-    assert batch.exact_by[-1] == EPANET  # a leak in a check valve's pipe
-    assert batch.exact_by[:-1].count(FAST) >= 3
-    assert max(worst) < _MILLIMETRE
+    worst = _compare(path, scenarios, 10.0)
+    assert 4 not in worst  # a leak in a check valve's pipe
+    assert len(worst) >= 3
+    assert max(worst.values()) < _MILLIMETRE
 
 
-def test_network_with_rules_is_left_to_epanet() -> None:
-    with Engine(load(find("BWSN_Network_1")[1])) as engine:
-        node = engine.topology.nodes[40]
-    batch = solve_leaks(find("BWSN_Network_1")[1], [Scenario((Leak(0.02, node=node),))], (node,), (), 6.0)
-    assert batch.why_not == "the network has rules"
-    assert batch.exact_by == (EPANET,)
-    assert np.isfinite(batch.pressure).all()
-    assert (batch.leak > 0.0).all()
-
-
-def test_network_with_pumps_of_constant_power_is_left_to_epanet() -> None:
-    batch = solve_leaks(find("ky4")[1], [Scenario()], ("J-10",), (), 2.0)
-    assert batch.why_not == "pump ~@Pump-1 is of constant power"
-    assert batch.exact_by == (EPANET,)
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("BWSN_Network_1", "the network has rules"), ("ky4", "pump ~@Pump-1 is of constant power")],
+)
+def test_what_the_solver_does_not_know_is_said(name: str, reason: str) -> None:
+    network = load(find(name)[1])
+    with Engine(network) as engine:
+        assert why_not(engine, network) == reason
 
 
 def test_result_does_not_hang_on_its_neighbours() -> None:
-    scenarios = _mixed("Net3")
+    scenarios, path = _mixed("Net3"), find("Net3")[1]
     names = ("15", "231")
-    together = solve_leaks(find("Net3")[1], scenarios, names, (), 24.0)
-    alone = [solve_leaks(find("Net3")[1], [scenario], names, (), 24.0) for scenario in scenarios]
-    assert together.exact_by == tuple(batch.exact_by[0] for batch in alone)
-    for k, batch in enumerate(alone):
-        np.testing.assert_allclose(batch.pressure[0], together.pressure[k], rtol=0, atol=1e-9)
+    together = _solve(path, scenarios, names, (), 24.0)
+    for k, scenario in enumerate(scenarios):
+        alone = _solve(path, [scenario], names, (), 24.0)
+        assert (k in together) == (0 in alone)
+        if alone:
+            np.testing.assert_allclose(alone[0].pressure, together[k].pressure, rtol=0, atol=1e-9)
 
 
 def test_water_is_conserved() -> None:
@@ -222,35 +245,63 @@ def test_water_is_conserved() -> None:
         sources = ~topology.is_junction
         out = sources[topology.start] & ~sources[topology.end]
         into = sources[topology.end] & ~sources[topology.start]
-        edge = [topology.links[k] for k in np.flatnonzero(out | into)]
+        edge = tuple(topology.links[k] for k in np.flatnonzero(out | into))
         sign = np.where(out, 1.0, -1.0)[out | into]
         pipe = topology.links[int(engine.topology.pipes[400])]
-    batch = solve_leaks(network, [Scenario((Leak(0.03, pipe=pipe),))], (), edge, 2.0)
-    assert batch.exact_by == (FAST,)
-    np.testing.assert_allclose(batch.flow[0] @ sign, demand + batch.leak[0], rtol=0, atol=1e-6)
+    solved = _solve(find("L-TOWN")[1], [_story(_hole(0.03, pipe=pipe))], (), edge, 2.0)[0]
+    np.testing.assert_allclose(solved.flow @ sign, demand + solved.leak, rtol=0, atol=1e-6)
 
 
 def test_leak_follows_the_orifice_law() -> None:
-    network = load(find("Net3")[1])
-    leak = Leak(0.02, node="123", start=2 * _HOUR, end=5 * _HOUR)
-    batch = solve_leaks(network, [Scenario((leak,))], ("123",), (), 8.0)
-    is_open = (batch.times >= leak.start) & (batch.times < 5 * _HOUR)
-    expected = np.where(is_open, leak.coefficient * np.sqrt(batch.pressure[0, :, 0]), 0.0)
-    np.testing.assert_allclose(batch.leak[0], expected, rtol=1e-6, atol=1e-12)
+    leak = _hole(0.02, node="123", start=2 * _HOUR, end=5 * _HOUR)
+    solved = _solve(find("Net3")[1], [_story(leak)], ("123",), (), 8.0)[0]
+    times = np.arange(len(solved.leak)) * _HOUR
+    is_open = (times >= leak.start) & (times < 5 * _HOUR)
+    coefficient = orifice(np.pi / 4.0 * 0.02**2, DISCHARGE)
+    expected = np.where(is_open, coefficient * np.sqrt(solved.pressure[:, 0]), 0.0)
+    np.testing.assert_allclose(solved.leak, expected, rtol=1e-6, atol=1e-12)
 
 
-def test_unknown_names_and_impossible_leaks_are_refused() -> None:
+def test_plan_says_what_the_scenario_says() -> None:
+    given = _story(_hole(0.02, node="15", start=60), Closure(link="20", end=90), Surge(factor=1.5), demand=2.0)
+    hole = Hole(orifice(np.pi / 4.0 * 0.02**2, DISCHARGE), "", "15", 60, NEVER)
+    assert plan_of(given) == Plan((hole,), (Shut("20", 0, 90),), 3.0)
+    assert Plan((hole,), (Shut("20", 0, 90),)).changes() == [0, 60, 90]
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        _story(Burst(pipe="20")),
+        _story(Leak(pipe="20", diameter=0.02, position=0.4)),
+        _story(Leak(pipe="20", diameter=0.02, growth=3600)),
+        _story(Leak(pipe="20", area=1e-4, expansion=1e-6)),
+        _story(Surge(factor=1.2, junctions=("15",))),
+        _story(Surge(factor=1.2, start=60)),
+        _story(FireFlow(junction="15", flow=0.01)),
+        _story(PumpTrip(pump="10")),
+        _story(_hole(0.02, pipe="20"), Closure(link="20")),
+        Scenario(pressure_driven=PressureDriven()),
+        Scenario(noise=Noise(demand=0.1)),
+    ],
+)
+def test_what_is_not_plain_is_left_to_epanet(scenario: Scenario) -> None:
+    assert plan_of(scenario) is None
+
+
+def test_names_that_are_not_there_are_left_to_epanet() -> None:
     path = find("Net3")[1]
-    with pytest.raises(UnknownElement, match="no pipe 'nowhere'"):
-        solve_leaks(path, [Scenario((Leak(0.02, pipe="nowhere"),))])
+    scenarios = [_story(_hole(0.02, pipe="nowhere")), _story(_hole(0.02, node="River")), _story()]
+    assert list(_solve(path, scenarios, ("15",), (), 1.0)) == [2]
+    with Engine(load(path)) as engine:
+        topology: Topology = engine.topology
+    for scenario in scenarios[:2]:
+        plan = plan_of(scenario)
+        assert plan is not None
+        with pytest.raises((HydraulicError, UnknownElement), match=r"no pipe 'nowhere'|'River': that is no junction"):
+            check(topology, plan)
     with pytest.raises(UnknownElement, match="no node 'nowhere'"):
-        solve_leaks(path, [Scenario()], nodes=("nowhere",))
-    with pytest.raises(HydraulicError, match="in a pipe or at a node"):
-        Leak(0.02)
-    with pytest.raises(HydraulicError, match="hole's diameter"):
-        Leak(0.0, node="15")
-    with pytest.raises(HydraulicError, match="start < end"):
-        Closure("20", 5, 5)
+        _solve(path, [_story()], ("nowhere",), (), 1.0)
 
 
 @njit  # type: ignore[untyped-decorator]

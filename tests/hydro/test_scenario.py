@@ -173,6 +173,21 @@ def test_a_leak_beside_an_emitter_at_the_same_junction(tmp_path: Path, library: 
     np.testing.assert_allclose(node(results, "demand", "b"), wanted, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("library", "backflow"), [("2.3", "NO"), ("2.3", "YES"), ("2.2", "")])
+def test_a_leak_under_suction_is_told_as_epanet_has_it(tmp_path: Path, library: LibraryName, backflow: str) -> None:
+    """Water that a hole draws in is in the balance of its junction, so it has to be in the leak's flow."""
+    option = f"[OPTIONS]\n Backflow Allowed {backflow}\n" if backflow else ""
+    body = "[RESERVOIRS]\n r 10\n[JUNCTIONS]\n hill 40 1\n[PIPES]\n p r hill 100 100 100\n"
+    results = run(
+        write_inp(tmp_path / "hill.inp", body + option),
+        Scenario(events=(Leak(junction="hill", diameter=0.01),)), library=library,
+    )  # fmt: skip
+    taken = results.link_values["flow"][0, 0] - 1e-3
+    assert results.node_values["pressure"][0, results.nodes.index("hill")] < -20.0
+    assert results.leak_flows["hill"][0] == pytest.approx(taken, abs=1e-8)
+    assert (taken < -1e-3) == (backflow != "NO")
+
+
 def test_a_burst_takes_a_share_of_the_pipe(town_inp: Path, library: LibraryName) -> None:
     results = run(town_inp, story(Burst(pipe="p8", share=0.1)), library=library)
     area = 0.1 * np.pi / 4 * 0.1**2

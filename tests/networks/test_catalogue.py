@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from networks import UnknownNetwork, catalogue, find, load
+from networks.errors import UnreadableNetwork
 
 
 def _wntr_files() -> list[Path]:
@@ -119,3 +120,20 @@ def test_checksum_and_size_are_the_files(tmp_path: Path) -> None:
     path = tmp_path / "a.inp"
     path.write_bytes(b"[END]\n")
     assert load(path).sha256 == hashlib.sha256(b"[END]\n").hexdigest()
+
+
+def test_tables_of_an_inp_stand_in_a_folder_beside_it(tmp_path: Path) -> None:
+    inp = tmp_path / "city.inp"
+    inp.write_bytes(find("Net1")[1].read_bytes())
+    header = "node,dma,street,connections,storeys\n"
+    for folder in (tmp_path / "city.tables", tmp_path / "other"):
+        folder.mkdir()
+        (folder / "nodes.csv").write_text(f"{header}10,{folder.name},Main,3,2\n")
+    beside, named = load(inp).nodes, load(inp, tables=tmp_path / "other").nodes
+    assert beside is not None
+    assert named is not None
+    assert [beside["dma"][0], named["dma"][0]] == ["city.tables", "other"]
+    (tmp_path / "plain.inp").write_bytes(inp.read_bytes())
+    assert load(tmp_path / "plain.inp").nodes is None
+    with pytest.raises(UnreadableNetwork, match="no such folder"):
+        load(inp, tables=tmp_path / "nowhere")

@@ -361,5 +361,21 @@ def test_true_hazards_are_of_the_cited_order(topology: Topology) -> None:
     assert 0.13 < float((rate * length).sum() / length.sum()) < 1.3  # sound mains have 13 a year on 100 km
 
 
+def test_pipes_broke_as_their_hidden_hazards_have_it(uman: Network, topology: Topology) -> None:
+    """Pipes whose hidden rate is above that of pipes alike (material, decade, street) broke more often than those."""
+    pipes = table(uman, "pipes").set_index("pipe")
+    rows = [row for row in truth("pipes") if row["pipe"].startswith("P-")]
+    rate = np.array([float(row["breaks_per_km_year"]) for row in rows])
+    length = np.array([topology.length[topology.link(row["pipe"])] for row in rows])
+    at = pipes.loc[[row["pipe"] for row in rows]]
+    kinds = (at["material"] + (at["year"] // 10).astype(str) + at["street"]).to_numpy()
+    broken, above = at["breaks"].to_numpy(), np.zeros(len(rows), dtype=bool)
+    for kind in np.unique(kinds):
+        alike = kinds == kind
+        above[alike] = rate[alike] > np.median(rate[alike])
+    worse, better = (broken[a].sum() / length[a].sum() for a in (above, ~above))
+    assert 1.4 < worse / better < 2.6  # exp(0.4 sqrt(2/pi)) above over below its inverse: 1.9
+
+
 def test_find_gives_the_committed_file() -> None:
     assert find("uman") == ("uman", _FOLDER / "uman.inp")

@@ -16,6 +16,7 @@ from umanflow.cli import (
     detect,
     live,
     networks,
+    plan,
     report,
     sensitivity,
     simulate,
@@ -65,6 +66,7 @@ app.command("write")(write.write)
 app.command("audit")(write.audit)
 app.command("detect")(detect.detect)
 app.command("report")(report.report)
+app.command("plan")(plan.plan)
 app.command("demo")(demo.demo)
 
 

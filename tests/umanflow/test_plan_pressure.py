@@ -1,0 +1,164 @@
+"""Pressure plans: what they promise is what EPANET gives when their set-points stand in the model's controls."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hydro.engine import Engine
+from networks import Network, load
+from networks.export import inp_bytes
+from umanflow.errors import UserError
+from umanflow.planner.pressure import Norm, PressurePlan, control_lines, plan_pressure
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::SyntaxWarning")
+
+_DAY = 86_400
+_TOWN = """[TITLE]
+town
+[RESERVOIRS]
+R 90
+[JUNCTIONS]
+M 20 0
+X1 20 0
+X2 20 0
+A 20 6 day
+B 35 6 day
+C 22 4 day
+[PIPES]
+P0 R M 2000 400 120
+P1 X2 A 600 200 110
+P2 A B 500 150 110
+P3 A C 700 150 110
+IN M X1 50 200 120
+[VALVES]
+V X1 X2 200 PRV 60 0
+[EMITTERS]
+A 0.2
+B 0.2
+C 0.2
+[PATTERNS]
+day 0.3 0.2 0.2 0.3 0.6 1.0 1.8 2.0 1.6 1.3 1.2 1.2
+day 1.1 1.1 1.0 1.1 1.3 1.7 1.9 1.6 1.2 0.8 0.6 0.4
+[TIMES]
+Duration 48
+Hydraulic Timestep 1:00
+Pattern Timestep 1:00
+[OPTIONS]
+Units LPS
+Headloss H-W
+Accuracy 0.00001
+Emitter Exponent 1
+[END]
+"""
+
+
+def town(folder: Path, setting: float = 60.0, storeys: int = 5) -> Network:
+    (folder / "town.inp").write_text(_TOWN.replace("PRV 60", f"PRV {setting:g}"))
+    rows = "".join(f"{n},Z,street,10,{storeys}\n" for n in "ABC")
+    tables = folder / "town.tables"
+    tables.mkdir(exist_ok=True)
+    (tables / "nodes.csv").write_text("node,dma,street,connections,storeys\n" + rows)
+    (tables / "dmas.csv").write_text("dma,large_block,zone,inlet,prv,critical_node\nZ,ALL,all,IN,V,B\n")
+    return load(folder / "town.inp")
+
+
+def with_controls(network: Network, plan: PressurePlan, folder: Path) -> Path:
+    """The network's file with the plan's set-points."""
+    text = inp_bytes(network).decode("utf-8", "replace")
+    path = folder / "planned.inp"
+    lines = "\n".join(control_lines(plan))
+    path.write_text(text.replace("[TIMES]", f"[CONTROLS]\n{lines}\n[TIMES]", 1), "utf-8")
+    return path
+
+
+def second_day(path: Path | Network) -> tuple[np.ndarray, np.ndarray]:
+    """Pressure of every node at every step, and the volume that leaks, m3, by node."""
+    pressures, lost = [], []
+    with Engine(path) as engine:
+        engine.duration = 2 * _DAY
+        engine.start()
+        while True:
+            now = engine.solve()
+            leak = np.zeros(len(engine.topology.nodes))
+            leak[engine.junctions] = engine.emitter_flow()
+            leak += engine.read("node", "leakage")
+            pressure = engine.read("node", "pressure").copy()
+            step = engine.advance()
+            if step <= 0:
+                return np.array(pressures), np.sum(lost, axis=0)
+            if now >= _DAY:
+                pressures.append(pressure)
+                lost.append(leak * step)
+
+
+def test_set_points_are_as_low_as_the_worst_customer_allows(tmp_path: Path) -> None:
+    network, norm = town(tmp_path), Norm(margin=1.0)
+    plan = plan_pressure(network, norm)
+    (valve,) = plan.valves
+    assert valve.before == pytest.approx(np.full(24, 60.0), abs=1e-6)
+    assert (valve.after <= valve.before + 1e-9).all()
+    assert valve.after[3] < valve.after[7] - 0.5  # at night the pipes take less
+    pressure, leakage = second_day(with_controls(network, plan, tmp_path))
+    with Engine(network) as engine:
+        b = engine.topology.node("B")
+    due = 10.0 + 4.0 * 4
+    assert pressure[:, b].min() >= due + norm.margin - 0.1
+    assert pressure[:, b].max() <= due + norm.margin + 1.0  # nothing is left to spare for long
+    before = second_day(network)[1].sum()
+    assert before - leakage.sum() == pytest.approx(plan.saved, rel=0.01)
+    assert plan.saved > plan.saved_fixed > 0.0
+    assert (plan.n_customers, plan.n_met_before, plan.n_met_after) == (3, 3, 3)
+    assert plan.least_slack == pytest.approx(norm.margin, abs=0.1)
+
+
+def test_free_head_that_is_short_is_not_made_shorter(tmp_path: Path) -> None:
+    network = town(tmp_path, setting=45.0, storeys=9)  # 42 m are due, B has less than 30
+    plan = plan_pressure(network, Norm())
+    before, after = second_day(network)[0], second_day(with_controls(network, plan, tmp_path))[0]
+    with Engine(network) as engine:
+        b = engine.topology.node("B")
+    assert after[:, b].min() >= before[:, b].min() - 0.05
+    assert plan.n_met_after == plan.n_met_before == 0
+    assert plan.saved > 0.0  # at night there is more than at the worst hour
+
+
+def test_a_network_without_blocks_is_told_what_it_needs(tmp_path: Path) -> None:
+    network = town(tmp_path)
+    (tmp_path / "town.tables" / "dmas.csv").unlink()
+    with pytest.raises(UserError, match=r"nodes\.csv and dmas\.csv into the folder town\.tables beside the INP"):
+        plan_pressure(load(network.source), Norm())
+
+
+def test_a_block_without_a_valve_gets_one_where_it_pays(tmp_path: Path) -> None:
+    network = town(tmp_path)
+    text = network.source.read_text().replace("V X1 X2 200 PRV 60 0", "").replace("[VALVES]\n", "")
+    network.source.write_text(text.replace("IN M X1 50 200 120", "IN M X1 50 200 120\nON X1 X2 5 200 120"))
+    (tmp_path / "town.tables" / "dmas.csv").write_text(
+        "dma,large_block,zone,inlet,prv,critical_node\nZ,ALL,all,IN,,B\n"
+    )
+    plan = plan_pressure(load(network.source), Norm())
+    (valve,) = plan.valves
+    assert (valve.valve, valve.is_new, valve.inlet) == ("PLAN-PRV-Z", True, "IN")
+    assert plan.saved > 0.0
+    enough = plan_pressure(town(tmp_path, setting=30.0, storeys=1), Norm())
+    assert enough.valves[0].after.max() < 30.0
+
+
+def test_plan_of_uman_keeps_what_was_kept_and_saves_what_it_says(tmp_path: Path) -> None:
+    uman = load("uman")
+    plan = plan_pressure(uman, Norm())
+    pressure, leakage = second_day(with_controls(uman, plan, tmp_path))
+    before, lost = second_day(uman)
+    assert uman.nodes is not None
+    homes = uman.nodes[uman.nodes["connections"] > 0]
+    with Engine(uman) as engine:
+        at = [engine.topology.node(n) for n in homes["node"]]
+    due = 10.0 + 4.0 * (homes["storeys"].to_numpy() - 1)
+    kept = (before[:, at] >= due).all(axis=0)
+    assert kept.sum() == plan.n_met_before > 2_000
+    assert (pressure[:, at] >= due - 0.01)[:, kept].all()
+    assert lost.sum() - leakage.sum() == pytest.approx(plan.saved, rel=0.03)
+    assert plan.saved > 0.02 * lost.sum()
+    for valve in plan.valves:
+        assert (valve.after <= valve.before + 1e-6).all()
