@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from scada.alarms import PRIORITIES, Alarm, AlarmTable, Command, Entry, Hiding, State, Wiring
+from scada.alarms import PRIORITIES, Alarm, AlarmTable, Command, Entry, Expectation, Hiding, State, Wiring
 from scada.alarms.causes import complete
 from scada.alarms.check import AlarmSurroundings
 from scada.alarms.commands import mistake_of
@@ -43,7 +43,12 @@ def wiring_of(config: Config, table: TagTable) -> Wiring:
 
 def surroundings_of(config: Config, table: TagTable) -> AlarmSurroundings:
     """What an alarm table is checked against."""
-    return AlarmSurroundings(table.by_name, wiring_of(config, table))
+    return AlarmSurroundings(table.by_name, wiring_of(config, table), tuple(sources_of(config)))
+
+
+def sources_of(config: Config) -> Mapping[str, Expectation]:
+    """What alarms may expect beside the values of tags: none yet, so that a table that names one is refused."""
+    return {}
 
 
 def alarms_of(config: Config, table: TagTable) -> AlarmTable | None:
@@ -78,7 +83,8 @@ async def evaluating(
     if alarms is None:
         yield None
         return
-    service = AlarmService(alarms, store.alarms, waiting_alarms(config), wiring_of(config, table))
+    wiring, sources = wiring_of(config, table), sources_of(config)
+    service = AlarmService(alarms, store.alarms, waiting_alarms(config), wiring, sources)
     task = asyncio.create_task(service.run())
     try:
         yield service.take
@@ -143,7 +149,7 @@ def standing_rows(config: Config, table: TagTable, is_all: bool) -> list[dict[st
         newest, since = store.alarms.newest(), store.alarms.since()
     finally:
         store.close()
-    follow = Counter(entry.cause for entry in newest.values() if Hiding.CAUSED in entry.hidden)
+    follow = Counter(_root(newest, entry) for entry in newest.values() if Hiding.CAUSED in entry.hidden)
     rows = []
     for alarm in alarms:
         entry = newest.get(alarm.id)
@@ -156,6 +162,15 @@ def standing_rows(config: Config, table: TagTable, is_all: bool) -> list[dict[st
     return rows
 
 
+def _root(newest: Mapping[str, Entry], entry: Entry) -> str:
+    """Return the alarm at the end of the causes of a suppressed one: that of a gateway for the tags behind it."""
+    name, seen = entry.cause, {entry.alarm}
+    while (above := newest.get(name)) is not None and Hiding.CAUSED in above.hidden and name not in seen:
+        seen.add(name)
+        name = above.cause
+    return name
+
+
 def _standing_row(
     config: Config, alarm: Alarm, entry: Entry | None, since_ms: int | None, follow: int
 ) -> dict[str, object]:
@@ -164,6 +179,7 @@ def _standing_row(
         "alarm": alarm.id,
         "state": State.NORMAL.value if entry is None else entry.after,
         "priority": alarm.priority,
+        "position": alarm.position,
         "since": stamp(since_ms),
         "value": None if entry is None or entry.value != entry.value else entry.value,
         "text": alarm.text(config.language),
@@ -217,7 +233,7 @@ def replayed_entries(config: Config, table: TagTable, from_ms: int | None, to_ms
     arrivals = rows["arrival"].astype("int64")
     begin_ms = int(arrivals.min()) if from_ms is None else from_ms
     end_ms = int(arrivals.max()) if to_ms is None else to_ms
-    return replay(alarms, rows, table, begin_ms, end_ms, wiring_of(config, table))
+    return replay(alarms, rows, table, begin_ms, end_ms, wiring_of(config, table), sources_of(config))
 
 
 def write_journal(path: Path, entries: Sequence[Entry]) -> None:

@@ -136,10 +136,12 @@ def _is_given(alarm: Alarm, name: str) -> bool:
 def _watching(alarm: Alarm, around: AlarmSurroundings) -> Iterator[Finding]:
     tag = around.tags.get(alarm.tag) if around.tags is not None else None
     if alarm.kind == "deviation" and alarm.expected == alarm.tag:
-        yield f"{alarm.tag} is compared with itself", "name another tag, or model", "error"
+        yield f"{alarm.tag} is compared with itself", "name another tag", "error"
     if tag is None:
         return
     is_bit = tag.type in _BITS
+    if tag.is_text and alarm.kind not in {"bad", "stale"}:
+        yield f"{alarm.kind} is for numbers, {tag.name} is a text", "write bad or stale", "error"
     if alarm.kind in {"on", "off"} and not is_bit:
         yield f"{alarm.kind} is for bits, {tag.name} is a {tag.type}", "write a limit (L, H) instead", "error"
     elif is_bit and alarm.kind not in {"on", "off", "bad", "stale"}:
@@ -163,7 +165,7 @@ def _expecting(alarm: Alarm, tag: Tag, around: AlarmSurroundings) -> Iterator[Fi
         return
     other = around.tags.get(alarm.expected)
     if other is None:
-        mend = f"use a name of the tag table, or {', '.join(around.sources)}"
+        mend = f"use a name of the tag table{', or ' if around.sources else ''}{', '.join(around.sources)}"
         yield f"expected '{alarm.expected}' is unknown", mend, "error"
     elif other.unit != tag.unit:
         what = f"{tag.name} is in '{tag.unit}', {other.name} in '{other.unit}'"

@@ -22,6 +22,7 @@ TAGS = {
         Tag("p", "d", "input", 0, "float32", unit="m", quantity="pressure", min=-10.0, max=100.0, interval_s=60.0),
         Tag("q", "d", "input", 2, "float32", unit="m3/h", quantity="flow", interval_s=60.0),
         Tag("bit", "d", "discrete", 0, "bool"),
+        Tag("text", "d", "input", 4, "string8"),
     )
 }
 AROUND = AlarmSurroundings(TAGS, Wiring(dict.fromkeys(TAGS, "d")))
@@ -156,6 +157,7 @@ def test_toml_that_is_no_table(tmp_path: Path, text: str, words: str) -> None:
         ([good(suppressed_by=("p/H",))], "suppresses itself"),
         ([good(suppressed_by=("q/bad",)), good("q", "bad", suppressed_by=("p/H",))], "each other's cause"),
         ([good("p", "away")], "has no tags"),
+        ([good("text")], "text is a text"),
         ([good("")], "tag is empty"),
     ],
 )

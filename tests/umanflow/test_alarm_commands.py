@@ -185,6 +185,8 @@ def test_a_day_of_a_dispatcher(tmp_path: Path, plant: Plant) -> None:
         wait_for(lambda: states(config) == {**expected, gateway: "unacknowledged"})
         follow = {"a/away", "b/away", *(f"{tag.name}/bad" for tag in TAGS)}
         wait_for(lambda: {name for name, state in states(config, "--all").items() if state == "suppressed"} == follow)
+        rows = json.loads(umanflow("alarms", "list", "--config", config, "--json").stdout)
+        assert {row["alarm"]: row["suppresses"] for row in rows} == {**dict.fromkeys(expected), gateway: len(follow)}
         plant.come_back()
         wait_for(lambda: states(config) == {**expected, gateway: "returned"})
     assert not waiting.exists()
@@ -244,6 +246,8 @@ def test_a_table_with_mistakes_is_not_polled_with(tmp_path: Path) -> None:
         (12, "error"), (12, "error"), (13, "error"),
     ]  # fmt: skip
     refused(umanflow("poll", "--config", config, "--duration", "1"), "alarms.csv:12", "c.flow")
+    write_alarms(tmp_path / "alarms.csv", [Alarm("a.flow", "deviation", limit=5.0, expected="model")])
+    refused(umanflow("poll", "--config", config, "--duration", "1"), "expected 'model' is unknown")
     (tmp_path / "alarms.csv").unlink()
     refused(umanflow("poll", "--config", config, "--duration", "1"), "alarms.csv", "no such file")
     config.write_text(config.read_text().replace('[alarms]\nfile = "alarms.csv"\naway_delay_s = 1\n', ""))
