@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 
 from scada.alarms.alarm import Alarm
 from scada.alarms.causes import Wiring, parents_of
@@ -78,15 +80,13 @@ class Board:
         """
         if verdict is Verdict.NOTHING:
             return
-        was_cause = standing.is_cause
-        if verdict is Verdict.UNKNOWN:
-            self._stop(standing)
-        else:
-            standing.is_beyond = verdict is Verdict.YES
-            standing.value = value
-            self._want(standing, time_ms, sample_ms)
-        if standing.is_cause is not was_cause:
-            self._spread(standing, time_ms)
+        with self._spreading(standing, time_ms):
+            if verdict is Verdict.UNKNOWN:
+                self._stop(standing)
+            else:
+                standing.is_beyond = verdict is Verdict.YES
+                standing.value = value
+                self._want(standing, time_ms, sample_ms)
 
     def _want(self, standing: Standing, time_ms: int, sample_ms: int) -> None:
         wanted = standing.wanted
@@ -99,19 +99,21 @@ class Board:
             standing.pending, standing.since_ms = wanted, sample_ms
             delay_ms = standing.delay_ms(wanted)
             if delay_ms:
-                action = self._when_over(standing)
-                self._timers.set(Rank.DELAY, standing.index, time_ms + delay_ms, action)
+                self._timers.set(Rank.DELAY, standing.index, time_ms + delay_ms, partial(self._fall_due, standing))
         if wanted is not Pending.NOTHING and sample_ms - standing.since_ms >= standing.delay_ms(wanted):
             self._do(standing, time_ms)
 
-    def _when_over(self, standing: Standing) -> Callable[[int], None]:
-        def act(time_ms: int) -> None:
-            was_cause = standing.is_cause
+    def _fall_due(self, standing: Standing, time_ms: int) -> None:
+        with self._spreading(standing, time_ms):
             self._do(standing, time_ms)
-            if standing.is_cause is not was_cause:
-                self._spread(standing, time_ms)
 
-        return act
+    @contextmanager
+    def _spreading(self, standing: Standing, time_ms: int) -> Iterator[None]:
+        """Let what follows from an alarm know if it comes to be a cause in this block, or no longer is one."""
+        before = standing.is_cause, standing.is_active
+        yield
+        if (standing.is_cause, standing.is_active) != before:
+            self._spread(standing, time_ms)
 
     def _stop(self, standing: Standing) -> None:
         if standing.pending is not Pending.NOTHING:
@@ -169,7 +171,8 @@ class Board:
                 standing.cause = root.alarm.id
                 if standing.pending is Pending.RELEASE:
                     self._stop(standing)
-            elif standing.state is State.UNACKNOWLEDGED:
+            elif standing.state is State.UNACKNOWLEDGED and root.is_active:
+                # what somebody was told of makes way for an alarm, not for a suspicion
                 self._suppress(standing, root, time_ms)
 
     def change(self, standing: Standing, event: Event, time_ms: int, who: str = "", why: str = "") -> bool:
@@ -177,15 +180,14 @@ class Board:
         step = transit(standing.state, standing.hidden, event, standing.is_active, standing.alarm.latching)
         if step is None:
             return False
-        before, was_cause = standing.state, standing.is_cause
-        standing.state, standing.hidden = step
-        if standing.state is not before:
-            standing.changed_ms = time_ms
-        self._write(standing, event.value, before, time_ms, who, why)
-        if standing.state is State.UNACKNOWLEDGED and before is not State.UNACKNOWLEDGED:
-            self._count(standing, time_ms)
-        if event in {Event.REMOVE, Event.RESTORE} and standing.is_cause is not was_cause:
-            self._spread(standing, time_ms)
+        before = standing.state
+        with self._spreading(standing, time_ms):
+            standing.state, standing.hidden = step
+            if standing.state is not before:
+                standing.changed_ms = time_ms
+            self._write(standing, event.value, before, time_ms, who, why)
+            if standing.state is State.UNACKNOWLEDGED and before is not State.UNACKNOWLEDGED:
+                self._count(standing, time_ms)
         return True
 
     def shelve_until(self, standing: Standing, until_ms: int | None) -> None:

@@ -233,6 +233,16 @@ def test_the_graver_limit_takes_the_place_of_the_other() -> None:
     ]
 
 
+def test_what_was_told_makes_way_for_an_alarm_and_not_for_a_suspicion() -> None:
+    alarms = [Alarm("mains", "on", on_delay_s=30.0), Alarm("p", "L", limit=10.0, suppressed_by=("mains/on",))]
+    samples = [at(0, 5.0, "p"), at(10, 1.0, "mains"), at(20, 0.0, "mains"), at(50, 1.0, "mains")]
+    assert told(run(alarms, samples)) == [
+        (0, "p/L", "raise", "unacknowledged"),
+        (80, "mains/on", "raise", "unacknowledged"),
+        (80, "p/L", "caused", "suppressed"),
+    ]
+
+
 def test_what_is_out_of_service_suppresses_nothing() -> None:
     alarms = [Alarm("mains", "on"), Alarm("p", "L", limit=10.0, suppressed_by=("mains/on",))]
     remove = Command("mains/on", "out-of-service", "Олена", "relay stuck", time_ms=START_MS + 5000)
