@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from scada.alarms.alarm import Alarm
@@ -80,13 +79,19 @@ class Board:
         """
         if verdict is Verdict.NOTHING:
             return
-        with self._spreading(standing, time_ms):
-            if verdict is Verdict.UNKNOWN:
-                self._stop(standing)
-            else:
-                standing.is_beyond = verdict is Verdict.YES
+        if not standing.pending and standing.is_settled(verdict):
+            if verdict is Verdict.YES:
                 standing.value = value
-                self._want(standing, time_ms, sample_ms)
+            return
+        before = standing.is_cause, standing.is_active
+        if verdict is Verdict.UNKNOWN:
+            self._stop(standing)
+        else:
+            standing.is_beyond = verdict is Verdict.YES
+            standing.value = value
+            self._want(standing, time_ms, sample_ms)
+        if (standing.is_cause, standing.is_active) != before:
+            self._spread(standing, time_ms)
 
     def _want(self, standing: Standing, time_ms: int, sample_ms: int) -> None:
         wanted = standing.wanted
@@ -104,14 +109,8 @@ class Board:
             self._do(standing, time_ms)
 
     def _fall_due(self, standing: Standing, time_ms: int) -> None:
-        with self._spreading(standing, time_ms):
-            self._do(standing, time_ms)
-
-    @contextmanager
-    def _spreading(self, standing: Standing, time_ms: int) -> Iterator[None]:
-        """Let what follows from an alarm know if it comes to be a cause in this block, or no longer is one."""
         before = standing.is_cause, standing.is_active
-        yield
+        self._do(standing, time_ms)
         if (standing.is_cause, standing.is_active) != before:
             self._spread(standing, time_ms)
 
@@ -180,14 +179,15 @@ class Board:
         step = transit(standing.state, standing.hidden, event, standing.is_active, standing.alarm.latching)
         if step is None:
             return False
-        before = standing.state
-        with self._spreading(standing, time_ms):
-            standing.state, standing.hidden = step
-            if standing.state is not before:
-                standing.changed_ms = time_ms
-            self._write(standing, event.value, before, time_ms, who, why)
-            if standing.state is State.UNACKNOWLEDGED and before is not State.UNACKNOWLEDGED:
-                self._count(standing, time_ms)
+        before, was_cause = standing.state, standing.is_cause
+        standing.state, standing.hidden = step
+        if standing.state is not before:
+            standing.changed_ms = time_ms
+        self._write(standing, event.value, before, time_ms, who, why)
+        if standing.state is State.UNACKNOWLEDGED and before is not State.UNACKNOWLEDGED:
+            self._count(standing, time_ms)
+        if standing.is_cause is not was_cause:  # out of service, and back
+            self._spread(standing, time_ms)
         return True
 
     def shelve_until(self, standing: Standing, until_ms: int | None) -> None:

@@ -23,14 +23,16 @@ class ChatterWatch:
         Times the condition ended while the alarm was held.
     """
 
+    __slots__ = ("_raises", "held", "is_chattering")
+
     def __init__(self) -> None:
         self.is_chattering = False
         self.held = 0
-        self._raises: deque[int] = deque(maxlen=_CHATTER_RAISES)
+        self._raises: tuple[int, ...] = ()
 
     def note_raise(self, time_ms: int) -> bool:
         """Count a raise; return whether the alarm begins to chatter with it."""
-        self._raises.append(time_ms)
+        self._raises = (*self._raises[1 - _CHATTER_RAISES :], time_ms)
         if self.is_chattering or len(self._raises) < _CHATTER_RAISES:
             return False
         self.is_chattering = time_ms - self._raises[0] <= CHATTER_MS
@@ -40,7 +42,7 @@ class ChatterWatch:
         """Return how often the condition ended while it was held, and forget."""
         held, self.held = self.held, 0
         self.is_chattering = False
-        self._raises.clear()
+        self._raises = ()
         return held
 
 

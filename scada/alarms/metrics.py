@@ -112,7 +112,7 @@ def _floods(entries: Sequence[Entry], from_ms: int, to_ms: int) -> dict[str, lis
         began: int | None = None
         window: list[int] = []
         for moment in [*sorted(moments), to_ms + FLOOD_MS + 1]:
-            if began is not None and (len(window) < FLOOD_ENDS or window[-FLOOD_ENDS] + FLOOD_MS <= moment):
+            if began is not None and window[-FLOOD_ENDS] + FLOOD_MS <= moment:
                 spans.setdefault(position, []).append((began, window[-FLOOD_ENDS] + FLOOD_MS))
                 began = None
             window = [*(earlier for earlier in window if earlier > moment - FLOOD_MS), moment]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from scada.alarms.alarm import Alarm
-from scada.alarms.conditions import Judge
+from scada.alarms.conditions import Judge, Verdict
 from scada.alarms.flood import CHATTER_MS, ChatterWatch
 from scada.alarms.states import Hiding, State
 
@@ -86,6 +86,12 @@ class Standing:
     def is_at_rest(self) -> bool:
         """Whether a value within limits changes nothing."""
         return not (self.is_active or self.is_beyond or self.pending or self.is_awaiting)
+
+    def is_settled(self, verdict: Verdict) -> bool:
+        """Whether a verdict is what is known already, while no delay runs."""
+        if verdict is Verdict.UNKNOWN:
+            return True
+        return self.is_active is self.is_beyond is (verdict is Verdict.YES) and not self.is_awaiting
 
     @property
     def wanted(self) -> Pending:
