@@ -45,11 +45,13 @@ bench: install  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/sensitivity.py
 	$(BIN)/python benchmarks/screening.py
 	$(BIN)/python benchmarks/faults.py
+	$(BIN)/python benchmarks/poller.py
 	$(BIN)/python benchmarks/historian.py
 	$(BIN)/python benchmarks/alarms.py
+	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/uman_figures.py
 	$(BIN)/python benchmarks/demo_seeds.py
-	@if [ -d ../shared/data/ltown ]; then $(BIN)/python benchmarks/ltown.py && $(BIN)/python benchmarks/estimation.py; else echo 'no L-Town data: python benchmarks/ltown.py --data DIR'; fi
+	@if [ -d ../shared/data/ltown ]; then $(BIN)/python benchmarks/ltown.py && $(BIN)/python benchmarks/estimation.py && $(BIN)/python benchmarks/report.py; else echo 'no L-Town data: python benchmarks/ltown.py --data DIR'; fi
 
 clean:  ## remove what is made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage out

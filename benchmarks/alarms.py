@@ -6,6 +6,7 @@ second, as live. Measured is processor time (of this process) against the second
 `--repeats` in turn:
 
 quiet     all values within their limits
+columns   the same as the reader hands it over, replies as columns: making a sample of each value is counted
 usual     every second one tag in 50,000 goes beyond a limit for five seconds
 busy      25 tags a second do, which no operator could follow, but the program has to
 outage    every device falls silent and comes back, all at once: 50,000 consequences of 50 causes
@@ -27,7 +28,7 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -36,6 +37,7 @@ import numpy as np
 from scada.alarms import Alarm, AlarmEngine, Wiring
 from scada.alarms.journal import Journal
 from scada.historian import open_historian
+from scada.readings import Readings
 from scada.sample import Quality, Sample
 
 START_MS = 1_790_000_000_000
@@ -43,7 +45,7 @@ SEED = 20260105
 PER_DEVICE, PER_GATEWAY = 100, 10
 LOW, HIGH = 10.0, 90.0
 
-Second = list[list[Sample]]  # blocks
+Second = list[Sequence[Sample]]  # blocks
 
 
 def city(count: int) -> tuple[list[Alarm], Wiring]:
@@ -84,6 +86,22 @@ def stream(wiring: Wiring, seconds: int, crossing: float, is_outage: bool = Fals
             )
         found.append(blocks)
     return found
+
+
+def as_columns(samples: list[Second]) -> list[Second]:
+    """The same samples as the reader hands them over."""
+    return [
+        [
+            Readings(
+                tuple(sample.tag for sample in block),
+                block[0].time_ms,
+                block[0].arrival_ms,
+                np.array([sample.value for sample in block]),
+            )
+            for block in blocks
+        ]
+        for blocks in samples
+    ]
 
 
 def evaluate(alarms: list[Alarm], wiring: Wiring, samples: list[Second]) -> tuple[float, int, float]:
@@ -167,7 +185,8 @@ def main() -> None:
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     alarms, wiring = city(options.tags)
     ways = {
-        "quiet": stream(wiring, options.seconds, 0.0),
+        "quiet": (quiet := stream(wiring, options.seconds, 0.0)),
+        "columns": as_columns(quiet),
         "usual": stream(wiring, options.seconds, 1 / 50_000),
         "busy": stream(wiring, options.seconds, 1 / 2000),
         "outage": stream(wiring, options.seconds, 0.0, is_outage=True),

@@ -78,7 +78,7 @@ def required_alarms(config: Config, table: TagTable) -> tuple[Alarm, ...]:
 @asynccontextmanager
 async def evaluating(
     config: Config, alarms: AlarmTable | None, table: TagTable, store: Historian
-) -> AsyncIterator[Callable[[list[Sample]], None] | None]:
+) -> AsyncIterator[Callable[[Sequence[Sample]], None] | None]:
     """Evaluate alarms for the length of a block; yield where samples go, None where there are no alarms."""
     if alarms is None:
         yield None

@@ -16,6 +16,7 @@ from scada.historian import Retention, WriterSettings
 from scada.reader import DeviceSettings
 from scada.tls import TlsSettings
 from umanflow.errors import ConfigError
+from umanflow.ingestconfig import IngestSection
 
 
 class _Section(BaseModel):
@@ -117,6 +118,8 @@ class DeviceSection(_TlsKeys):
     unit: int = Field(default=1, ge=0, le=255)
     timeout_s: float = Field(default=1.0, gt=0)
     max_registers: int = Field(default=125, ge=1, le=125)
+    max_bits: int = Field(default=2000, ge=1, le=2000)
+    max_gap: int = Field(default=16, ge=0, le=2000)
     request_delay_ms: int = Field(default=0, ge=0)
     wake_retries: int = Field(default=0, ge=0, le=10)
     reconnect_holdoff_s: float = Field(default=1.0, ge=0)
@@ -169,6 +172,63 @@ class WritingSection(_Section):
     allow: tuple[AllowSection, ...] = ()
 
 
+class LoggersSection(_Section):
+    """Simulated loggers that send files at their own pace (`umanflow plc`).
+
+    Attributes
+    ----------
+    name
+        With which their files begin.
+    tags
+        Names of their tags, with `*` and `?`.
+    delivery_s
+        How often they send, s of the city.
+    late, gaps, revised
+        How often a logger's part comes up to three deliveries late, has readings missing, or is sent again with other
+        values; shares of deliveries.
+    """
+
+    name: str = Field(min_length=1, pattern=r"^[\w-]+$")
+    tags: tuple[str, ...]
+    delivery_s: float = Field(default=86_400.0, gt=0)
+    late: float = Field(default=0.02, ge=0, le=1)
+    gaps: float = Field(default=0.02, ge=0, le=1)
+    revised: float = Field(default=0.01, ge=0, le=1)
+
+
+class MetricsSection(_Section):
+    """What polling tells of itself.
+
+    Attributes
+    ----------
+    listen
+        Where Prometheus fetches metrics: ``127.0.0.1:9464``, or ``:9464`` for the same; nowhere by default. Only who
+        names another address is reached from elsewhere.
+    status
+        File that `umanflow poll --status` reads; empty for none.
+    """
+
+    listen: str | None = None
+    status: str = "poll-status.json"
+
+    @field_validator("listen")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            _, separator, port = value.rpartition(":")
+            if not separator or not port.isdecimal() or not 0 < int(port) < 65536:
+                raise ValueError(f"'{value}' is no address and port; write 127.0.0.1:9464")
+        return value
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port to listen on."""
+        if self.listen is None:
+            return None
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]") or "127.0.0.1", int(port)
+
+
 class PlcSection(_TlsKeys):
     """Simulated PLCs (`umanflow plc`).
 
@@ -182,6 +242,10 @@ class PlcSection(_TlsKeys):
         Of the twin's mismatch and noise.
     faults
         Schedule of faults (see `scada.plc.faultfile`); read again whenever it is changed.
+    loggers
+        What sends files instead of being read.
+    drops
+        Folder of these files; the one that `[ingest]` watches by default.
 
     Notes
     -----
@@ -192,6 +256,33 @@ class PlcSection(_TlsKeys):
     step_s: int = Field(default=60, ge=1)
     seed: int = 0
     faults: str = ""
+    loggers: tuple[LoggersSection, ...] = ()
+    drops: str = ""
+
+
+class BalanceSection(_Section):
+    """The water balance (`umanflow balance --config`): an input file with what no meter knows."""
+
+    file: str = ""
+
+
+class ReportSection(_Section):
+    """Leak reports (`umanflow report`).
+
+    Attributes
+    ----------
+    cost_per_m3, currency
+        Variable cost of lost water and its ISO 4217 code; money is unknown without.
+    units
+        Of flows: m3/h or L/s.
+    tables
+        Folder with valves.csv, nodes.csv, pipes.csv of the INP where it is not called NAME.tables and beside NAME.inp.
+    """
+
+    cost_per_m3: float | None = Field(default=None, ge=0)
+    currency: str = Field(default="UAH", pattern="^[A-Z]{3}$")
+    units: Literal["m3/h", "L/s"] = "m3/h"
+    tables: str = ""
 
 
 class Config(_Section):
@@ -207,6 +298,10 @@ class Config(_Section):
     plc: PlcSection = PlcSection()
     writing: WritingSection = WritingSection()
     alarms: AlarmsSection = AlarmsSection()
+    metrics: MetricsSection = MetricsSection()
+    balance: BalanceSection = BalanceSection()
+    report: ReportSection = ReportSection()
+    ingest: IngestSection = IngestSection()
     folder: Path = Path()
 
     @field_validator("timezone")

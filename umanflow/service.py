@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pandas as pd
@@ -13,78 +16,94 @@ import pandas as pd
 from scada.clock import SystemClock
 from scada.deadband import Deadband
 from scada.endpoint import Endpoint, parse_url
-from scada.plan import plan
+from scada.metrics import MetricsServer, ReaderMetrics
 from scada.plc.faultfile import FaultFile
 from scada.plc.faults import Faults
+from scada.plc.process import Process
 from scada.reader import Reader, Sink
 from scada.sample import Sample
-from scada.tag import Tag
-from scada.tags import TagTable, read_tags
+from scada.tag import Tag, TagTable
 from umanflow.alarming import alarms_of, evaluating
 from umanflow.config import Config
 from umanflow.errors import ConfigError, UserError
+from umanflow.ingestprocess import IngestProcess
+from umanflow.loggers import LoggedProcess, LoggerGroup, LoggerPortal
 from umanflow.plant import Plant
+from umanflow.pollstatus import Snapshot, StatusFile, snapshot
 from umanflow.store import open_store
+from umanflow.tagging import delivered_tags, tags_of
 from umanflow.twin import Twin
 
 _logger = logging.getLogger(__name__)
 
 
-def tags_of(config: Config) -> TagTable:
-    """Read the configured tag table; every mistake in it is told at once."""
-    path = config.path(config.tags.file)
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such file; [tags] file names the tag table")
-    return read_tags(path, {device.name for device in config.devices}, config.tags.addressing)
-
-
-def plan_rows(config: Config) -> list[dict[str, object]]:
-    """The requests that polling will make."""
-    table = tags_of(config)
-    limits = {device.name: device.max_registers for device in config.devices}
-    return [
-        {
-            "device": device,
-            "table": request.table,
-            "start": request.start,
-            "count": request.count,
-            "interval_s": request.tags[0].interval_s,
-            "tags": len(request.tags),
-        }
-        for device, tags in table.by_device.items()
-        for request in plan(tags, max_registers=limits[device])
-    ]
-
-
-def run_poll(config: Config, duration_s: float | None) -> Reader:
-    """Poll until stopped (Ctrl-C, TERM) or for a time; return the reader with its figures."""
+def run_poll(config: Config, duration_s: float | None) -> Snapshot:
+    """Poll until stopped (Ctrl-C, TERM) or for a time; return how it was at the end."""
     if not config.devices:
         raise ConfigError("the configuration has no [[devices]]; there is nothing to poll")
     table = tags_of(config)
     return asyncio.run(_poll(config, table, duration_s))
 
 
-async def _poll(config: Config, table: TagTable, duration_s: float | None) -> Reader:
+async def _poll(config: Config, table: TagTable, duration_s: float | None) -> Snapshot:
     alarms = alarms_of(config, table)
     store = open_store(config, may_be_away=True)
     deadband = Deadband(table.tags, store.append)
+    files = asyncio.create_task(IngestProcess(config).run()) if config.ingest.is_watching else None
     try:
         store.describe(table.tags)
         devices = [device.settings(config.folder) for device in config.devices]
-        async with evaluating(config, alarms, table, store) as take:
-            sink = deadband if take is None else _both(deadband, take)
+        async with evaluating(config, alarms, table, store) as evaluate:
+            sink = deadband if evaluate is None else _both(deadband, evaluate)
             reader = Reader(devices, list(table.tags), SystemClock(), sink)
-            await reader.run(stop=_stop_event(duration_s))
-            return reader
+            since_ms = SystemClock().now_ms()
+
+            def take(is_running: bool) -> Snapshot:
+                return snapshot(reader, store.status, since_ms, is_running)
+
+            status = StatusFile(config.path(config.metrics.status), take) if config.metrics.status else None
+            with _served(config, ReaderMetrics(reader, lambda: store.status)):
+                # what lives as long as the program is not looked through again: an eighth of the time otherwise
+                gc.collect()
+                gc.freeze()
+                _logger.info("polling %d tags of %d devices into %s", len(table), len(devices), store.status.name)
+                keeper = asyncio.create_task(status.keep()) if status is not None else None
+                try:
+                    await reader.run(stop=_stop_event(duration_s))
+                finally:
+                    gc.unfreeze()
+                    if keeper is not None:
+                        keeper.cancel()
+                        await asyncio.gather(keeper, return_exceptions=True)
     finally:
         try:
+            if files is not None:
+                files.cancel()
+                await asyncio.wait([files])
             deadband.flush()
         finally:
             store.close()
+    if status is not None:
+        status.write(False)
+    return take(False)
+
+
+@contextmanager
+def _served(config: Config, metrics: ReaderMetrics) -> Iterator[None]:
+    """Serve the metrics for the length of a block, where the configuration says so."""
+    if config.metrics.address is None:
+        yield
+        return
+    server = MetricsServer(metrics, *config.metrics.address)
+    try:
+        _logger.info("metrics on http://%s:%d/metrics", config.metrics.address[0], server.port)
+        yield
+    finally:
+        server.close()
 
 
 def _both(first: Sink, second: Sink) -> Sink:
-    def take(samples: list[Sample]) -> None:
+    def take(samples: Sequence[Sample]) -> None:
         try:
             first(samples)
         finally:  # a full disk silences no alarm
@@ -107,25 +126,6 @@ def _stop_event(duration_s: float | None) -> asyncio.Event:
     return stop
 
 
-def status_rows(reader: Reader) -> list[dict[str, object]]:
-    """Each device's figures."""
-    return [
-        {
-            "device": name,
-            "requests": s.requests,
-            "good": s.samples_good,
-            "bad": s.samples_bad,
-            "lost": s.samples_lost,
-            "errors": "; ".join(f"{kind} {count}" for kind, count in sorted(s.errors.items())) or None,
-            "last error": s.last_error or None,
-            "p50 ms": round(s.p50_ms, 2),
-            "p99 ms": round(s.p99_ms, 2),
-            "last good": pd.Timestamp(s.last_good_ms, unit="ms", tz="UTC").isoformat() if s.last_good_ms else None,
-        }
-        for name, s in reader.status.items()
-    ]
-
-
 def run_plc(config: Config, duration_s: float | None) -> None:
     """Serve every configured device on its own address until stopped."""
     table = tags_of(config)
@@ -137,16 +137,39 @@ def run_plc(config: Config, duration_s: float | None) -> None:
     if not addresses:
         raise ConfigError("no device of the configuration has tags; there is nothing to serve")
     now_ms = pd.Timestamp.now(tz="UTC").value // 1_000_000
-    twin = Twin(config.network_path, list(table.tags), now_ms, config.plc.step_s, config.plc.seed)
+    groups = _logger_groups(config)
+    shown = [*table.tags, *(tag for group in groups for tag in group.tags)]
+    twin = Twin(config.network_path, shown, now_ms, config.plc.step_s, config.plc.seed)
     try:
-        asyncio.run(_serve(config, twin, addresses, now_ms, duration_s))
+        process: Process = twin
+        if groups:
+            folder = config.path(config.plc.drops or config.ingest.folder)
+            process = LoggedProcess(twin, LoggerPortal(folder, groups, config.timezone, config.plc.seed), now_ms)
+        asyncio.run(_serve(config, process, addresses, now_ms, duration_s))
     finally:
         twin.close()
 
 
+def _logger_groups(config: Config) -> list[LoggerGroup]:
+    """Loggers that send files, as configured."""
+    if not config.plc.loggers:
+        return []
+    if not (config.plc.drops or config.ingest.folder):
+        raise ConfigError("[[plc.loggers]] have no folder; write [ingest] folder, or [plc] drops")
+    delivered = delivered_tags(config)
+    groups = []
+    for section in config.plc.loggers:
+        tags = tuple(tag for tag in delivered if any(fnmatchcase(tag.name, pattern) for pattern in section.tags))
+        if not tags:
+            raise ConfigError(f"[[plc.loggers]] '{section.name}': no tag of [ingest] tags fits; mend its tags")
+        rates = section.late, section.gaps, section.revised
+        groups.append(LoggerGroup(section.name, tags, round(1000 * section.delivery_s), *rates))
+    return groups
+
+
 async def _serve(
     config: Config,
-    twin: Twin,
+    twin: Process,
     addresses: Mapping[Endpoint, Mapping[int, Sequence[Tag]]],
     start_ms: int,
     duration_s: float | None,

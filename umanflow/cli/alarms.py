@@ -48,7 +48,7 @@ def check_table(
     from umanflow.alarming import surroundings_of
     from umanflow.cli.mistakes import fail_on, show_mistakes
     from umanflow.config import read_config
-    from umanflow.service import tags_of
+    from umanflow.tagging import tags_of
 
     around = None
     if config is not None:
@@ -74,7 +74,7 @@ def list_alarms(
     from umanflow.alarming import standing_rows
     from umanflow.cli.table import show
     from umanflow.config import read_config
-    from umanflow.service import tags_of
+    from umanflow.tagging import tags_of
 
     settings = read_config(config)
     rows = standing_rows(settings, tags_of(settings), is_all)
@@ -88,7 +88,7 @@ def _do(config: Path, name: str, action: str, who: str, why: str, for_s: float =
     from scada.alarms import Command
     from umanflow.alarming import post
     from umanflow.config import read_config
-    from umanflow.service import tags_of
+    from umanflow.tagging import tags_of
 
     settings = read_config(config)
     typer.echo(post(settings, tags_of(settings), Command(name, action, who.strip(), why.strip(), for_s)))
@@ -200,7 +200,8 @@ def replay(
     """
     from umanflow.alarming import replayed_entries
     from umanflow.config import read_config
-    from umanflow.service import milliseconds, tags_of
+    from umanflow.service import milliseconds
+    from umanflow.tagging import tags_of
 
     settings = read_config(config)
     period = milliseconds(since, "--from"), milliseconds(until, "--to")

@@ -10,10 +10,12 @@ import typer
 
 from umanflow.cli import (
     alarms,
+    balance,
     batch,
     calibrate,
     demo,
     detect,
+    ingest,
     live,
     networks,
     plan,
@@ -61,11 +63,13 @@ app.command("sensitivity")(sensitivity.sensitivity)
 app.command("batch")(batch.batch)
 app.command("plc")(live.plc)
 app.command("poll")(live.poll)
+app.command("ingest")(ingest.ingest)
 app.command("calibrate")(calibrate.calibrate)
 app.command("write")(write.write)
 app.command("audit")(write.audit)
 app.command("detect")(detect.detect)
 app.command("report")(report.report)
+app.command("balance")(balance.balance)
 app.command("plan")(plan.plan)
 app.command("demo")(demo.demo)
 

@@ -1,0 +1,1 @@
+"""The water balance as an application: an input file or the historian in, tables and documents out."""
