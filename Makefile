@@ -53,6 +53,7 @@ bench: $(VENV)/compared  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/faults.py
 	$(BIN)/python benchmarks/poller.py
 	$(BIN)/python benchmarks/historian.py
+	$(BIN)/python benchmarks/alarms.py
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/uman_figures.py
 	$(BIN)/python benchmarks/demo_seeds.py

@@ -73,6 +73,21 @@ class TagsSection(_Section):
     addressing: Literal["wire", "document", "modicon"] = "wire"
 
 
+class AlarmsSection(_Section):
+    """Alarms of the plant.
+
+    Attributes
+    ----------
+    file
+        The alarm table; without one there are no alarms.
+    away_delay_s
+        How long a device or a gateway may be silent before that is an alarm, s.
+    """
+
+    file: str = ""
+    away_delay_s: float = Field(default=30.0, ge=0)
+
+
 class _TlsKeys(_Section):
     """Files for Modbus Security, from the configuration's folder.
 
@@ -284,6 +299,7 @@ class Config(_Section):
     plc: PlcSection = PlcSection()
     calendar: CalendarSection = CalendarSection()
     writing: WritingSection = WritingSection()
+    alarms: AlarmsSection = AlarmsSection()
     metrics: MetricsSection = MetricsSection()
     balance: BalanceSection = BalanceSection()
     report: ReportSection = ReportSection()
