@@ -53,9 +53,12 @@ bench: $(VENV)/compared  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/faults.py
 	$(BIN)/python benchmarks/poller.py
 	$(BIN)/python benchmarks/historian.py
+	$(BIN)/python benchmarks/alarms.py
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/uman_figures.py
 	$(BIN)/python benchmarks/demo_seeds.py
+	@if [ -d ../shared/data/bwdf ]; then $(BIN)/python benchmarks/forecast.py && $(BIN)/python benchmarks/inflow_leaks.py; else echo 'no DMA inflows: python benchmarks/forecast.py --data FILE'; fi
+	$(BIN)/python benchmarks/hanoi_leaks.py --scenarios 10
 	@if [ -d ../shared/data/ltown ]; then $(BIN)/python benchmarks/ltown.py && $(BIN)/python benchmarks/estimation.py && $(BIN)/python benchmarks/report.py; else echo 'no L-Town data: python benchmarks/ltown.py --data DIR'; fi
 
 clean:  ## remove what is made

@@ -4,6 +4,7 @@
 
     DetectionError
     ├── NotEnoughData   a record too short or too poor to learn from
+    ├── WrongRule       a rule or setting that cannot be understood
     └── ScoringError    a scorer was used wrongly
         ├── WrongSetting    a setting outside of what it means
         ├── WrongFrame      a frame that is not [n_times, n_channels] of numbers
@@ -60,3 +61,7 @@ class StaleState(ScoringError):
             "or keep a state.copy() to go back to"
         )
         self.step, self.now = step, now
+
+
+class WrongRule(DetectionError):
+    """A rule or setting that cannot be understood."""

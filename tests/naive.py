@@ -271,3 +271,20 @@ def explain(residuals: Floats, response: Floats, shape: Floats, covariance: Floa
     if match <= 0.0 or energy <= 0.0:
         return Explanation(0.0, 0.0, energy**-0.5 if energy > 0.0 else math.inf)
     return Explanation(match**2 / (2.0 * energy), match / energy, energy**-0.5)
+
+
+def night_flow_rule(inflow: Floats, share: float, window: int) -> list[bool]:
+    """LeakDB's rule, day by day."""
+    usual: list[float] = []
+    called = []
+    for day in inflow.tolist():
+        seen = [x for x in day if not math.isnan(x)]
+        leaks = False
+        if seen:
+            if len(usual) >= window:
+                floor = min(usual[-window:])
+                leaks = min(seen) - floor > share * floor
+            if not leaks:
+                usual.append(min(seen))
+        called.append(leaks)
+    return called
