@@ -20,6 +20,8 @@
     +-- HistorianError            the store failed: path
     |   +-- HistorianAway         it does not answer now; another try may go well
     |   +-- SpoolFull             what waits for it on disk has reached its bound
+    +-- DropError                 a file of readings cannot be taken: file, line, what, mend
+    +-- QueryError                another system's database gave no readings: source
     +-- PortInUse                 a simulated PLC, or the metrics, cannot be served: host, port
 
 Names follow httpx: the leaf says what happened, not that it is an error.
@@ -35,12 +37,14 @@ __all__ = [
     "AuditError",
     "CodecError",
     "Disconnected",
+    "DropError",
     "GarbledReply",
     "HistorianAway",
     "HistorianError",
     "ModbusExceptionReply",
     "PlanError",
     "PortInUse",
+    "QueryError",
     "Refused",
     "ScadaError",
     "SpoolFull",
@@ -235,6 +239,26 @@ class HistorianAway(HistorianError):
 
 class SpoolFull(HistorianError):
     """What waits on disk for the database has reached its bound, and the oldest are to be kept."""
+
+
+class DropError(ScadaError):
+    """A file of readings cannot be taken at all.
+
+    Attributes
+    ----------
+    file : str
+    line : int
+        0 where it is the file as a whole.
+    what, mend : str
+    """
+
+    def __init__(self, file: str, line: int, what: str, mend: str) -> None:
+        self.file, self.line, self.what, self.mend = file, line, what, mend
+        super().__init__(f"{file}:{line}: {what}; {mend}" if line else f"{file}: {what}; {mend}")
+
+
+class QueryError(ScadaError):
+    """Another system's database gave no readings; the text names the source."""
 
 
 class PortInUse(ScadaError):

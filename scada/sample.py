@@ -20,7 +20,8 @@ class Reason(StrEnum):
 
     Exceptions other than the illegal address are written ``exception-N`` and have no member here, nor have texts, which
     are written ``text: ...``. ``wrap`` and ``unchanged`` stand with GOOD samples: a counter began again at zero; the
-    samples since the one stored before differed by less than the deadband.
+    samples since the one stored before differed by less than the deadband. ``source`` is what whoever delivered a
+    sample said of it.
     """
 
     NONE = ""
@@ -35,6 +36,7 @@ class Reason(StrEnum):
     STALE = "stale"
     CLOCK = "clock"
     UNCHANGED = "unchanged"
+    SOURCE = "source"
     TIMEOUT = "timeout"
     REFUSED = "refused"
     TLS = "tls"

@@ -7,6 +7,8 @@ missing() {
     command -v mbpoll >/dev/null || echo mbpoll
     command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
         echo chromium
+    command -v pdftotext >/dev/null || echo poppler-utils
+    command -v systemd-analyze >/dev/null || echo systemd
 }
 
 wanted=$(missing)

@@ -20,6 +20,13 @@ def test_installed_command_runs_elsewhere(tmp_path):
     result = subprocess.run(run, cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
     assert out.read_text().startswith('"time_s"')
+    word = "from umanflow.report.wording import Wording; print(ascii(Wording('uk').say('Pipe')))"
+    packed = "from umanflow.report.html import _script, _template; print(len(_script()) > 1000, _template().name)"
+    for code, said in ((word, ascii("Ділянка")), (packed, "True report.html.j2")):
+        result = subprocess.run(
+            [str(scripts / "python"), "-c", code], cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=120
+        )
+        assert result.stdout.strip() == said, result.stderr
     where = "import networks, umanflow.demo.city as c; print(networks.__file__); print(c.read_city().network.crs)"
     result = subprocess.run(
         [str(scripts / "python"), "-c", where], cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=120

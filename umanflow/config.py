@@ -15,7 +15,9 @@ from scada.errors import ScadaError
 from scada.historian import Retention, WriterSettings
 from scada.reader import DeviceSettings
 from scada.tls import TlsSettings
+from umanflow.calendarsection import CalendarSection
 from umanflow.errors import ConfigError
+from umanflow.ingestconfig import IngestSection
 
 
 class _Section(BaseModel):
@@ -156,6 +158,30 @@ class WritingSection(_Section):
     allow: tuple[AllowSection, ...] = ()
 
 
+class LoggersSection(_Section):
+    """Simulated loggers that send files at their own pace (`umanflow plc`).
+
+    Attributes
+    ----------
+    name
+        With which their files begin.
+    tags
+        Names of their tags, with `*` and `?`.
+    delivery_s
+        How often they send, s of the city.
+    late, gaps, revised
+        How often a logger's part comes up to three deliveries late, has readings missing, or is sent again with other
+        values; shares of deliveries.
+    """
+
+    name: str = Field(min_length=1, pattern=r"^[\w-]+$")
+    tags: tuple[str, ...]
+    delivery_s: float = Field(default=86_400.0, gt=0)
+    late: float = Field(default=0.02, ge=0, le=1)
+    gaps: float = Field(default=0.02, ge=0, le=1)
+    revised: float = Field(default=0.01, ge=0, le=1)
+
+
 class MetricsSection(_Section):
     """What polling tells of itself.
 
@@ -202,6 +228,10 @@ class PlcSection(_TlsKeys):
         Of the twin's mismatch and noise.
     faults
         Schedule of faults (see `scada.plc.faultfile`); read again whenever it is changed.
+    loggers
+        What sends files instead of being read.
+    drops
+        Folder of these files; the one that `[ingest]` watches by default.
 
     Notes
     -----
@@ -212,12 +242,33 @@ class PlcSection(_TlsKeys):
     step_s: int = Field(default=60, ge=1)
     seed: int = 0
     faults: str = ""
+    loggers: tuple[LoggersSection, ...] = ()
+    drops: str = ""
 
 
 class BalanceSection(_Section):
     """The water balance (`umanflow balance --config`): an input file with what no meter knows."""
 
     file: str = ""
+
+
+class ReportSection(_Section):
+    """Leak reports (`umanflow report`).
+
+    Attributes
+    ----------
+    cost_per_m3, currency
+        Variable cost of lost water and its ISO 4217 code; money is unknown without.
+    units
+        Of flows: m3/h or L/s.
+    tables
+        Folder with valves.csv, nodes.csv, pipes.csv of the INP where it is not called NAME.tables and beside NAME.inp.
+    """
+
+    cost_per_m3: float | None = Field(default=None, ge=0)
+    currency: str = Field(default="UAH", pattern="^[A-Z]{3}$")
+    units: Literal["m3/h", "L/s"] = "m3/h"
+    tables: str = ""
 
 
 class Config(_Section):
@@ -231,9 +282,12 @@ class Config(_Section):
     tags: TagsSection = TagsSection()
     devices: tuple[DeviceSection, ...] = ()
     plc: PlcSection = PlcSection()
+    calendar: CalendarSection = CalendarSection()
     writing: WritingSection = WritingSection()
     metrics: MetricsSection = MetricsSection()
     balance: BalanceSection = BalanceSection()
+    report: ReportSection = ReportSection()
+    ingest: IngestSection = IngestSection()
     folder: Path = Path()
 
     @field_validator("timezone")

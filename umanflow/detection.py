@@ -7,6 +7,7 @@ import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -19,21 +20,23 @@ from networks import Network
 from networks.whole import whole_file
 from umanflow.errors import UserError
 from umanflow.report.files import write_leaks
+from umanflow.report.measured import FILE as DAYS_FILE
+from umanflow.report.measured import days_of, own_steps
 from umanflow.report.storing import replace_text
+from umanflow.report.xlsx import REPAIRS_SHEET
 
 
 def read_repairs(path: Path, timezone: str | None = None) -> tuple[Repair, ...]:
-    """Read a CSV `pipe,repaired[,found,measured_flow_m3h]`; rows with `found` = dry are no repairs.
+    """Read a CSV `pipe,repaired[,found,measured_flow_m3h]`, or the sheet `repairs` of a report's workbook.
+
+    Rows with `found` = dry are no repairs, nor are rows of the workbook that nobody has filled in.
 
     Raises
     ------
     UserError
         If the file, a column or a time cannot be read.
     """
-    try:
-        table = pd.read_csv(path, dtype=str)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as CSV: {str(error).splitlines()[0]}") from error
+    table = _workbook(path) if path.suffix.lower() == ".xlsx" else _csv(path)
     missing = {"pipe", "repaired"} - set(table.columns)
     if missing:
         raise UserError(f"{path}: has no column '{sorted(missing)[0]}'; its header is pipe,repaired[,found]")
@@ -55,6 +58,39 @@ def read_repairs(path: Path, timezone: str | None = None) -> tuple[Repair, ...]:
     return tuple(repairs)
 
 
+def _csv(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype=str)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as CSV: {str(error).splitlines()[0]}") from error
+
+
+def _workbook(path: Path) -> pd.DataFrame:
+    """The sheet `repairs`, its cells as text, without rows that lack a pipe or a time."""
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+        if REPAIRS_SHEET not in book.sheetnames:
+            raise UserError(f"{path}: has no sheet '{REPAIRS_SHEET}'; fill in the report.xlsx of umanflow report")
+        rows = [list(row) for row in book[REPAIRS_SHEET].iter_rows(values_only=True)]
+        book.close()
+    except (OSError, InvalidFileException, BadZipFile, KeyError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as a workbook: {str(error).splitlines()[0]}") from error
+    if not rows:
+        raise UserError(
+            f"{path}: sheet '{REPAIRS_SHEET}' is empty; its header is pipe,repaired,found,measured_flow_m3h"
+        )
+    heads = [str(head) for head in rows[0]]
+    texts = [
+        [None if v is None else v.isoformat() if isinstance(v, datetime) else str(v).strip() for v in row]
+        for row in rows[1:]
+    ]
+    table = pd.DataFrame(texts, columns=heads, dtype=object)
+    return table.dropna(subset=[c for c in ("pipe", "repaired") if c in table.columns]).reset_index(drop=True)
+
+
 def detect_folder(
     network: Network,
     data: Path,
@@ -74,11 +110,13 @@ def detect_folder(
 
 
 def write_detection(found: Detection, record: Record, network: Network, out: Path, timezone: str | None) -> None:
-    """Write leaks.csv, leaks.json, leaks.geojson, residuals.parquet, health.json and run.json."""
+    """Write leaks.csv, leaks.json, leaks.geojson, residuals.parquet, days.parquet, health.json and run.json."""
     out.mkdir(parents=True, exist_ok=True)
     write_leaks(found.leaks, found.topology, out, network.crs, timezone, network.pipes)
     with whole_file(out / "residuals.parquet") as temporary:
         found.residuals.to_parquet(temporary)
+    with whole_file(out / DAYS_FILE) as temporary:
+        days_of(record, timezone).to_parquet(temporary)
     write_json(health(found, record), out / "health.json")
     write_json(_run(found, record, network, timezone), out / "run.json")
 
@@ -93,6 +131,7 @@ def health(found: Detection, record: Record) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for quantity in ("pressure", "flow", "level", "demand"):
         table: pd.DataFrame = getattr(record, quantity)
+        every = own_steps(table)
         for name in table.columns:
             values = table[name].to_numpy(dtype=float)
             seen = np.isfinite(values)
@@ -101,7 +140,7 @@ def health(found: Detection, record: Record) -> list[dict[str, object]]:
                 {
                     "instrument": str(name),
                     "quantity": quantity,
-                    "available": round(float(seen.mean()), 4),
+                    "available": round(min(1.0, float(seen.mean()) * int(every[name])), 4),
                     "state": "silent" if not seen.any() else "flat" if moved == 0.0 else "ok",
                 }
             )

@@ -8,7 +8,7 @@ from scada.endpoint import Endpoint, parse_url
 from scada.plan import Request, plan
 from scada.traffic import Traffic, traffic_of
 from umanflow.config import Config
-from umanflow.service import tags_of
+from umanflow.tagging import tags_of
 
 __all__ = ["plan_rows", "planned", "traffic_rows"]
 

@@ -8,6 +8,7 @@ import logging
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pandas as pd
@@ -18,25 +19,20 @@ from scada.endpoint import Endpoint, parse_url
 from scada.metrics import MetricsServer, ReaderMetrics
 from scada.plc.faultfile import FaultFile
 from scada.plc.faults import Faults
+from scada.plc.process import Process
 from scada.reader import Reader
-from scada.tag import Tag
-from scada.tags import TagTable, read_tags
+from scada.tag import Tag, TagTable
 from umanflow.config import Config
 from umanflow.errors import ConfigError, UserError
+from umanflow.ingestprocess import IngestProcess
+from umanflow.loggers import LoggedProcess, LoggerGroup, LoggerPortal
 from umanflow.plant import Plant
 from umanflow.pollstatus import Snapshot, StatusFile, snapshot
 from umanflow.store import open_store
+from umanflow.tagging import delivered_tags, tags_of
 from umanflow.twin import Twin
 
 _logger = logging.getLogger(__name__)
-
-
-def tags_of(config: Config) -> TagTable:
-    """Read the configured tag table; every mistake in it is told at once."""
-    path = config.path(config.tags.file)
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such file; [tags] file names the tag table")
-    return read_tags(path, {device.name for device in config.devices}, config.tags.addressing)
 
 
 def run_poll(config: Config, duration_s: float | None) -> Snapshot:
@@ -50,6 +46,7 @@ def run_poll(config: Config, duration_s: float | None) -> Snapshot:
 async def _poll(config: Config, table: TagTable, duration_s: float | None) -> Snapshot:
     store = open_store(config, may_be_away=True)
     sink = Deadband(table.tags, store.append)
+    files = asyncio.create_task(IngestProcess(config).run()) if config.ingest.is_watching else None
     try:
         store.describe(table.tags)
         devices = [device.settings(config.folder) for device in config.devices]
@@ -75,6 +72,9 @@ async def _poll(config: Config, table: TagTable, duration_s: float | None) -> Sn
                     await asyncio.gather(keeper, return_exceptions=True)
     finally:
         try:
+            if files is not None:
+                files.cancel()
+                await asyncio.wait([files])
             sink.flush()
         finally:
             store.close()
@@ -122,16 +122,39 @@ def run_plc(config: Config, duration_s: float | None) -> None:
     if not addresses:
         raise ConfigError("no device of the configuration has tags; there is nothing to serve")
     now_ms = pd.Timestamp.now(tz="UTC").value // 1_000_000
-    twin = Twin(config.network_path, list(table.tags), now_ms, config.plc.step_s, config.plc.seed)
+    groups = _logger_groups(config)
+    shown = [*table.tags, *(tag for group in groups for tag in group.tags)]
+    twin = Twin(config.network_path, shown, now_ms, config.plc.step_s, config.plc.seed)
     try:
-        asyncio.run(_serve(config, twin, addresses, now_ms, duration_s))
+        process: Process = twin
+        if groups:
+            folder = config.path(config.plc.drops or config.ingest.folder)
+            process = LoggedProcess(twin, LoggerPortal(folder, groups, config.timezone, config.plc.seed), now_ms)
+        asyncio.run(_serve(config, process, addresses, now_ms, duration_s))
     finally:
         twin.close()
 
 
+def _logger_groups(config: Config) -> list[LoggerGroup]:
+    """Loggers that send files, as configured."""
+    if not config.plc.loggers:
+        return []
+    if not (config.plc.drops or config.ingest.folder):
+        raise ConfigError("[[plc.loggers]] have no folder; write [ingest] folder, or [plc] drops")
+    delivered = delivered_tags(config)
+    groups = []
+    for section in config.plc.loggers:
+        tags = tuple(tag for tag in delivered if any(fnmatchcase(tag.name, pattern) for pattern in section.tags))
+        if not tags:
+            raise ConfigError(f"[[plc.loggers]] '{section.name}': no tag of [ingest] tags fits; mend its tags")
+        rates = section.late, section.gaps, section.revised
+        groups.append(LoggerGroup(section.name, tags, round(1000 * section.delivery_s), *rates))
+    return groups
+
+
 async def _serve(
     config: Config,
-    twin: Twin,
+    twin: Process,
     addresses: Mapping[Endpoint, Mapping[int, Sequence[Tag]]],
     start_ms: int,
     duration_s: float | None,

@@ -11,7 +11,7 @@ from scada.errors import WriteRefused
 from scada.writer import Writer, WriteRule, Written
 from umanflow.config import Config
 from umanflow.errors import UserError
-from umanflow.service import tags_of
+from umanflow.tagging import tags_of
 
 
 def audit_of(config: Config) -> Audit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 import time
@@ -13,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scada.errors import HistorianAway, HistorianError
-from scada.historian.batch import meanings_of
-from scada.historian.engine import Engine, Period, Retention, Rows
+from scada.historian.batch import Batch, meanings_of
+from scada.historian.engine import Engine, Period, Retention, Rows, Written
+from scada.historian.lookup import expected_ms, newest_known
 from scada.historian.settings import Counters, HistorianStatus, WriterSettings
 from scada.historian.spool import Spool
 from scada.historian.tables import bucket_table, gap_table, long_table, meaning_table, newest_samples, wide_table
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Historian"]
 
-_HOUR_MS = 3_600_000
 _LONGEST_WAIT_S = 10.0  # of a question for what was appended just now
 
 
@@ -98,6 +97,30 @@ class Historian:
         now_ms = time.time_ns() // 1_000_000
         self._started().describe(meanings_of(tags, now_ms if since_ms is None else since_ms))
 
+    def store(self, batch: Batch) -> Written:
+        """Store columns of samples now, in one transaction of their own: for whoever can come again with them.
+
+        Returns
+        -------
+        Written
+            What they changed.
+
+        Raises
+        ------
+        HistorianAway
+            The database does not answer; nothing is stored.
+        HistorianError
+            It refuses.
+        """
+        if not self._is_open:
+            self._engine.open()
+            self._is_open = True
+        return self._engine.write(batch)
+
+    def tidy(self) -> bool:
+        """Put stored samples in better order for a moment; return whether there is more to do."""
+        return self._is_open and self._engine.maintain()
+
     def _started(self) -> Writer:
         with self._starting:
             if self._is_closed:
@@ -150,18 +173,7 @@ class Historian:
         self._settle()
         if known_ms is None:
             return newest_samples(self._engine.newest(tags))
-        found: dict[str, Sample] = {}
-        span = self._engine.span()
-        back_ms = _HOUR_MS
-        # most tags have one in the last hour; those that have none are looked for further back
-        while span is not None:
-            low = known_ms - back_ms
-            for name, sample in newest_samples(self._engine.select(Period.of(tags, low, None, known_ms))).items():
-                found.setdefault(name, sample)
-            if low <= span[0] or (tags is not None and len(found) == len(set(tags))):
-                break
-            back_ms *= 24
-        return found
+        return newest_known(self._engine, tags, known_ms)
 
     def range(
         self,
@@ -271,21 +283,10 @@ class Historian:
             count as values.
         """
         self._settle()
-        expected = self._intervals_ms(tags, interval_s)
+        expected = expected_ms(self._engine, tags, interval_s)
         period = Period.of(list(expected), from_ms, to_ms, known_ms)
         found = self._engine.gaps(period, math.floor(min(expected.values(), default=1.0) * tolerance))
         return gap_table(found, expected, tolerance, from_ms, to_ms)
-
-    def _intervals_ms(self, tags: Sequence[str] | None, interval_s: float | None) -> dict[str, float]:
-        if interval_s is not None and tags is not None:
-            return dict.fromkeys(tags, interval_s * 1000.0)
-        configs = self._engine.current_configs()
-        wanted = list(configs) if tags is None else [tag for tag in tags if tag in configs]
-        if interval_s is not None:
-            wanted = sorted({*wanted, *self._engine.newest(None).names})
-            return dict.fromkeys(wanted, interval_s * 1000.0)
-        tables = {tag: json.loads(configs[tag] or "{}") for tag in wanted}
-        return {tag: 1000.0 * table["interval_s"] for tag, table in tables.items() if table.get("interval_s")}
 
     def meanings(self, tag: str) -> pd.DataFrame:
         """Return the configurations a tag had.

@@ -264,9 +264,8 @@ def test_config_with_an_unknown_key(tmp_path):
 def test_report_of_a_folder_that_is_none(tmp_path):
     check_one_line(umanflow("report", "--detections", str(tmp_path), "--out", str(tmp_path / "r")), "leaks.json")
     check_one_line(umanflow("report", "--out", str(tmp_path / "r")), "--detections")
-    check_one_line(
-        umanflow("report", "--detections", str(tmp_path), "--out", str(tmp_path / "r"), "--format", "pdf"), "not built"
-    )
+    folders = ("--detections", str(tmp_path), "--out", str(tmp_path / "r"))
+    check_one_line(umanflow("report", *folders, "--format", "docx"), "docx is unknown")
 
 
 def write_plant(folder: Path, port: int) -> Path:

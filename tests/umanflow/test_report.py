@@ -1,12 +1,10 @@
-"""Reports: exact columns, units and clocks; whole files or none; a page that needs nothing from outside."""
+"""A report's files for programs: exact columns, units and clocks; what was lost; where things lie on paper."""
 
 import csv
 import json
 import math
-import re
 from dataclasses import fields, replace
 from datetime import datetime
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -16,29 +14,16 @@ import pytest
 from models.leak import Estimate, Leak
 from models.localise import Candidate
 from networks import Topology, UnknownElement
-from umanflow.report import (
-    Content,
-    LeakRow,
-    ReportError,
-    SensorHealth,
-    TrueLeak,
-    read_leaks,
-    render_html,
-    rows_of,
-    summarise,
-    write_leaks,
-    write_report,
-)
+from umanflow.report import LeakRow, ReportError, Wording, read_leaks, rows_of, summarise, write_leaks
+from umanflow.report.content import lost_interval_m3, lost_m3
 from umanflow.report.labels import place_labels
-from umanflow.report.network_map import _core, draw_map, nice_length, scale_text
-from umanflow.report.view import number
+from umanflow.report.plane import Plan, core_of, nice_length, scale_text, schematic, unit_of
 
 HEADER = (
     "event,detected,pipe,flow_m3h,flow_low_m3h,flow_high_m3h,probability,search_length_m,kind,dma,start,pipe_best,"
     "flow_best_m3h,probability_best,ended,status,x,y,street"
 )
 CRS = "EPSG:32636"
-HOSTILE = "</td><script>alert(1)</script>$x_1$&\"'"
 UNTIL = datetime.fromisoformat("2024-04-10")
 
 
@@ -94,73 +79,6 @@ LEAKS = (
     leak(2, "P-5", "ended", utc("2024-04-01 10:00")),
     leak(3, "P-6", "withdrawn"),
 )
-
-
-def content_of(rows: tuple[LeakRow, ...], **changes: object) -> Content:
-    content = Content(
-        title="Leak report",
-        network="grid",
-        period_start=datetime.fromisoformat("2024-02-01"),
-        period_end=UNTIL,
-        created=datetime.fromisoformat("2024-04-10 08:00"),
-        events=rows,
-        summary=summarise(rows, UNTIL),
-        note="SYNTHETIC data",
-        clock="Europe/Kyiv",
-        versions=(("umanflow", "0.1.0"),),
-        health=(SensorHealth("J-3", "pressure", 0.985, "good"),),
-        truth=(
-            TrueLeak(
-                "P-4",
-                datetime.fromisoformat("2024-03-01 14:00"),
-                9.0,
-                True,
-                datetime.fromisoformat("2024-03-05 02:00"),
-                0.0,
-                9.1,
-            ),
-            TrueLeak("P-2", datetime.fromisoformat("2024-03-03"), 2.0, False),
-        ),
-        false_alarms=1,
-    )
-    return replace(content, **changes)  # type: ignore[arg-type]
-
-
-class Page(HTMLParser):
-    """What a page loads, which ids it has, which tags it opens, and whether they are closed in order."""
-
-    void = frozenset({"meta", "link", "br", "img", "hr", "input"})
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.loads: list[str] = []
-        self.ids: list[str] = []
-        self.refers: list[str] = []
-        self.tags: list[str] = []
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        if tag not in self.void:
-            self.open.append(tag)
-        self._look(attrs)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self._look(attrs)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def _look(self, attrs: list[tuple[str, str | None]]) -> None:
-        for name, value in attrs:
-            if name == "id":
-                self.ids.append(value or "")
-            if name in {"src", "href", "xlink:href", "srcset", "data", "action"}:
-                (self.refers if (value or "").startswith("#") else self.loads).append(value or "")
-            self.refers += re.findall(r"url\((#[^)]*)\)", value or "")
 
 
 # files ------------------------------------------------------------------------------------------------------------
@@ -300,14 +218,19 @@ def test_broken_file_is_told(tmp_path: Path, change: object, where: str) -> None
 
 def test_summary_counts_what_was_lost() -> None:
     rows = rows_of(LEAKS, grid(), None)
-    summary = summarise(rows, UNTIL, price_per_m3=2.0, currency="EUR")
+    summary = summarise(rows, UNTIL, cost_per_m3=2.0)
     assert (summary.n_open, summary.n_ended, summary.n_withdrawn) == (1, 1, 1)
     assert summary.flow_m3h == pytest.approx(9.0)
     hours = (UNTIL - rows[0].start).total_seconds() / 3600.0 + (rows[1].ended - rows[1].start).total_seconds() / 3600.0  # type: ignore[operator]
     assert summary.lost_m3 == pytest.approx(9.0 * hours)
     assert summary.lost_money == pytest.approx(2.0 * summary.lost_m3)
     assert summary.money_per_day == pytest.approx(2.0 * 24.0 * 9.0)
-    assert summarise(rows, UNTIL).price_per_m3 == 34.16
+
+
+def test_money_is_unknown_where_nobody_states_a_cost() -> None:
+    summary = summarise(rows_of(LEAKS, grid(), None), UNTIL)
+    assert (summary.cost_per_m3, summary.lost_money, summary.money_per_day) == (None, None, None)
+    assert summary.lost_m3 > 0.0
 
 
 def test_leak_after_the_period_has_lost_nothing() -> None:
@@ -315,121 +238,14 @@ def test_leak_after_the_period_has_lost_nothing() -> None:
     assert summarise(rows, datetime.fromisoformat("2024-01-01")).lost_m3 == 0.0
 
 
-@pytest.mark.parametrize(
-    ("value", "digits", "text"), [(12345.67, 1, "12\u00a0345.7"), (-0.04, 1, "0.0"), (-2.0, 0, "-2")]
-)
-def test_number(value: float, digits: int, text: str) -> None:
-    assert number(value, digits) == text
-
-
-# page -------------------------------------------------------------------------------------------------------------
-
-
-def test_page_tells_all() -> None:
-    text = render_html(content_of(rows_of(LEAKS, grid(), "Europe/Kyiv")), grid(), ["J-3", "J-5", "P-1"])
-    for said in (
-        "P-4",
-        "P-5",
-        "P-6",
-        "block-1",
-        "SYNTHETIC data",
-        "34.16",
-        "balance of block-1",
-        "Found 1 of 2",
-        "98.5",
-    ):
-        assert said in text
-    assert text.count('<section class="event"') == 3
-    assert "map units" in text
-    page = Page(text)
-    assert page.open == []
-    assert page.tags.count("svg") == 7  # the map; evidence and surroundings of each event
-
-
-def test_page_loads_nothing_and_its_ids_are_unique() -> None:
-    text = render_html(content_of(rows_of(LEAKS, grid(), None)), grid(), ["J-3"])
-    page = Page(text)
-    assert page.loads == []
-    assert not re.search(r"https?://|@import|<script|<link", text)
-    assert len(page.ids) == len(set(page.ids))
-    assert {name.removeprefix("#") for name in page.refers} <= set(page.ids)
-
-
-def test_same_content_gives_same_bytes(tmp_path: Path) -> None:
-    content = content_of(rows_of(LEAKS, grid(), None))
-    first = write_report(content, grid(), ["J-3"], tmp_path / "a").read_bytes()
-    assert write_report(content, grid(), ["J-3"], tmp_path / "b").read_bytes() == first
-
-
-def test_hostile_names_are_text() -> None:
-    topology = grid(names=("P-0", "P-1", "P-2", "P-3", HOSTILE, "P-5", "P-6"))
-    bad = replace(leak(1, HOSTILE), dma=HOSTILE, evidence=((HOSTILE, 3.0), ("№ Київ 水", 2.0)))
-    content = content_of(rows_of([bad], topology, None), title=HOSTILE, note=HOSTILE, network=HOSTILE)
-    text = render_html(content, topology, [HOSTILE])
-    page = Page(text)
-    assert page.open == []
-    assert "script" not in page.tags
-    assert "$x_1$" in text
-
-
-def test_report_without_events_says_so() -> None:
-    text = render_html(content_of((), truth=None, note=""), grid(), [])
-    assert "No leak was found" in text
-    assert 'class="banner"' not in text
-    assert Page(text).tags.count("svg") == 1
-
-
-def test_network_without_coordinates_has_no_map() -> None:
-    topology = grid()
-    topology.xy[:] = math.nan
-    text = render_html(content_of(rows_of(LEAKS, topology, None)), topology, ["J-3"])
-    assert "no map can be drawn" in text
-    assert draw_map((), topology, [], None, "map") == ""
-
-
-def test_pipe_of_another_network_is_named() -> None:
-    rows = rows_of([leak(1, "P-4")], grid(), None)
-    other = grid(names=("P-0", "P-1", "P-2", "P-3", "Q", "P-5", "P-6"))
-    assert "Not in this network, so neither measured nor drawn: P-4" in render_html(content_of(rows), other, [])
-
-
-def test_search_lengths_come_from_the_candidates() -> None:
-    text = render_html(content_of(rows_of([leak(1, "P-4")], grid(), None)), grid(), [])
-    # P-4 (80 m) holds 55 %, with P-0 (100 m) 96 %
-    assert re.search(r"50.%: 80 m in 1 pipe;\s+80.%: 180 m in 2 pipes;\s+95.%: 180 m in 2 pipes\.", text)
-
-
-# whole or not at all ----------------------------------------------------------------------------------------------
-
-
-def test_nothing_is_left_when_rendering_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> str:
-        raise RuntimeError("no drawing today")
-
-    monkeypatch.setattr("umanflow.report.html.draw_map", fail)
-    with pytest.raises(RuntimeError, match="no drawing"):
-        write_report(content_of(()), grid(), [], tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_old_report_survives_a_failed_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_report(content_of(()), grid(), [], tmp_path)
-    before = path.read_bytes()
-
-    def fail(self: Path, target: Path) -> Path:
-        raise OSError(28, "No space left on device", str(self), None, str(target))
-
-    monkeypatch.setattr("pathlib.Path.replace", fail)
-    with pytest.raises(ReportError, match="No space left"):
-        write_report(content_of((), note="newer"), grid(), [], tmp_path)
-    assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
-
-
-def test_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("", encoding="utf-8")
-    with pytest.raises(ReportError, match="cannot be written"):
-        write_report(content_of(()), grid(), [], tmp_path / "out")
+def test_limits_of_what_was_lost_join_flow_and_start() -> None:
+    row = rows_of(LEAKS, grid(), None)[0]
+    low, high = lost_interval_m3(row, UNTIL)
+    # 9 m3/h now; at the alarm 7.2 within 5.4 to 9
+    assert low == pytest.approx(9.0 * 5.4 / 7.2 * (UNTIL - row.start_high).total_seconds() / 3600.0)
+    assert high == pytest.approx(9.0 * 9.0 / 7.2 * (UNTIL - row.start_low).total_seconds() / 3600.0)
+    assert low < lost_m3(row, UNTIL) < high
+    assert lost_interval_m3(rows_of(LEAKS, grid(), None)[2], UNTIL) == (0.0, 0.0)  # withdrawn
 
 
 # map --------------------------------------------------------------------------------------------------------------
@@ -454,17 +270,39 @@ def test_nice_length(most: float, nice: float) -> None:
 
 @pytest.mark.parametrize(
     ("crs", "text"),
-    [(None, "2000 map units"), ("EPSG:nought", "2000 map units"), (CRS, "2 km"), ("EPSG:4326", "2000° of longitude")],
+    [
+        (None, "2,000 map units"),
+        ("EPSG:nought", "2,000 map units"),
+        (CRS, "2 km"),
+        ("EPSG:4326", "2,000° of longitude"),
+    ],
 )
 def test_scale_text(crs: str | None, text: str) -> None:
-    assert scale_text(2000.0, crs) == text
+    assert scale_text(2000.0, unit_of(crs), Wording("en")) == text
     if crs == CRS:
-        assert scale_text(500.0, crs) == "500 m"
+        assert scale_text(500.0, unit_of(crs), Wording("uk")) == "500 м"
 
 
 def test_a_long_main_does_not_shrink_the_city():
     city = np.array([(x, y) for x in range(0, 1000, 50) for y in range(0, 800, 50)], dtype=float)
     far = np.array([(500.0, 60_000.0), (40_000.0, 300.0)])
-    kept = _core(np.vstack([city, far]))
+    kept = core_of(np.vstack([city, far]))
     assert len(kept) == len(city)
-    assert len(_core(city)) == len(city)
+    assert len(core_of(city)) == len(city)
+
+
+def test_schematic_shows_the_distance_from_the_source() -> None:
+    topology = grid()
+    topology.xy[:] = math.nan
+    topology.is_junction[5] = False  # the source
+    plan = Plan(topology)
+    assert plan.is_schematic
+    assert plan.seen.all()
+    assert plan.xy[:, 0] == pytest.approx(topology.distance_from_nodes(np.array([5]))[0], abs=0.01)
+    # no two nodes lie on each other
+    assert len({(round(x, 3), round(y, 3)) for x, y in plan.xy.tolist()}) == 6
+
+
+def test_schematic_places_parts_that_no_source_reaches() -> None:
+    topology = replace(grid(), start=np.array([0, 0, 0, 0, 0, 0, 0]), end=np.array([1, 1, 1, 1, 1, 1, 1]))
+    assert np.isfinite(schematic(topology)).all()

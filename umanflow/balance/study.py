@@ -35,8 +35,9 @@ from umanflow.balance.volumes import Sources, volumes_of
 from umanflow.balance.zones import model_zones
 from umanflow.config import Config
 from umanflow.districts import find_districts
-from umanflow.service import milliseconds, tags_of
+from umanflow.service import milliseconds
 from umanflow.store import open_store
+from umanflow.tagging import every_tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def study_period(config: Config, since: str | None, until: str | None, path: Pat
     if start_ms is None or end_ms is None or end_ms <= start_ms:
         raise BalanceError(["--from and --to: a balance needs a period; write --from 2026-01-01 --to 2026-01-08"])
     network = load(config.network_path, config.crs)
-    table = tags_of(config)
+    table = every_tag(config)
     dmas = _districts(network, table.tags)
     unknown = sections_without_a_district(document.content, dmas)
     if unknown and dmas:

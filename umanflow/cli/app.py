@@ -14,6 +14,7 @@ from umanflow.cli import (
     calibrate,
     demo,
     detect,
+    ingest,
     live,
     networks,
     plan,
@@ -60,6 +61,7 @@ app.command("sensitivity")(sensitivity.sensitivity)
 app.command("batch")(batch.batch)
 app.command("plc")(live.plc)
 app.command("poll")(live.poll)
+app.command("ingest")(ingest.ingest)
 app.command("calibrate")(calibrate.calibrate)
 app.command("write")(write.write)
 app.command("audit")(write.audit)

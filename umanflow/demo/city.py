@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from networks import Network, load
+from scada.drops.tagtable import format_logger_tags, logger_tag, read_logger_tags
 from scada.plc.stations import dma_inlet, pressure_logger, pump_station, tank, valve_station
 from scada.tag import Tag
-from scada.tags import read_tags, write_tags
+from scada.tags import read_tags, write_tags, write_whole
+from umanflow.loggers import LoggerGroup
 
 STATION_S, LOGGER_S = 300.0, 900.0  # how often stations and loggers are read
+_DELIVERY_S = {"hourly": 3600, "daily": 86_400}  # of files
 _SLOW_S = 3600.0  # what hardly changes: set-points, totalisers, doors, batteries
 _FAST = {"flow", "pressure", "level", "power", "speed"}
 _GATEWAYS = ("dma", "sec", "log")  # these share a gateway each; every other station has a port of its own
@@ -30,30 +33,49 @@ class City:
     devices
         Tags of every PLC, by device.
     loggers
-        Tags of battery loggers, by delivery: "hourly" or "daily" files.
+        Battery loggers, by how often they send their files: hourly or daily.
     """
 
     network: Network
     devices: dict[str, list[Tag]]
-    loggers: dict[str, list[Tag]]
+    loggers: list[LoggerGroup]
 
     @property
     def tags(self) -> list[Tag]:
         """Every tag."""
-        return [t for group in (self.devices, self.loggers) for tags in group.values() for t in tags]
+        return [t for tags in (*self.devices.values(), *(group.tags for group in self.loggers)) for t in tags]
 
 
 def read_city() -> City:
-    """Open Uman with its committed tag table."""
+    """Open Uman with its committed tag tables."""
     network = load("uman")
     devices: dict[str, list[Tag]] = {}
     for tag in read_tags(tag_file(network)):
         devices.setdefault(tag.device, []).append(tag)
-    loggers: dict[str, list[Tag]] = {"hourly": [], "daily": []}
-    for name, element, delivery in _instruments(network, "pressure"):
-        if delivery != "plc":
-            loggers[delivery].append(pressure_logger(name, {"pressure": element}, interval_s=LOGGER_S)[0])
+    tags = read_logger_tags(tag_file(network).with_name("loggers.csv")).by_name
+    loggers = [
+        LoggerGroup(delivery, tuple(tags[name] for name in names), 1000 * _DELIVERY_S[delivery])
+        for delivery, names in logger_names(network).items()
+    ]
     return City(network, devices, loggers)
+
+
+def logger_names(network: Network) -> dict[str, list[str]]:
+    """Tags of battery loggers by how often they send: "hourly" or "daily"."""
+    found: dict[str, list[str]] = {delivery: [] for delivery in _DELIVERY_S}
+    for name, _, delivery in _instruments(network, "pressure"):
+        if delivery in found:
+            found[delivery].append(f"{name}.pressure")
+    return found
+
+
+def build_logger_tags(network: Network) -> list[Tag]:
+    """Tags of battery loggers: what `loggers.csv` holds."""
+    return [
+        replace(logger_tag(f"{name}.pressure", "pressure", "m", element, LOGGER_S), min=-10.0, max=200.0)
+        for name, element, delivery in _instruments(network, "pressure")
+        if delivery in _DELIVERY_S
+    ]
 
 
 def tag_file(network: Network) -> Path:
@@ -68,14 +90,22 @@ def ports_of(devices: Sequence[str]) -> list[dict[int, str]]:
     return alone + [dict(enumerate(names, start=1)) for names in shared if names]
 
 
-def configuration(devices: Sequence[str]) -> str:
-    """A configuration for `umanflow plc` and `umanflow poll` on this machine, TOML."""
+def configuration(devices: Sequence[str], loggers: Mapping[str, Sequence[str]]) -> str:
+    """A configuration for `umanflow plc`, `poll` and `ingest` on this machine, TOML."""
     lines = [
         "# SYNTHETIC Uman: simulated PLCs, and the polling of them; made by python -m umanflow.demo.city",
         'network = "uman"', 'timezone = "Europe/Kyiv"', 'language = "uk"', "",
         "[historian]", 'url = "sqlite:///history.db"', "", "[tags]", 'file = "tags.csv"', "",
+        "[ingest]", 'folder = "drops"', 'tags = "loggers.csv"', "",
         "[plc]", "step_s = 60", "",
+        "[calendar]", 'country = "UA"', "",
+        "[[calendar.events]]  # the model's feast stands still; for the real city: begins = \"rosh-hashanah-2\"",
+        'name = "pilgrimage"', 'begins = "09-11"', "days = 8", "",
     ]  # fmt: skip
+    for delivery, names in loggers.items():
+        listed = [f'    "{name}",' for name in names]
+        lines += ["[[plc.loggers]]", f'name = "{delivery}"', f"delivery_s = {_DELIVERY_S[delivery]}"]
+        lines += ["tags = [", *listed, "]", ""]
     for number, port in enumerate(ports_of(devices)):
         for unit, name in port.items():
             url = f"tcp://127.0.0.1:{_FIRST_PORT + number}"
@@ -153,5 +183,7 @@ if __name__ == "__main__":
     uman = load("uman")
     found = build_tags(uman)
     write_tags(tag_file(uman), found)
-    text = configuration(list(dict.fromkeys(tag.device for tag in found)))
+    beside = build_logger_tags(uman)
+    write_whole(tag_file(uman).with_name("loggers.csv"), format_logger_tags(beside))
+    text = configuration(list(dict.fromkeys(tag.device for tag in found)), logger_names(uman))
     tag_file(uman).with_name("umanflow.toml").write_text(text, encoding="utf-8", newline="\n")

@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from umanflow.demo.road import Outcome
-from umanflow.report import TrueLeak, read_leaks
-from umanflow.reporting import SYNTHETIC_NOTE, write_html
+from umanflow.report import Findings, TrueLeak, read_leaks
+from umanflow.report.measured import read_days, read_residuals
+from umanflow.reporting import Request, write_report
+
+_TARIFF = 34.16  # UAH per m3: Uman's water tariff of 2023
 
 
 def write_page(outcome: Outcome, out: Path) -> Path:
@@ -25,14 +28,12 @@ def write_page(outcome: Outcome, out: Path) -> Path:
         )
         for row in outcome.score.rows
     )
-    return write_html(
+    findings = Findings(
         read_leaks(out),
-        outcome.detection.topology,
         json.loads((out / "run.json").read_text(encoding="utf-8")),
         json.loads((out / "health.json").read_text(encoding="utf-8")),
-        out,
-        outcome.network.name,
-        note=SYNTHETIC_NOTE,
-        truth=truth,
-        false_alarms=len(outcome.score.false_alarms),
+        read_residuals(out),
+        read_days(out),
     )
+    false_alarms = len(outcome.score.false_alarms)
+    return write_report(findings, outcome.network, Request(out, cost_per_m3=_TARIFF), truth, false_alarms)[0]

@@ -22,15 +22,18 @@ from models.rules import Rules
 from models.watch import Settings
 from networks import Network
 from scada.clock import LockstepClock
+from scada.drops.profile import Profile
+from scada.drops.taking import Taker
 from scada.historian import open_historian
 from scada.reader import DeviceSettings, Reader, ReaderStatus
 from scada.tag import Tag
-from umanflow.deliveries import Portal, read_delivery
 from umanflow.demo.city import City, ports_of, read_city
 from umanflow.demo.leaks import DrawnLeak, draw_leaks
 from umanflow.demo.nature import TruthLog, make_twin, old_leaks, write_city
 from umanflow.demo.scoring import Score, score_leaks
 from umanflow.detection import write_detection, write_json
+from umanflow.errors import UserError
+from umanflow.loggers import LoggerPortal
 from umanflow.pipeline import frame_of, measured_tags, record_of
 from umanflow.plant import HOST, Plant
 
@@ -39,6 +42,7 @@ Progress = Callable[[str, float], None]
 START = pd.Timestamp("2026-01-05", tz="UTC")  # a Monday: the model's patterns begin there
 LEARNING_DAYS = 7
 _STEP_S = 300
+_ZONE = "Europe/Kyiv"  # of the loggers' files
 _DAY_MS = 86_400_000
 
 
@@ -143,14 +147,17 @@ async def _poll(
     ports = ports_of(list(city.devices))
     end_ms = start_ms + days * _DAY_MS
     units = [{unit: city.devices[device] for unit, device in port.items()} for port in ports]
-    portal = Portal(folder / "loggers", city.loggers)
+    portal = LoggerPortal(folder / "loggers", city.loggers, _ZONE)
     plant = Plant(units, truth, [(HOST, 0)] * len(ports))
     store = open_historian(url)
+    taker = Taker({tag.name: tag for group in city.loggers for tag in group.tags}, store, None)
 
     def deliver(t_ms: int) -> None:
         """Battery loggers send their files; what has come is in the historian before anybody goes on."""
         for path in portal.take(t_ms, truth.values):
-            store.append(read_delivery(path, t_ms))
+            outcome = taker.take_file(path, Profile(name="loggers", zone=_ZONE))
+            if outcome.verdict != "taken":
+                raise UserError(f"{path}: {outcome.findings[0]}")
 
     async def before_wake(t_ms: int) -> None:
         await plant.advance(t_ms)

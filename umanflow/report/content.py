@@ -6,9 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from umanflow.report.case import Case, Unwatched
 from umanflow.report.row import LeakRow
+from umanflow.report.wording import Wording, mark
 
-PRICE_PER_M3 = 34.16  # UAH
+QUANTITIES = {
+    "pressure": mark("pressure"),
+    "flow": mark("flow"),
+    "level": mark("level"),
+    "demand": mark("consumption"),
+}
 _HOUR_S = 3600.0
 
 
@@ -25,9 +32,9 @@ class Summary:
     lost_m3, lost_money
         By the leaks that were not withdrawn, since each began.
     lost_per_day_m3, money_per_day
-        What another day of delay costs.
-    price_per_m3, currency
-        Of lost water.
+        What another day of waiting costs.
+    cost_per_m3
+        Of lost water; None where nobody has stated it: then no money is known either.
     """
 
     n_open: int
@@ -35,11 +42,10 @@ class Summary:
     n_withdrawn: int
     flow_m3h: float
     lost_m3: float
-    lost_money: float
+    lost_money: float | None
     lost_per_day_m3: float
-    money_per_day: float
-    price_per_m3: float
-    currency: str
+    money_per_day: float | None
+    cost_per_m3: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +60,19 @@ class SensorHealth:
         Share of the expected values that arrived and were good, 0 to 1.
     status
         "good", or a short word for what is wrong with it.
-    note
-        More about it.
+    daily
+        (day, share that arrived), where it was kept.
     """
 
     sensor: str
     quantity: str
     received: float
     status: str
-    note: str = ""
+    daily: tuple[tuple[datetime, float], ...] = ()
+
+    def quantity_text(self, wording: Wording) -> str:
+        """What is measured, in words."""
+        return wording.words(QUANTITIES, self.quantity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +94,16 @@ class Content:
 
     Attributes
     ----------
-    title, network
-        Heading, and the network's name.
-    period_start, period_end, created
+    network
+        Its name.
+    period_start, period_end
         In the clock of the events' times; losses are counted to `period_end`.
-    events
-        In the order of their numbers.
+    cases
+        Events in the order of their numbers.
     summary
         Of these events (`summarise`).
-    note
-        A banner, such as "SYNTHETIC data"; empty for none.
+    is_synthetic
+        Whether the network is a made-up one, which must be said.
     clock
         Name of the clock, such as "Europe/Kyiv"; empty where unknown.
     crs
@@ -102,26 +112,41 @@ class Content:
         (what, version) of program, model and data.
     health
         Instruments.
+    unwatched
+        What was not watched, and why.
+    missing
+        Parts of the report that could not be made for want of something: "valves", "nodes", "days", "crs", "cost".
     truth
         The leaks that were put in, where they are known.
     false_alarms
         Events that match none of these; None where unknown.
     """
 
-    title: str
     network: str
     period_start: datetime
     period_end: datetime
-    created: datetime
-    events: tuple[LeakRow, ...]
+    cases: tuple[Case, ...]
     summary: Summary
-    note: str = ""
+    is_synthetic: bool = False
     clock: str = ""
     crs: str | None = None
     versions: tuple[tuple[str, str], ...] = ()
     health: tuple[SensorHealth, ...] = ()
+    unwatched: tuple[Unwatched, ...] = ()
+    missing: tuple[str, ...] = ()
     truth: tuple[TrueLeak, ...] | None = None
     false_alarms: int | None = None
+
+    @property
+    def events(self) -> tuple[LeakRow, ...]:
+        """The events themselves."""
+        return tuple(case.row for case in self.cases)
+
+    @property
+    def open_cases(self) -> tuple[Case, ...]:
+        """Cases that wait for a crew, the one that loses most first."""
+        waiting = [case for case in self.cases if case.row.status == "open"]
+        return tuple(sorted(waiting, key=lambda case: (-case.row.flow_best_m3h, case.row.event)))
 
 
 def lost_m3(row: LeakRow, until: datetime) -> float:
@@ -131,19 +156,34 @@ def lost_m3(row: LeakRow, until: datetime) -> float:
     """
     if row.status == "withdrawn":
         return 0.0
+    return row.flow_best_m3h * _hours(row, row.start, until)
+
+
+def lost_interval_m3(row: LeakRow, until: datetime) -> tuple[float, float]:
+    """Limits of the water lost, m3: the flow's interval at the alarm, as shares of it, with those of the start."""
+    if row.status == "withdrawn":
+        return 0.0, 0.0
+    low, high = (row.flow_low_m3h, row.flow_high_m3h) if row.flow_m3h > 0.0 else (1.0, 1.0)
+    scale = row.flow_best_m3h / row.flow_m3h if row.flow_m3h > 0.0 else row.flow_best_m3h
+    least = min(low * scale, row.flow_best_m3h) * _hours(row, max(row.start_high, row.start), until)
+    most = max(high * scale, row.flow_best_m3h) * _hours(row, min(row.start_low, row.start), until)
+    return max(least, 0.0), most
+
+
+def _hours(row: LeakRow, since: datetime, until: datetime) -> float:
     end = until if row.ended is None else min(row.ended, until)
-    return row.flow_best_m3h * max(0.0, (end - row.start).total_seconds()) / _HOUR_S
+    return max(0.0, (end - since).total_seconds()) / _HOUR_S
 
 
-def summarise(
-    events: Sequence[LeakRow], until: datetime, price_per_m3: float = PRICE_PER_M3, currency: str = "UAH"
-) -> Summary:
+def summarise(events: Sequence[LeakRow], until: datetime, cost_per_m3: float | None = None) -> Summary:
     """Count and add up events.
 
     Parameters
     ----------
     until
         To when losses are counted, in the events' clock.
+    cost_per_m3
+        Of lost water; None where unknown.
     """
     status = [row.status for row in events]
     flow = sum(row.flow_best_m3h for row in events if row.status == "open")
@@ -154,9 +194,8 @@ def summarise(
         n_withdrawn=status.count("withdrawn"),
         flow_m3h=flow,
         lost_m3=lost,
-        lost_money=lost * price_per_m3,
+        lost_money=None if cost_per_m3 is None else lost * cost_per_m3,
         lost_per_day_m3=24.0 * flow,
-        money_per_day=24.0 * flow * price_per_m3,
-        price_per_m3=price_per_m3,
-        currency=currency,
+        money_per_day=None if cost_per_m3 is None else 24.0 * flow * cost_per_m3,
+        cost_per_m3=cost_per_m3,
     )

@@ -77,11 +77,11 @@ def write_leaks(
         system. In the last case leaks.csv and leaks.json are already there.
     """
     rows = rows_of(leaks, topology, timezone, pipes)
-    replace_text(folder / "leaks.csv", _csv_of(rows))
-    replace_text(folder / "leaks.json", _json_of(rows))
+    replace_text(folder / "leaks.csv", leaks_csv(rows))
+    replace_text(folder / "leaks.json", leaks_json(rows))
     _remove(folder / "leaks.geojson")
     if crs is not None:
-        replace_text(folder / "leaks.geojson", _geojson_of(rows, topology, crs))
+        replace_text(folder / "leaks.geojson", geojson_of(rows, topology, crs))
 
 
 def read_leaks(folder: Path) -> tuple[LeakRow, ...]:
@@ -135,7 +135,8 @@ def _properties(row: LeakRow) -> dict[str, object]:
     return {column: _plain(getattr(row, column)) for column in COLUMNS}
 
 
-def _csv_of(rows: Sequence[LeakRow]) -> str:
+def leaks_csv(rows: Sequence[LeakRow]) -> str:
+    """leaks.csv of some rows."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -147,11 +148,19 @@ def _dump(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
-def _json_of(rows: Sequence[LeakRow]) -> str:
+def leaks_json(rows: Sequence[LeakRow]) -> str:
+    """leaks.json of some rows."""
     return _dump([_plain(asdict(row)) for row in rows])
 
 
-def _geojson_of(rows: Sequence[LeakRow], topology: Topology, crs: str) -> str:
+def geojson_of(rows: Sequence[LeakRow], topology: Topology, crs: str) -> str:
+    """leaks.geojson of some rows, longitude and latitude; a pipe without coordinates has no geometry.
+
+    Raises
+    ------
+    ReportError
+        If there is no such reference system, or the coordinates do not fit it.
+    """
     try:
         transformer = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     except ProjError as error:
@@ -169,8 +178,10 @@ def _geojson_of(rows: Sequence[LeakRow], topology: Topology, crs: str) -> str:
 
 
 def _line(pipe: str, topology: Topology, transformer: Transformer, crs: str) -> dict[str, object] | None:
-    """Make a GeoJSON LineString of a pipe, from node to node; None where a node has no coordinates."""
-    link = topology.link(pipe)
+    """Make a GeoJSON LineString of a pipe, from node to node; None where it or its coordinates are missing."""
+    link = topology.link_index.get(pipe)
+    if link is None:
+        return None
     ends = [topology.xy[node] for node in (topology.start[link], topology.end[link])]
     if not all(math.isfinite(x) and math.isfinite(y) for x, y in ends):
         return None

@@ -41,15 +41,37 @@ def place_labels(anchors: Floats, size: tuple[float, float], bounds: tuple[float
     placed, lines = np.empty((0, 2)), np.empty((0, 2))
     for anchor in anchors:
         tries = anchor + offsets
-        line = anchor + offsets[:, None, :] * _LINE[:, None]
         inside = ((tries >= box / 2.0) & (tries <= np.array(bounds) - box / 2.0)).all(axis=1)
         apart = inside & _is_clear(tries, placed, box)
-        tidy = apart & _is_clear(tries, anchors, 0.5 * box + 4.0) & _is_clear(tries, lines, 0.5 * box)
-        tidy &= _is_clear(line.reshape(-1, 2), placed, 0.5 * box).reshape(len(tries), -1).all(axis=1)
-        best = next((int(np.argmax(choice)) for choice in (tidy, apart, inside) if choice.any()), 0)
+        best = _first_tidy(anchor, tries, np.flatnonzero(apart), anchors, placed, lines, box)
+        if best is None:
+            best = next((int(np.argmax(choice)) for choice in (apart, inside) if choice.any()), 0)
         placed = np.vstack([placed, tries[best]])
-        lines = np.vstack([lines, line[best]])
+        lines = np.vstack([lines, anchor + (tries[best] - anchor) * _LINE[:, None]])
     return placed
+
+
+def _first_tidy(
+    anchor: Floats,
+    tries: Floats,
+    wanted: NDArray[np.int64],
+    anchors: Floats,
+    placed: Floats,
+    lines: Floats,
+    box: Floats,
+) -> int | None:
+    """The first of some places that covers no anchor and no line, and whose own line runs under no label.
+
+    A ring at a time: nearly always one of the first will do.
+    """
+    for start in range(0, len(wanted), _DIRECTIONS):
+        some = wanted[start : start + _DIRECTIONS]
+        tidy = _is_clear(tries[some], anchors, 0.5 * box + 4.0) & _is_clear(tries[some], lines, 0.5 * box)
+        line = anchor + (tries[some] - anchor)[:, None, :] * _LINE[:, None]
+        tidy &= _is_clear(line.reshape(-1, 2), placed, 0.5 * box).reshape(len(some), -1).all(axis=1)
+        if tidy.any():
+            return int(some[np.argmax(tidy)])
+    return None
 
 
 def _is_clear(tries: Floats, others: Floats, gap: Floats) -> NDArray[np.bool_]:

@@ -9,6 +9,17 @@ from umanflow.report.errors import ReportError
 
 
 def replace_text(path: Path, text: str) -> None:
+    """Write a text file under a temporary name beside its place, then put it there.
+
+    Raises
+    ------
+    ReportError
+        If the folder cannot be written; nothing of the new file is left, and an old one stays as it was.
+    """
+    replace_bytes(path, text.encode("utf-8"))
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
     """Write a file under a temporary name beside its place, then put it there.
 
     Raises
@@ -20,7 +31,7 @@ def replace_text(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            temporary.write_bytes(text.encode("utf-8"))
+            temporary.write_bytes(content)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -1,196 +1,333 @@
-"""A report's content as the texts that its page shows: every number is rounded and every sum made here."""
+"""A report's content as blocks: every number is rounded and every sentence made here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 
-from markupsafe import Markup
+from umanflow.report.blocks import (
+    Block,
+    Bullets,
+    Cell,
+    Column,
+    Document,
+    Figure,
+    Form,
+    FormRow,
+    Heading,
+    Legend,
+    Table,
+    Text,
+    Tile,
+    Tiles,
+)
+from umanflow.report.case import Case
+from umanflow.report.charts import draw_health
+from umanflow.report.content import Content, SensorHealth, Summary
+from umanflow.report.maps import MapMaker
+from umanflow.report.sentences import HEALTH, KIND, MISSING, STATUS, unwatched_text
+from umanflow.report.site import Site
+from umanflow.report.view_event import closure_text, coordinates, event_group, search_text
+from umanflow.report.wording import NONE, Wording
 
-from networks import Topology
-from umanflow.report.content import Content, SensorHealth, Summary, TrueLeak, lost_m3
-from umanflow.report.evidence_plot import draw_evidence
-from umanflow.report.network_map import draw_place
-from umanflow.report.row import CandidateRow, LeakRow
-
-_TOP = 10
-_SHARES = (0.50, 0.80, 0.95)
-_NONE = "–"
-_FLOW_NOW = {"open": "Flow now", "ended": "Flow while it ran", "withdrawn": "Flow, last estimate"}
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """One number of the summary."""
-
-    label: str
-    value: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class EventView:
-    """One event, ready to be shown.
-
-    Attributes
-    ----------
-    cells
-        Row of the table of events: text, then lines of small text below it.
-    search
-        (share of the probability, metres in how many pipes).
-    candidates
-        (rank, pipe, length, probability, sum of the probabilities).
-    """
-
-    number: int
-    status: str
-    cells: tuple[tuple[str, ...], ...]
-    facts: tuple[tuple[str, str], ...]
-    search: tuple[tuple[str, str], ...]
-    candidates: tuple[tuple[str, str, str, str, str], ...]
-    candidates_note: str
-    evidence: tuple[tuple[str, str], ...]
-    plot: Markup
-    place: Markup
+_BLANK_ROWS = 3
+_GOOD = 0.92  # of the expected values
+_MOST_POOR = 40
+_STRIPS = 50  # in one picture: more do not fit a sheet
 
 
-def number(value: float, digits: int = 0) -> str:
-    """Write a number with its thousands apart, 12 345.6, with spaces that do not break."""
-    text = f"{value:,.{digits}f}".replace(",", "\u00a0")
-    return text.removeprefix("-") if float(f"{value:.{digits}f}") == 0.0 else text
-
-
-def percent(share: float, digits: int = 0) -> str:
-    """Write a share in per cent."""
-    return f"{number(100.0 * share, digits)}\u00a0%"
-
-
-def minute(time: datetime | None) -> str:
-    """Write a time to the minute."""
-    return _NONE if time is None else time.strftime("%Y-%m-%d\u00a0%H:%M")
-
-
-def tiles_of(summary: Summary) -> tuple[Tile, ...]:
-    """Prepare the numbers at the head of the page."""
-    price = f"at {number(summary.price_per_m3, 2)} {summary.currency}/m³"
-    return (
-        Tile("Open leaks", number(summary.n_open), f"{summary.n_ended} ended"),
-        Tile("Lost now", f"{number(summary.flow_m3h, 1)} m³/h", f"{number(summary.lost_per_day_m3)} m³ a day"),
-        Tile("Lost to date", f"{number(summary.lost_m3)} m³", "by open and ended leaks"),
-        Tile("Cost to date", f"{number(summary.lost_money)} {summary.currency}", price),
-        Tile("Each day of delay", f"{number(summary.money_per_day)} {summary.currency}", price),
-        Tile("Withdrawn", number(summary.n_withdrawn), "called false by later data"),
+def document_of(content: Content, site: Site, wording: Wording) -> Document:
+    """Turn a report into blocks of text and pictures in one language."""
+    maps = MapMaker(content, site, [h.sensor for h in content.health], wording)
+    blocks: list[Block] = [tiles_of(content.summary, wording)]
+    blocks += _events(content, wording)
+    blocks += [Heading(wording.say("Map"), 2, "map-section"), maps.network()]
+    blocks += _unknown(content, site, wording)
+    blocks += _truth(content, wording)
+    blocks += _dispatch(content, wording)
+    if content.cases:
+        blocks.append(Heading(wording.say("Each event"), 2))
+    cost = content.summary.cost_per_m3
+    blocks += [event_group(case, maps, wording, cost, content.period_end) for case in content.cases]
+    blocks += _form(content, wording)
+    blocks += _health(content, wording)
+    blocks += _unwatched(content, wording)
+    blocks += _versions(content, wording)
+    period = wording.fill(
+        "{start} to {end}", start=wording.minute(content.period_start), end=wording.minute(content.period_end)
+    )
+    clock = f" ({content.clock})" if content.clock else ""
+    return Document(
+        title=wording.fill("Leak report: {network}", network=content.network),
+        subtitle=f"{period}{clock}",
+        language=wording.language,
+        banner=banner_of(content, wording),
+        blocks=tuple(blocks),
+        footer=wording.fill("umanflow {version}", version=dict(content.versions).get("umanflow", "")),
+        page_of=wording.say("page {n} of {of}"),
     )
 
 
-def event_view(row: LeakRow, content: Content, topology: Topology, sensors: Sequence[str]) -> EventView:
-    """Prepare one event."""
-    lost = lost_m3(row, content.period_end)
-    candidates = row.candidates_best or row.candidates
-    return EventView(
-        number=row.event,
-        status=row.status,
-        cells=_cells(row, lost),
-        facts=_facts(row, lost, content.summary),
-        search=_search(candidates, topology),
-        candidates=_candidates(candidates, topology),
-        candidates_note=f"The first {_TOP} of {len(candidates)} candidate pipes." if len(candidates) > _TOP else "",
-        evidence=tuple((e.channel, f"{e.sigmas:+.1f}") for e in row.evidence),
-        plot=draw_evidence(row.evidence, f"e{row.event}"),
-        place=draw_place(row, topology, sensors, content.crs, f"m{row.event}"),
+def banner_of(content: Content, wording: Wording) -> str:
+    """What must be said above all; empty where there is nothing."""
+    if not content.is_synthetic:
+        return ""
+    return wording.say("SYNTHETIC: a made-up city, built from public facts and assumptions. No real network is shown.")
+
+
+def tiles_of(summary: Summary, wording: Wording) -> Tiles:
+    """The numbers at the head."""
+    say, unknown = wording.say, wording.say("unknown")
+    price = (
+        say("the cost of lost water is not stated")
+        if summary.cost_per_m3 is None
+        else wording.fill("at {price} per m³", price=wording.money(summary.cost_per_m3, 2))
     )
-
-
-def _cells(row: LeakRow, lost: float) -> tuple[tuple[str, ...], ...]:
-    moved = f"alarm: {row.pipe}" if row.pipe != row.pipe_best else ""
-    interval = f"{number(row.flow_low_m3h, 1)} to {number(row.flow_high_m3h, 1)}"
-    return (
-        (minute(row.detected), row.kind),
-        (row.pipe_best, moved),
-        (number(row.flow_best_m3h, 1), f"alarm: {number(row.flow_m3h, 1)}", interval),
-        (percent(row.probability_best), f"alarm: {percent(row.probability)}"),
-        (number(row.search_length_m), ""),
-        (minute(row.start), f"from {minute(row.start_low)}", f"to {minute(row.start_high)}"),
-        (row.status, minute(row.ended) if row.ended is not None else ""),
-        (row.dma or _NONE, row.street),
-        (number(lost), ""),
-    )
-
-
-def _facts(row: LeakRow, lost: float, summary: Summary) -> tuple[tuple[str, str], ...]:
-    flow_at_alarm = (
-        f"{number(row.flow_m3h, 1)} m³/h, 95 % within {number(row.flow_low_m3h, 1)} to {number(row.flow_high_m3h, 1)}"
-    )
-    facts = [
-        ("Best pipe now", f"{row.pipe_best}, within 300 m: {percent(row.probability_best)}"),
-        ("Pipe at the alarm", f"{row.pipe}, within 300 m: {percent(row.probability)}"),
-        (_FLOW_NOW[row.status], f"{number(row.flow_best_m3h, 1)} m³/h"),
-        ("Flow at the alarm", flow_at_alarm),
-        ("Began", minute(row.start)),
-        ("Began between", f"{minute(row.start_low)} and {minute(row.start_high)}"),
-        ("Ended", minute(row.ended)),
-        ("Lost to date", f"{number(lost)} m³, {number(lost * summary.price_per_m3)} {summary.currency}"),
-    ]
-    if row.x is not None and row.y is not None:
-        facts.append(("Centre of the pipe", f"x {row.x:.2f}, y {row.y:.2f} (model coordinates)"))
-    if row.status != "ended":
-        facts = [fact for fact in facts if fact[0] != "Ended"]
-    return tuple(facts)
-
-
-def _length(pipe: str, topology: Topology) -> float:
-    link = topology.link_index.get(pipe)
-    return 0.0 if link is None else float(topology.length[link])
-
-
-def _search(candidates: Sequence[CandidateRow], topology: Topology) -> tuple[tuple[str, str], ...]:
-    """How many pipes, and metres of them, hold given shares of the probability; shares not reached are left out."""
-    found, total, metres = [], 0.0, 0.0
-    for count, candidate in enumerate(candidates, start=1):
-        before, total = total, total + candidate.probability
-        metres += _length(candidate.pipe, topology)
-        found += [
-            (percent(share), f"{number(metres)} m in {number(count)} {'pipe' if count == 1 else 'pipes'}")
-            for share in _SHARES
-            if before < share - 1e-4 <= total  # candidates are rounded
-        ]
-    return tuple(found)
-
-
-def _candidates(candidates: Sequence[CandidateRow], topology: Topology) -> tuple[tuple[str, str, str, str, str], ...]:
-    rows, total = [], 0.0
-    for rank, candidate in enumerate(candidates[:_TOP], start=1):
-        total += candidate.probability
-        length = number(_length(candidate.pipe, topology)) if candidate.pipe in topology.link_index else _NONE
-        rows.append((str(rank), candidate.pipe, length, percent(candidate.probability, 1), percent(total, 1)))
-    return tuple(rows)
-
-
-def truth_rows(truth: Iterable[TrueLeak]) -> tuple[tuple[str, ...], ...]:
-    """Prepare the demo's table: what was put in, and what became of it."""
-    return tuple(
+    money = [unknown if v is None else wording.money(v) for v in (summary.lost_money, summary.money_per_day)]
+    ended = wording.count("{n} ended", "{n} ended", summary.n_ended)
+    return Tiles(
         (
-            leak.pipe,
-            minute(leak.start),
-            number(leak.flow_m3h, 1),
-            "found" if leak.found else "missed",
-            minute(leak.detected),
-            _NONE if leak.distance_m is None else number(leak.distance_m),
-            _NONE if leak.flow_est_m3h is None else number(leak.flow_est_m3h, 1),
+            Tile(say("Open leaks"), wording.number(summary.n_open), ended),
+            Tile(
+                say("Lost now"),
+                wording.flow(summary.flow_m3h),
+                wording.fill("{volume} a day", volume=wording.volume(summary.lost_per_day_m3)),
+            ),
+            Tile(say("Lost to date"), wording.volume(summary.lost_m3), say("by open and ended leaks")),
+            Tile(say("Cost to date"), money[0], price),
+            Tile(say("Each day of waiting"), money[1], price),
+            Tile(say("Withdrawn"), wording.number(summary.n_withdrawn), say("called false by later data")),
         )
-        for leak in truth
     )
 
 
-def truth_sentence(content: Content) -> str:
-    """Say how many of the known leaks were found."""
-    truth = content.truth or ()
-    found = sum(leak.found for leak in truth)
-    false = "" if content.false_alarms is None else f"; false alarms: {content.false_alarms}"
-    return f"Found {found} of {len(truth)}{false}."
+def _events(content: Content, wording: Wording) -> list[Block]:
+    say = wording.say
+    heading = Heading(say("Events"), 2)
+    if not content.cases:
+        return [heading, Text(say("No leak was found in this period."))]
+    columns = (
+        Column(say("No."), True, 0.6),
+        Column(say("Detected"), False, 1.6),
+        Column(say("Pipe"), False, 1.5),
+        Column(wording.fill("Flow, {unit}", unit=wording.flow_unit), True, 1.4),
+        Column(say("Within 300 m"), True, 1.1),
+        Column(say("Search, m"), True, 1.1),
+        Column(say("Began"), False, 1.9),
+        Column(say("Status"), False, 1.5),
+        Column(say("District"), False, 1.5),
+        Column(say("Lost, m³"), True, 1.1),
+    )
+    note = say(
+        "Large: as known at the end of the period. Below, “alarm”: as known when the alarm was raised, with the 95 % "
+        "interval of the flow. “Within 300 m”: probability that the leak lies within 300 m of pipe from the pipe "
+        "named. “Search”: metres of pipe that held 80 % of the probability at the alarm. “Lost”: latest flow from the "
+        "beginning to the end of the leak or of the period; this overstates leaks that grew."
+    )
+    rows = tuple(_event_row(case, wording) for case in content.cases)
+    return [heading, Table(columns, rows), Text(note, "soft")]
 
 
-def health_rows(health: Iterable[SensorHealth]) -> tuple[tuple[str, ...], ...]:
-    """Prepare the table of instruments."""
-    return tuple((h.sensor, h.quantity, percent(h.received, 1), h.status, h.note) for h in health)
+def _event_row(case: Case, wording: Wording) -> tuple[Cell, ...]:
+    row = case.row
+    alarm = wording.say("alarm: {value}")
+    moved = (alarm.format(value=row.pipe),) if row.pipe != row.pipe_best else ()
+    interval = wording.fill(
+        "{low} to {high}",
+        low=wording.bare_flow(row.flow_low_m3h, row.flow_high_m3h),
+        high=wording.bare_flow(row.flow_high_m3h),
+    )
+    began = (
+        wording.fill("from {time}", time=wording.minute(row.start_low)),
+        wording.fill("to {time}", time=wording.minute(row.start_high)),
+    )
+    return (
+        Cell(str(row.event), link=f"event-{row.event}"),
+        Cell(wording.minute(row.detected), (wording.words(KIND, row.kind),)),
+        Cell(row.pipe_best, moved),
+        Cell(wording.bare_flow(row.flow_best_m3h), (alarm.format(value=wording.bare_flow(row.flow_m3h)), interval)),
+        Cell(wording.percent(row.probability_best), (alarm.format(value=wording.percent(row.probability)),)),
+        Cell(wording.number(row.search_length_m)),
+        Cell(wording.minute(row.start), began),
+        Cell(wording.words(STATUS, row.status), (wording.minute(row.ended),) if row.ended else (), row.status),
+        Cell(row.dma or NONE, (case.place.street,) if case.place.street else ()),
+        Cell(wording.number(case.lost_m3)),
+    )
+
+
+def _unknown(content: Content, site: Site, wording: Wording) -> list[Block]:
+    names = sorted({row.pipe_best for row in content.events} - set(site.topology.link_index))
+    if not names:
+        return []
+    text = wording.fill(
+        "Not in this network, so neither measured nor drawn: {names}. The report was asked for with another model "
+        "than the detection.",
+        names=", ".join(names),
+    )
+    return [Text(text, "warn")]
+
+
+def _truth(content: Content, wording: Wording) -> list[Block]:
+    if content.truth is None:
+        return []
+    say = wording.say
+    found = sum(leak.found for leak in content.truth)
+    sentence = wording.fill("Found {n} of {of}.", n=found, of=len(content.truth))
+    if content.false_alarms is not None:
+        sentence += " " + wording.fill("False alarms: {n}.", n=content.false_alarms)
+    unit = wording.flow_unit
+    columns = (
+        Column(say("Pipe"), False, 1.5),
+        Column(say("Began"), False, 2.0),
+        Column(wording.fill("Flow, {unit}", unit=unit), True),
+        Column(say("Result"), False),
+        Column(say("Detected"), False, 2.0),
+        Column(say("Distance, m"), True),
+        Column(wording.fill("Estimate, {unit}", unit=unit), True),
+    )
+    rows = tuple(
+        (
+            Cell(leak.pipe),
+            Cell(wording.minute(leak.start)),
+            Cell(wording.bare_flow(leak.flow_m3h)),
+            Cell(say("found") if leak.found else say("missed"), status="ended" if leak.found else "missed"),
+            Cell(wording.minute(leak.detected)),
+            Cell(NONE if leak.distance_m is None else wording.number(leak.distance_m)),
+            Cell(NONE if leak.flow_est_m3h is None else wording.bare_flow(leak.flow_est_m3h)),
+        )
+        for leak in content.truth
+    )
+    return [Heading(say("Leaks put in, and what became of them"), 2), Text(sentence), Table(columns, rows)]
+
+
+def _dispatch(content: Content, wording: Wording) -> list[Block]:
+    say = wording.say
+    heading = Heading(say("Dispatch list"), 2, "dispatch")
+    cases = content.open_cases
+    if not cases:
+        return [heading, Text(say("Nothing waits for a crew."))]
+    columns = (
+        Column(say("Order"), True, 0.7),
+        Column(say("Event"), True, 0.7),
+        Column(say("Street and coordinates"), False, 2.2),
+        Column(say("Pipes, likeliest first"), False, 1.6),
+        Column(say("Search"), False, 2.0),
+        Column(say("Flow, and a day of waiting"), True, 1.7),
+        Column(say("Valves to shut"), False, 1.7),
+        Column(say("Customers without water"), True, 1.4),
+    )
+    cost = content.summary.cost_per_m3
+    rows = []
+    for order, case in enumerate(cases, start=1):
+        row = case.row
+        valves, customers = closure_text(case, wording)
+        price = say("cost unknown") if cost is None else wording.money(24.0 * row.flow_best_m3h * cost)
+        names = [c.pipe for c in (row.candidates_best or row.candidates)[:3]] or [row.pipe_best]
+        rows.append(
+            (
+                Cell(str(order)),
+                Cell(str(row.event), link=f"event-{row.event}"),
+                Cell(case.place.street or say("street unknown"), (coordinates(case, wording),)),
+                Cell(names[0], tuple(names[1:])),
+                Cell("", search_text(case, wording)),
+                Cell(wording.flow(row.flow_best_m3h), (wording.volume(24.0 * row.flow_best_m3h), price)),
+                Cell(valves),
+                Cell(customers),
+            )
+        )
+    return [heading, Text(say("Open leaks, the one that loses most first."), "lead"), Table(columns, tuple(rows))]
+
+
+def _form(content: Content, wording: Wording) -> list[Block]:
+    say = wording.say
+    rows = [FormRow(str(c.row.event), c.row.pipe_best, c.place.street) for c in content.open_cases]
+    rows += [FormRow("", "", "")] * _BLANK_ROWS
+    labels = {
+        "event": say("Event"),
+        "pipe": say("Pipe"),
+        "repaired": say("Repaired, date and time"),
+        "found": say("Found"),
+        "yes": say("yes"),
+        "dry": say("dry"),
+        "flow": wording.fill("Measured flow, {unit}", unit=wording.flow_unit),
+        "save": say("Save repairs.csv"),
+        "empty": say("Fill in at least one pipe and its time."),
+        "wrong": say("A flow is no number:"),
+        "signed": say("Crew, date, signature"),
+    }
+    text = say(
+        "What the crew found goes back to the detector: save the file and give it to umanflow detect --repairs. “dry” "
+        "means that they dug or listened at this pipe and found no leak. Times are on the report's clock."
+    )
+    per_m3h = wording.flow_value(1.0)
+    return [Heading(say("What the crew found"), 2, "form"), Text(text, "lead"), Form(tuple(rows), labels, per_m3h)]
+
+
+def _health(content: Content, wording: Wording) -> list[Block]:
+    if not content.health:
+        return []
+    say = wording.say
+    poor = [h for h in content.health if h.status != "good" or h.received < _GOOD]
+    shown = [h for h in content.health if h.quantity != "demand" or h in poor[:_MOST_POOR]]
+    sentence = wording.count(
+        "{n} instrument; {good} of them sent at least 92 % of its values and moved.",
+        "{n} instruments; {good} of them sent at least 92 % of their values and moved.",
+        len(content.health),
+        good=wording.number(len(content.health) - len(poor)),
+    )
+    blocks: list[Block] = [Heading(say("Sensor health"), 2), Text(sentence)]
+    if poor:
+        columns = (
+            Column(say("Sensor"), False, 2.0),
+            Column(say("Quantity"), False, 1.4),
+            Column(say("Received"), True, 1.0),
+            Column(say("Status"), False, 1.4),
+        )
+        rows = tuple(
+            (
+                Cell(h.sensor),
+                Cell(h.quantity_text(wording)),
+                Cell(wording.percent(h.received, 1)),
+                Cell(wording.words(HEALTH, h.status), status="" if h.status == "good" else "missed"),
+            )
+            for h in sorted(poor, key=lambda h: (h.received, h.sensor))[:_MOST_POOR]
+        )
+        blocks.append(Table(columns, rows, is_compact=True))
+        if len(poor) > _MOST_POOR:
+            blocks.append(Text(wording.fill("The worst {n} of {of} are listed.", n=_MOST_POOR, of=len(poor)), "soft"))
+    return [*blocks, *_strips(shown, wording)]
+
+
+def _strips(health: Sequence[SensorHealth], wording: Wording) -> list[Block]:
+    say = wording.say
+    kinds = (
+        ("h-good", say("92 % and more of the day's values")),
+        ("h-some", say("50 to 92 %")),
+        ("h-bad", say("less than 50 %")),
+    )
+    legend = tuple(
+        Legend(f'<svg viewBox="0 0 22 12" width="22" height="12"><path class="strip {c}" d="M2 6L20 6"/></svg>', text)
+        for c, text in kinds
+    )
+    found: list[Block] = []
+    for start in range(0, len(health), _STRIPS):
+        svg = draw_health(health[start : start + _STRIPS], wording)
+        if svg:
+            name = f"health-{start // _STRIPS + 1}"
+            found.append(Figure(name, svg, say("Values that arrived, day by day"), legend))
+    return found
+
+
+def _unwatched(content: Content, wording: Wording) -> list[Block]:
+    items: Sequence[str] = [unwatched_text(u, wording) for u in content.unwatched]
+    blocks: list[Block] = [Heading(wording.say("What was not watched, and why"), 2)]
+    blocks.append(Bullets(tuple(items)) if items else Text(wording.say("Nothing that this detection knows of.")))
+    if content.missing:
+        blocks.append(Text(wording.say("Unknown in this report, and why:")))
+        blocks.append(Bullets(tuple(wording.words(MISSING, name) for name in content.missing)))
+    return blocks
+
+
+def _versions(content: Content, wording: Wording) -> list[Block]:
+    columns = (Column(wording.say("What"), False, 1.0), Column(wording.say("Version"), False, 2.0))
+    rows = tuple((Cell(what), Cell(version)) for what, version in content.versions)
+    return [Heading(wording.say("Versions of data, model and program"), 2), Table(columns, rows, is_compact=True)]
