@@ -15,6 +15,7 @@ from scada.errors import ScadaError
 from scada.historian import Retention, WriterSettings
 from scada.reader import DeviceSettings
 from scada.tls import TlsSettings
+from umanflow.calendarsection import CalendarSection
 from umanflow.errors import ConfigError
 from umanflow.ingestconfig import IngestSection
 
@@ -70,6 +71,21 @@ class TagsSection(_Section):
 
     file: str = "tags.csv"
     addressing: Literal["wire", "document", "modicon"] = "wire"
+
+
+class AlarmsSection(_Section):
+    """Alarms of the plant.
+
+    Attributes
+    ----------
+    file
+        The alarm table; without one there are no alarms.
+    away_delay_s
+        How long a device or a gateway may be silent before that is an alarm, s.
+    """
+
+    file: str = ""
+    away_delay_s: float = Field(default=30.0, ge=0)
 
 
 class _TlsKeys(_Section):
@@ -281,7 +297,9 @@ class Config(_Section):
     tags: TagsSection = TagsSection()
     devices: tuple[DeviceSection, ...] = ()
     plc: PlcSection = PlcSection()
+    calendar: CalendarSection = CalendarSection()
     writing: WritingSection = WritingSection()
+    alarms: AlarmsSection = AlarmsSection()
     metrics: MetricsSection = MetricsSection()
     balance: BalanceSection = BalanceSection()
     report: ReportSection = ReportSection()

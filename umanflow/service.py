@@ -20,8 +20,10 @@ from scada.metrics import MetricsServer, ReaderMetrics
 from scada.plc.faultfile import FaultFile
 from scada.plc.faults import Faults
 from scada.plc.process import Process
-from scada.reader import Reader
+from scada.reader import Reader, Sink
+from scada.sample import Sample
 from scada.tag import Tag, TagTable
+from umanflow.alarming import alarms_of, evaluating
 from umanflow.config import Config
 from umanflow.errors import ConfigError, UserError
 from umanflow.ingestprocess import IngestProcess
@@ -44,38 +46,41 @@ def run_poll(config: Config, duration_s: float | None) -> Snapshot:
 
 
 async def _poll(config: Config, table: TagTable, duration_s: float | None) -> Snapshot:
+    alarms = alarms_of(config, table)
     store = open_store(config, may_be_away=True)
-    sink = Deadband(table.tags, store.append)
+    deadband = Deadband(table.tags, store.append)
     files = asyncio.create_task(IngestProcess(config).run()) if config.ingest.is_watching else None
     try:
         store.describe(table.tags)
         devices = [device.settings(config.folder) for device in config.devices]
-        reader = Reader(devices, list(table.tags), SystemClock(), sink)
-        since_ms = SystemClock().now_ms()
+        async with evaluating(config, alarms, table, store) as evaluate:
+            sink = deadband if evaluate is None else _both(deadband, evaluate)
+            reader = Reader(devices, list(table.tags), SystemClock(), sink)
+            since_ms = SystemClock().now_ms()
 
-        def take(is_running: bool) -> Snapshot:
-            return snapshot(reader, store.status, since_ms, is_running)
+            def take(is_running: bool) -> Snapshot:
+                return snapshot(reader, store.status, since_ms, is_running)
 
-        status = StatusFile(config.path(config.metrics.status), take) if config.metrics.status else None
-        with _served(config, ReaderMetrics(reader, lambda: store.status)):
-            # what lives as long as the program is not looked through again: an eighth of the time otherwise
-            gc.collect()
-            gc.freeze()
-            _logger.info("polling %d tags of %d devices into %s", len(table), len(devices), store.status.name)
-            keeper = asyncio.create_task(status.keep()) if status is not None else None
-            try:
-                await reader.run(stop=_stop_event(duration_s))
-            finally:
-                gc.unfreeze()
-                if keeper is not None:
-                    keeper.cancel()
-                    await asyncio.gather(keeper, return_exceptions=True)
+            status = StatusFile(config.path(config.metrics.status), take) if config.metrics.status else None
+            with _served(config, ReaderMetrics(reader, lambda: store.status)):
+                # what lives as long as the program is not looked through again: an eighth of the time otherwise
+                gc.collect()
+                gc.freeze()
+                _logger.info("polling %d tags of %d devices into %s", len(table), len(devices), store.status.name)
+                keeper = asyncio.create_task(status.keep()) if status is not None else None
+                try:
+                    await reader.run(stop=_stop_event(duration_s))
+                finally:
+                    gc.unfreeze()
+                    if keeper is not None:
+                        keeper.cancel()
+                        await asyncio.gather(keeper, return_exceptions=True)
     finally:
         try:
             if files is not None:
                 files.cancel()
                 await asyncio.wait([files])
-            sink.flush()
+            deadband.flush()
         finally:
             store.close()
     if status is not None:
@@ -95,6 +100,16 @@ def _served(config: Config, metrics: ReaderMetrics) -> Iterator[None]:
         yield
     finally:
         server.close()
+
+
+def _both(first: Sink, second: Sink) -> Sink:
+    def take(samples: Sequence[Sample]) -> None:
+        try:
+            first(samples)
+        finally:  # a full disk silences no alarm
+            second(samples)
+
+    return take
 
 
 def _stop_event(duration_s: float | None) -> asyncio.Event:
