@@ -15,6 +15,7 @@ from scada.errors import ScadaError
 from scada.historian import Retention, WriterSettings
 from scada.reader import DeviceSettings
 from scada.tls import TlsSettings
+from umanflow.calendarsection import CalendarSection
 from umanflow.errors import ConfigError
 from umanflow.ingestconfig import IngestSection
 
@@ -296,6 +297,7 @@ class Config(_Section):
     tags: TagsSection = TagsSection()
     devices: tuple[DeviceSection, ...] = ()
     plc: PlcSection = PlcSection()
+    calendar: CalendarSection = CalendarSection()
     writing: WritingSection = WritingSection()
     alarms: AlarmsSection = AlarmsSection()
     metrics: MetricsSection = MetricsSection()

@@ -101,6 +101,9 @@ def configuration(devices: Sequence[str], loggers: Mapping[str, Sequence[str]]) 
         "[alarms]", 'file = "alarms.csv"', "",
         "[ingest]", 'folder = "drops"', 'tags = "loggers.csv"', "",
         "[plc]", "step_s = 60", "",
+        "[calendar]", 'country = "UA"', "",
+        "[[calendar.events]]  # the model's feast stands still; for the real city: begins = \"rosh-hashanah-2\"",
+        'name = "pilgrimage"', 'begins = "09-11"', "days = 8", "",
     ]  # fmt: skip
     for delivery, names in loggers.items():
         listed = [f'    "{name}",' for name in names]
