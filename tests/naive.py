@@ -126,6 +126,19 @@ def rolling_median(values: list[float], window: int, enough: int, floor: float) 
     return judged
 
 
+def robust_z(values: list[float], history: int, enough: float, floor: float) -> list[Judged]:
+    past = [x for x in values[:history] if math.isfinite(x)]
+    judged: list[Judged] = []
+    for row, x in enumerate(values):
+        score = math.nan
+        if row >= history and math.isfinite(x) and len(past) >= enough * history:
+            middle = statistics.median(past)
+            spread = statistics.median([abs(y - middle) for y in past])
+            score = (x - middle) / max(1.4826022185056018 * spread, floor)
+        judged.append((score, row))
+    return judged
+
+
 def glr(values: list[float], shape: str, window: int, limit: float) -> list[Judged]:
     """Every onset tried, latest first."""
     judged: list[Judged] = []

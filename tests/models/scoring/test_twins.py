@@ -150,16 +150,8 @@ def test_spike(values: Array, weight: float) -> None:
 @given(_streams(channels=3), st.data())
 def test_robust_z(values: Array, data: st.DataObject) -> None:
     n = data.draw(st.integers(4, 8))
-    scorer = RobustZ(history=n, enough=0.25, floor=0.2)
-    _, scores = scorer.score(scorer.start(values.shape[1]), values)
-    for channel in range(values.shape[1]):
-        past = np.array([x for x in values[:n, channel].tolist() if math.isfinite(x)])
-        for row, x in enumerate(values[:, channel].tolist()):
-            expected = math.nan
-            if row >= n and math.isfinite(x) and len(past) >= 0.25 * n:
-                middle = float(np.median(past))
-                expected = (x - middle) / max(1.4826022185056018 * float(np.median(np.abs(past - middle))), 0.2)
-            np.testing.assert_allclose(scores[row, channel], expected, rtol=1e-12)
+    scorer = RobustZ(history=n, enough=0.25, floor=0.2, limit=2.7182)
+    _against(scorer, values, lambda x: naive.robust_z(x, n, 0.25, 0.2))
 
 
 @settings(deadline=None, max_examples=30)
