@@ -446,5 +446,5 @@ def test_a_workbook_without_a_reader_is_told(monkeypatch: pytest.MonkeyPatch) ->
     import sys
 
     monkeypatch.setitem(sys.modules, "openpyxl", None)
-    with pytest.raises(DropError, match=r"save it as CSV, or install umanflow\[xlsx\]"):
+    with pytest.raises(DropError, match="save it as CSV, or install openpyxl"):
         readings(b"PK\x03\x04...", Profile(), "a.xlsx")
