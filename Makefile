@@ -33,22 +33,32 @@ format: install  ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install  ## benchmarks; each prints one JSON line
+# what benchmarks compare with, beyond what the tests need
+$(VENV)/compared: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	touch $@
+
+bench: $(VENV)/compared  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/simulator.py
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/batch_memory.py
 	$(BIN)/python benchmarks/fast_batch.py
 	$(BIN)/python benchmarks/kernels.py
+	$(BIN)/python benchmarks/run_lengths.py
 	$(BIN)/python benchmarks/codec.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/sensitivity.py
 	$(BIN)/python benchmarks/screening.py
 	$(BIN)/python benchmarks/faults.py
+	$(BIN)/python benchmarks/poller.py
 	$(BIN)/python benchmarks/historian.py
+	$(BIN)/python benchmarks/alarms.py
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/uman_figures.py
 	$(BIN)/python benchmarks/demo_seeds.py
+	@if [ -d ../shared/data/bwdf ]; then $(BIN)/python benchmarks/forecast.py && $(BIN)/python benchmarks/inflow_leaks.py; else echo 'no DMA inflows: python benchmarks/forecast.py --data FILE'; fi
+	$(BIN)/python benchmarks/hanoi_leaks.py --scenarios 10
 	@if [ -d ../shared/data/ltown ]; then $(BIN)/python benchmarks/ltown.py && $(BIN)/python benchmarks/estimation.py && $(BIN)/python benchmarks/report.py; else echo 'no L-Town data: python benchmarks/ltown.py --data DIR'; fi
 
 clean:  ## remove what is made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,16 +11,13 @@ from scada.behaviour import Behaviour, Memory
 from scada.blockdecoder import BlockDecoder
 from scada.deviceclock import DeviceClock
 from scada.plan import Request, request_for
-from scada.quality import QUALITY_OF, REASONS, judge, limits_of
+from scada.quality import judge, limits_of
+from scada.readings import Readings
 from scada.sample import Quality, Sample
 from scada.status import ReaderStatus
-from scada.tag import Tag
 from scada.textregisters import TextReader
 
-__all__ = ["Block", "absent", "halves", "joined"]
-
-_GRADES = tuple(Quality(grade) for grade in QUALITY_OF.tolist())
-_WORDS = tuple(reason.value for reason in REASONS)
+__all__ = ["Block", "halves"]
 
 
 class Block:
@@ -46,7 +42,9 @@ class Block:
         self._registers = np.array([tag.registers for tag in request.tags])
         self.registers = int(self._registers.sum())
 
-    def samples(self, words: NDArray[np.uint16], slot_ms: int, arrival_ms: int, status: ReaderStatus) -> list[Sample]:
+    def samples(
+        self, words: NDArray[np.uint16], slot_ms: int, arrival_ms: int, status: ReaderStatus
+    ) -> Sequence[Sample]:
         """Return the samples of a reply and count them in `status`.
 
         Parameters
@@ -62,60 +60,36 @@ class Block:
         values = self._decoder.engineering(raw.values)
         reason = judge(self._limits, raw.values, values, raw.inexact)
         self._behaviour.judge(raw.values, values, reason, slot_ms)
-        names = self._decoder.names
-        if reason.any() or self._clock is not None:
-            samples = [
-                Sample(name, slot_ms, arrival_ms, value, _GRADES[why], _WORDS[why])
-                for name, value, why in zip(names, values.tolist(), reason.tolist(), strict=True)
-            ]
-            if self._texts is not None:
-                self._texts.put(samples, words)
-            if self._clock is not None:
-                samples = self._clock.stamped(samples)
-            self._count(samples, status)
-        else:
-            samples = [
-                Sample(name, slot_ms, arrival_ms, value) for name, value in zip(names, values.tolist(), strict=True)
-            ]
-            status.samples_good += len(samples)
-            status.registers_read += self.registers
-            status.last_good_ms = arrival_ms
+        is_plain = not np.count_nonzero(reason)
+        found = Readings(self._decoder.names, slot_ms, arrival_ms, values, None if is_plain else reason)
+        if self._clock is None and self._texts is None:
+            self._count(None if is_plain else found.quality, arrival_ms, status)
+            return found
+        samples = list(found)
+        if self._texts is not None:
+            self._texts.put(samples, words)
+        if self._clock is not None:
+            samples = self._clock.stamped(samples)
+        self._count(np.array([sample.quality for sample in samples], dtype=np.uint8), arrival_ms, status)
         return samples
 
-    def _count(self, samples: Sequence[Sample], status: ReaderStatus) -> None:
-        is_good = np.array([sample.quality is Quality.GOOD for sample in samples])
-        good = int(is_good.sum())
-        registers_bad = int(self._registers[~is_good].sum())
+    def _count(self, quality: NDArray[np.uint8] | None, arrival_ms: int, status: ReaderStatus) -> None:
+        """Count samples by their quality; None where all are GOOD."""
+        good, registers_read = len(self._registers), self.registers
+        if quality is not None:
+            is_good = quality == Quality.GOOD
+            good, registers_read = int(is_good.sum()), int(self._registers[is_good].sum())
+            status.samples_uncertain += int((quality == Quality.UNCERTAIN).sum())
+            status.samples_stale += int((quality == Quality.STALE).sum())
         status.samples_good += good
-        status.samples_bad += len(samples) - good
-        status.registers_bad += registers_bad
-        status.registers_read += self.registers - registers_bad
+        status.samples_bad += len(self._registers) - good
+        status.registers_read += registers_read
+        status.registers_bad += self.registers - registers_read
         if good:
-            status.last_good_ms = samples[0].arrival_ms
-
-
-def absent(tags: Sequence[Tag], slot_ms: int, arrival_ms: int, reason: str) -> list[Sample]:
-    """Return BAD samples without a value, one for each tag."""
-    return [Sample(tag.name, slot_ms, arrival_ms, math.nan, Quality.BAD, reason) for tag in tags]
+            status.last_good_ms = arrival_ms
 
 
 def halves(request: Request) -> tuple[Request, Request]:
     """Split a request of two tags or more in two."""
     middle = len(request.tags) // 2
     return request_for(request.tags[:middle]), request_for(request.tags[middle:])
-
-
-def joined(requests: Sequence[Request], limit: int) -> list[Request]:
-    """Join requests, sorted by address, that touch each other, up to `limit` addresses.
-
-    Used after a block was taken apart: what touches was read on both sides of the seam, so that only whole addresses
-    known to be good are joined; nothing is read across a gap again.
-    """
-    result: list[Request] = []
-    for request in requests:
-        last = result[-1] if result else None
-        if last and request.start <= last.start + last.count and request.start + request.count - last.start <= limit:
-            result[-1] = request_for((*last.tags, *request.tags))
-        else:
-            result.append(request)
-    return result

@@ -13,6 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from scada.readings import Readings
 from scada.sample import Quality, Reason, Sample
 from scada.tag import Tag
 
@@ -23,15 +27,74 @@ __all__ = ["LONGEST_SLOTS", "Deadband", "restored"]
 
 LONGEST_SLOTS = 10
 
-_Sink = Callable[[list[Sample]], None]
+_Sink = Callable[[Sequence[Sample]], None]
 
 
-@dataclass(slots=True)
-class _Silence:
-    """One tag's last stored sample, and the last one left out since."""
+_PLAIN = {"", Reason.UNCHANGED.value}
 
-    stored: Sample | None = None
-    left_out: Sample | None = None
+
+class _Silences:
+    """Of each tag with a deadband: its last stored sample, and the last one left out since, as columns."""
+
+    def __init__(self, tags: Sequence[Tag]) -> None:
+        n = len(tags)
+        self.limit = np.array([tag.deadband for tag in tags])
+        self.longest_ms = np.array([LONGEST_SLOTS * tag.interval_ms for tag in tags], dtype=np.int64)
+        self.is_plain = np.zeros(n, dtype=bool)  # there is a stored one, GOOD and without a reason of its own
+        self.stored_ms = np.zeros(n, dtype=np.int64)
+        self.stored = np.zeros(n)
+        self.has_left_out = np.zeros(n, dtype=bool)
+        self.left_out_ms = np.zeros(n, dtype=np.int64)
+        self.left_out_arrival_ms = np.zeros(n, dtype=np.int64)
+        self.left_out = np.zeros(n)
+
+    def are_same(
+        self, rows: NDArray[np.intp], time_ms: int, values: NDArray[np.float64], is_good: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Tell which samples of one time say nothing new."""
+        gap_ms = time_ms - np.where(self.has_left_out[rows], self.left_out_ms[rows], self.stored_ms[rows])
+        with np.errstate(invalid="ignore"):  # two infinities
+            is_near = np.abs(values - self.stored[rows]) <= self.limit[rows]
+        same: NDArray[np.bool_] = (
+            self.is_plain[rows]
+            & is_good
+            & is_near
+            # a slot that went by unread is never between two that were
+            & (gap_ms > 0)
+            & (gap_ms <= 1.5 * self.longest_ms[rows] / LONGEST_SLOTS)
+        )
+        return same
+
+    def leave_out(self, rows: NDArray[np.intp], time_ms: int, arrival_ms: int, values: NDArray[np.float64]) -> None:
+        """Remember samples that are not stored."""
+        self.left_out[rows] = values
+        self.left_out_ms[rows] = time_ms
+        self.left_out_arrival_ms[rows] = arrival_ms
+        self.has_left_out[rows] = True
+
+    def store_all(
+        self, rows: NDArray[np.intp], time_ms: int, values: NDArray[np.float64], is_good: NDArray[np.bool_]
+    ) -> None:
+        """Remember what was stored last of several tags."""
+        self.is_plain[rows] = is_good
+        self.stored_ms[rows] = time_ms
+        self.stored[rows] = values
+        self.has_left_out[rows] = False
+
+    def store(self, row: int, sample: Sample) -> None:
+        """Remember what was stored last."""
+        self.is_plain[row] = sample.quality is Quality.GOOD and sample.reason in _PLAIN
+        self.stored_ms[row], self.stored[row] = sample.time_ms, sample.value
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where the tags of one reply have their rows: those with a deadband, and the others as they are."""
+
+    places: NDArray[np.intp]
+    rows: NDArray[np.intp]
+    others: NDArray[np.intp]
+    other_names: tuple[str, ...]
 
 
 class Deadband:
@@ -52,67 +115,100 @@ class Deadband:
     def __init__(self, tags: Iterable[Tag], sink: _Sink) -> None:
         self.left_out = 0
         self._sink = sink
-        self._limits = {
-            tag.name: (tag.deadband, LONGEST_SLOTS * tag.interval_ms)
-            for tag in tags
-            if tag.deadband and not tag.is_text
-        }
-        self._silences = {name: _Silence() for name in self._limits}
+        limited = [tag for tag in tags if tag.deadband and not tag.is_text]
+        self._names = [tag.name for tag in limited]
+        self._row_of = {name: row for row, name in enumerate(self._names)}
+        self._silences = _Silences(limited)
+        self._layouts: dict[tuple[str, ...], _Layout] = {}
 
-    def __call__(self, samples: list[Sample]) -> None:
+    def __call__(self, samples: Sequence[Sample]) -> None:
         """Take samples."""
-        if not self._limits:
+        if not self._row_of:
             self._sink(samples)
-            return
-        passed: list[Sample] = []
-        for sample in samples:
-            limits = self._limits.get(sample.tag)
-            if limits is None:
-                passed.append(sample)
-            else:
-                passed.extend(self._news(sample, *limits))
-        if passed:
-            self._sink(passed)
+        elif isinstance(samples, Readings):
+            self._take_columns(samples)
+        else:
+            passed: list[Sample] = []
+            for sample in samples:
+                row = self._row_of.get(sample.tag)
+                passed += [sample] if row is None else self._news(row, sample)
+            if passed:
+                self._sink(passed)
 
     def flush(self) -> None:
         """Pass on the last sample of each tag that was left out; to be called at the end."""
-        ends = [end for silence in self._silences.values() if (end := self._end(silence)) is not None]
+        ends = [self._end(int(row)) for row in np.flatnonzero(self._silences.has_left_out)]
         if ends:
             self._sink(ends)
 
-    def _news(self, sample: Sample, deadband: float, longest_ms: int) -> list[Sample]:
-        silence = self._silences[sample.tag]
-        stored = silence.stored
-        before = silence.left_out or stored
-        is_same = (
-            stored is not None
-            and before is not None
-            and sample.quality is Quality.GOOD is stored.quality
-            and not sample.reason
-            and stored.reason in {"", Reason.UNCHANGED.value}
-            and abs(sample.value - stored.value) <= deadband
-            # a slot that went by unread is never between two that were
-            and 0 < sample.time_ms - before.time_ms <= 1.5 * longest_ms / LONGEST_SLOTS
-        )
-        if is_same and stored is not None:
-            silence.left_out = sample
-            if sample.time_ms - stored.time_ms < longest_ms:
+    def _take_columns(self, readings: Readings) -> None:
+        """Take a reply; only the ends of what was left out are made one by one."""
+        layout = self._layouts.get(readings.names)
+        if layout is None:
+            layout = self._layouts[readings.names] = self._lay_out(readings.names)
+        if not len(layout.rows):
+            self._sink(readings)
+            return
+        if len(layout.others):
+            self._sink(readings.taken(layout.others, layout.other_names))
+        values, rows, time_ms = readings.values[layout.places], layout.rows, readings.time_ms
+        silences = self._silences
+        is_good = np.full(len(rows), readings.grades[0] == Quality.GOOD and not readings.reasons[0])
+        if readings.codes is not None:
+            is_good &= readings.codes[layout.places] == 0
+        is_same = silences.are_same(rows, time_ms, values, is_good)
+        is_out = is_same & (time_ms - silences.stored_ms[rows] < silences.longest_ms[rows])
+        silences.leave_out(rows[is_out], time_ms, readings.arrival_ms, values[is_out])
+        self.left_out += int(np.count_nonzero(is_out))
+        is_last = is_same & ~is_out
+        ends = [self._end(int(row)) for row in rows[~is_same & silences.has_left_out[rows]]]
+        if ends:
+            self._sink(ends)
+        for chosen, reason in ((~is_same, None), (is_last, Reason.UNCHANGED.value)):
+            if np.count_nonzero(chosen):
+                silences.store_all(rows[chosen], time_ms, values[chosen], is_good[chosen])
+                places = layout.places[chosen]
+                part = readings.taken(places, tuple(readings.names[k] for k in places.tolist()))
+                self._sink(part if reason is None else part.lowered(Quality.GOOD, reason))
+
+    def _lay_out(self, names: tuple[str, ...]) -> _Layout:
+        rows = np.array([self._row_of.get(name, -1) for name in names], dtype=np.intp)
+        others = np.flatnonzero(rows < 0)
+        return _Layout(np.flatnonzero(rows >= 0), rows[rows >= 0], others, tuple(names[k] for k in others.tolist()))
+
+    def _news(self, row: int, sample: Sample) -> list[Sample]:
+        """Take one sample; return what is to be stored."""
+        silences = self._silences
+        is_good = sample.quality is Quality.GOOD and not sample.reason
+        rows = np.array([row])
+        if silences.are_same(rows, sample.time_ms, np.array([sample.value]), np.array([is_good]))[0]:
+            if sample.time_ms - silences.stored_ms[row] < silences.longest_ms[row]:
+                silences.leave_out(rows, sample.time_ms, sample.arrival_ms, np.array([sample.value]))
                 self.left_out += 1
                 return []
-            silence.left_out = None
-            silence.stored = replace(sample, reason=Reason.UNCHANGED.value)
-            return [silence.stored]
-        end = self._end(silence)
-        silence.stored = sample
-        return [sample] if end is None else [end, sample]
+            silences.has_left_out[row] = False  # it lies between two rows that say so
+            last = replace(sample, reason=Reason.UNCHANGED.value)
+            silences.store(row, last)
+            return [last]
+        end = [self._end(row)] if silences.has_left_out[row] else []
+        silences.store(row, sample)
+        return [*end, sample]
 
-    def _end(self, silence: _Silence) -> Sample | None:
-        left_out, silence.left_out = silence.left_out, None
-        if left_out is None:
-            return None
+    def _end(self, row: int) -> Sample:
+        """Bring back the last sample that was left out."""
+        silences = self._silences
+        silences.has_left_out[row] = False
         self.left_out -= 1
-        silence.stored = replace(left_out, reason=Reason.UNCHANGED.value)
-        return silence.stored
+        last = Sample(
+            self._names[row],
+            int(silences.left_out_ms[row]),
+            int(silences.left_out_arrival_ms[row]),
+            float(silences.left_out[row]),
+            Quality.GOOD,
+            Reason.UNCHANGED.value,
+        )
+        silences.store(row, last)
+        return last
 
 
 def restored(rows: pd.DataFrame, tags: Sequence[Tag]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scada.plan import MAX_BITS, MAX_GAP, MAX_REGISTERS
 from scada.tls import TlsSettings
 
 __all__ = ["DeviceSettings"]
@@ -22,8 +23,10 @@ class DeviceSettings:
         Modbus unit id.
     timeout_s : float
         Longest wait for a reply, s; the time that characters take on a serial line is added.
-    max_registers : int
-        Most registers it answers at once.
+    max_registers, max_bits : int
+        Most registers, and most coils or discrete inputs, it answers at once.
+    max_gap : int
+        Longest run of addresses between two tags that is read though nobody wants it.
     request_delay_ms : int
         Pause between two requests, ms, for slow gateways.
     wake_retries : int
@@ -44,7 +47,9 @@ class DeviceSettings:
     url: str
     unit: int = 1
     timeout_s: float = 1.0
-    max_registers: int = 125
+    max_registers: int = MAX_REGISTERS
+    max_bits: int = MAX_BITS
+    max_gap: int = MAX_GAP
     request_delay_ms: int = 0
     wake_retries: int = 0
     reconnect_holdoff_s: float = 1.0

@@ -4,8 +4,8 @@
 
     ScadaError
     +-- CodecError                a value does not fit a register type
-    +-- TagError                  one mistake in a tag table: file, line, what, mend
-    +-- TagErrors                 all mistakes of one tag table
+    +-- TagError                  one mistake in a table of tags or alarms: file, line, what, mend
+    +-- TagErrors                 all mistakes of one table
     +-- PlanError                 a tag cannot be fetched in one request
     +-- WireError                 a request brought no value: url, unit, reason
     |   +-- Timeout               no reply in time
@@ -22,7 +22,7 @@
     |   +-- SpoolFull             what waits for it on disk has reached its bound
     +-- DropError                 a file of readings cannot be taken: file, line, what, mend
     +-- QueryError                another system's database gave no readings: source
-    +-- PortInUse                 a simulated PLC cannot listen: host, port
+    +-- PortInUse                 a simulated PLC, or the metrics, cannot be served: host, port
 
 Names follow httpx: the leaf says what happened, not that it is an error.
 """
@@ -72,12 +72,12 @@ class PlanError(ScadaError):
 
 @dataclass
 class TagError(ScadaError):
-    """One mistake in a tag table.
+    """One mistake in a table of tags or alarms.
 
     Attributes
     ----------
     file : str
-        The table's file, or ``""`` for tags made in code.
+        The table's file, or ``""`` for what is made in code.
     line : int
         Line in the file, the header being line 1; 0 where there is no line.
     what : str
@@ -100,7 +100,7 @@ class TagError(ScadaError):
 
 
 class TagErrors(ScadaError):
-    """All mistakes of one tag table, so that one run of the editor mends them.
+    """All mistakes of one table of tags or alarms, so that one run of the editor mends them.
 
     Attributes
     ----------
@@ -262,7 +262,7 @@ class QueryError(ScadaError):
 
 
 class PortInUse(ScadaError):
-    """A simulated PLC cannot listen because somebody else does.
+    """A port cannot be listened on because somebody else does.
 
     Attributes
     ----------

@@ -12,10 +12,23 @@ from pymodbus.pdu import ModbusPDU
 from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest
 from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
 
-__all__ = ["FUNCTION_OF", "REPLIES", "REQUESTS", "BitsReply", "RegistersReply"]
+__all__ = ["FUNCTION_OF", "REPLIES", "REQUESTS", "BitsReply", "RegistersReply", "words_of"]
 
 # the only function codes this package ever sends
 FUNCTION_OF = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
+_LAST_OF_BITS = 2
+
+
+def words_of(payload: bytes, function: int, count: int) -> NDArray[np.uint16] | None:
+    """Return what a reply's data hold, uint16 [count], bits as 0 and 1; None when they are not of the right length."""
+    if function <= _LAST_OF_BITS:
+        if len(payload) != (count + 7) // 8:
+            return None
+        bits = np.unpackbits(np.frombuffer(payload, dtype=np.uint8), count=count, bitorder="little")
+        return bits.astype(np.uint16)
+    if len(payload) != 2 * count:
+        return None
+    return np.frombuffer(payload, dtype=">u2").astype(np.uint16)
 
 
 class RegistersReply(ModbusPDU):
@@ -30,10 +43,8 @@ class RegistersReply(ModbusPDU):
         self.payload = data[1:] if data and data[0] == len(data) - 1 else b""
 
     def words(self, count: int) -> NDArray[np.uint16] | None:
-        """Return `count` registers, or None when the reply holds another number."""
-        if len(self.payload) != 2 * count:
-            return None
-        return np.frombuffer(self.payload, dtype=">u2").astype(np.uint16)
+        """Return `count` registers (bits as 0 and 1), or None when the reply holds another number."""
+        return words_of(self.payload, self.function_code, count)
 
     def __str__(self) -> str:
         return f"{type(self).__name__}({len(self.payload)} bytes)"
@@ -49,13 +60,6 @@ class BitsReply(RegistersReply):
     """The reply to function 1."""
 
     function_code = 1
-
-    def words(self, count: int) -> NDArray[np.uint16] | None:
-        """Return `count` bits as 0 and 1, or None when the reply holds another number."""
-        if len(self.payload) != (count + 7) // 8:
-            return None
-        bits = np.unpackbits(np.frombuffer(self.payload, dtype=np.uint8), count=count, bitorder="little")
-        return bits.astype(np.uint16)
 
 
 class DiscretesReply(BitsReply):

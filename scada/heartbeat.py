@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from scada.readings import Readings
 from scada.sample import Quality, Reason, Sample
 from scada.tag import Tag
 
@@ -42,17 +43,25 @@ class Heartbeat:
         """Whether the program behind the registers has stopped."""
         return self._unchanged >= _STANDSTILLS
 
-    def judge(self, samples: list[Sample]) -> list[Sample]:
+    def judge(self, samples: Sequence[Sample]) -> Sequence[Sample]:
         """Listen for the heartbeat among the samples of one reply; GOOD ones become STALE while it stands."""
         if not self.tag:
             return samples
-        for sample in samples:
-            if sample.tag == self.tag and not sample.reason:
-                self._unchanged = self._unchanged + 1 if sample.value == self._last else 0
-                self._last = sample.value
+        beat = _find(samples, self.tag)
+        if beat is not None and not beat.reason:
+            self._unchanged = self._unchanged + 1 if beat.value == self._last else 0
+            self._last = beat.value
         if not self.is_standing:
             return samples
+        if isinstance(samples, Readings):
+            return samples.lowered(Quality.STALE, Reason.HEARTBEAT.value)
         return [
             replace(sample, quality=Quality.STALE, reason=Reason.HEARTBEAT.value) if not sample.reason else sample
             for sample in samples
         ]
+
+
+def _find(samples: Sequence[Sample], tag: str) -> Sample | None:
+    if isinstance(samples, Readings):
+        return samples[samples.names.index(tag)] if tag in samples.names else None
+    return next((sample for sample in samples if sample.tag == tag), None)

@@ -13,25 +13,11 @@ from pymodbus.pdu import DecodePDU, ModbusPDU
 from pymodbus.transaction import TransactionManager
 from pymodbus.transport import CommParams, CommType
 
+from scada.dial import connected, tls_trouble
 from scada.endpoint import Endpoint
 from scada.frames import REPLIES
 
-__all__ = ["DialError", "Link", "TlsBroken", "tls_trouble"]
-
-try:
-    from termios import error as _TerminalError  # noqa: N812 # a class with a small name
-except ImportError:  # Windows has none
-
-    class _TerminalError(Exception):  # type: ignore[no-redef]
-        """Never raised."""
-
-
-class DialError(Exception):
-    """No connection; `is_tls` where the two sides could not agree on trust."""
-
-    def __init__(self, detail: str, is_tls: bool = False) -> None:
-        super().__init__(detail)
-        self.is_tls = is_tls
+__all__ = ["Link", "TlsBroken"]
 
 
 class TlsBroken(ConnectionException):
@@ -88,23 +74,9 @@ class Link(TransactionManager):
             With the reason.
         """
         self.is_closing = False
-        try:
-            self.transport, _ = await asyncio.wait_for(self.call_create(), timeout_s)
-        except TimeoutError as error:
-            raise DialError("no connection in time") from error
-        except ssl.SSLCertVerificationError as error:
-            raise DialError(f"its certificate is not accepted: {error.verify_message}", is_tls=True) from error
-        except ssl.SSLError as error:
-            raise DialError(tls_trouble(error), is_tls=True) from error
-        except OSError as error:
-            if self.comm_params.sslctx is not None and isinstance(error, ConnectionResetError | ConnectionAbortedError):
-                # the alert that would say why may be lost with the connection
-                raise DialError("it broke off the TLS handshake; does it demand a client certificate?", True) from error
-            raise DialError(_cause(error)) from error
-        except _TerminalError as error:
-            raise DialError(f"the serial port does not take {self.endpoint.line}") from error
-        except RuntimeError as error:  # pymodbus, when pyserial is missing
-            raise DialError(str(error).split(" Please")[0]) from error
+        self.transport, _ = await connected(
+            self.call_create, timeout_s, self.endpoint, self.comm_params.sslctx is not None
+        )
 
     def listen_anew(self) -> None:
         """Forget what was heard before a request."""
@@ -148,25 +120,6 @@ class Link(TransactionManager):
     def _fail_pending(self, error: ModbusException) -> None:
         if self._lock.locked() and not self.response_future.done():
             self.response_future.set_exception(error)
-
-
-def tls_trouble(error: ssl.SSLError) -> str:
-    """Say what a TLS failure means for whoever configures it."""
-    reason = error.reason or str(error)
-    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
-        return f"the server demands a client certificate; set tls_certificate and tls_key ({reason})"
-    if "UNKNOWN_CA" in reason or "BAD_CERTIFICATE" in reason or "CERTIFICATE_UNKNOWN" in reason:
-        return f"the server does not accept our certificate ({reason})"
-    if "VERSION" in reason or "PACKET_LENGTH" in reason or "RECORD_LAYER" in reason:
-        return f"the server speaks no TLS 1.2 or newer on this port ({reason})"
-    return f"TLS failed ({reason})"
-
-
-def _cause(error: OSError) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return "nobody listens there"
-    text = error.strerror or str(error)
-    return f"no connection ({text})" if text else "no connection"
 
 
 def _params(endpoint: Endpoint, context: ssl.SSLContext | None) -> CommParams:

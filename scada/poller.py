@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
-from collections.abc import Callable, Sequence
-from itertools import chain, zip_longest
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scada.backoff import Backoff
-from scada.block import Block, absent, halves, joined
+from scada.block import Block, halves
 from scada.clock import Clock
 from scada.errors import Disconnected, ModbusExceptionReply, Refused, Timeout, WireError
-from scada.plan import MAX_BITS, Request
+from scada.plan import Request
+from scada.readings import lost
 from scada.sample import Reason, Sample
 from scada.schedule import Schedule
+from scada.status import DeviceState
 from scada.tag import Tag
 from scada.transport import Connection
 from scada.unit import RECHECK_MS, Refusal, Round, Unit
 
 __all__ = ["Poller", "Sink"]
 
-Sink = Callable[[list[Sample]], None]
+Sink = Callable[[Sequence[Sample]], None]
 
+_Turn = tuple[Round, Block, int]  # what is asked, and for which slot, UTC ms
 _ILLEGAL = {2, 3}  # address; and value, which some devices answer to a block they find too long
 _GATEWAY = {10, 11}  # the gateway answers for a unit it cannot reach
+
+
+@dataclass(slots=True)
+class _Part:
+    """A piece of a refused block, and the refused piece that it is half of."""
+
+    request: Request
+    whole: _Part | None = None
+    _answered: int = 0
+
+    def is_answered_by_both(self) -> bool:
+        """Count one more half that was answered; tell whether both were."""
+        self._answered += 1
+        return self._answered == 2
 
 
 class Poller:
@@ -85,10 +104,13 @@ class Poller:
         schedule = self._schedule
         if schedule is None:
             return
-        due = schedule.take_due(self._clock.now_ms(), until_ms)
+        now_ms = self._clock.now_ms()
+        due = schedule.take_due(now_ms, until_ms)
         for entry, slot_ms, missed in due:
             schedule.give_back(entry, slot_ms)
-            self._count_missed(self._rounds[entry], missed)
+            self._rounds[entry].unit.status.lateness.add((now_ms - schedule.wake_ms(entry, slot_ms)) / 1000)
+            if missed:
+                self._count_missed(self._rounds[entry], missed)
         await self._serve([(self._rounds[entry], slot_ms) for entry, slot_ms, _ in due])
 
     @property
@@ -104,14 +126,25 @@ class Poller:
     def _count_missed(self, entry: Round, missed: int) -> None:
         entry.unit.status.slots_missed += missed
         entry.unit.status.registers_lost += missed * entry.registers
+        text = f"{missed} slots of {entry.interval_ms / 1000:g} s went by while {self._connection.endpoint} was busy"
+        entry.unit.log.tell(logging.WARNING, "slots-missed", "busy", text)
 
     async def _serve(self, due: list[tuple[Round, int]]) -> None:
         """Serve the rounds that are due, the units taking turns request by request."""
+        for unit in {id(entry.unit): entry.unit for entry, _ in due}.values():
+            if unit.known.forget_old(self._clock.now_ms()):
+                unit.replan()
         refusals = [(entry, refusal, slot_ms) for entry, slot_ms in due for refusal in entry.refusals]  # old ones only
-        turns = [[(entry, block, slot_ms) for block in list(entry.blocks)] for entry, slot_ms in due]
-        for turn in chain.from_iterable(zip_longest(*turns)):
-            if turn is not None:
+        turns = [[(entry, block, slot_ms) for block in entry.blocks] for entry, slot_ms in due]
+        for (entry, _), mine in zip(due, turns, strict=True):
+            entry.unit.status.queued += len(mine)
+        try:
+            for turn in _by_turns(turns):
+                turn[0].unit.status.queued -= 1
                 await self._serve_block(*turn)
+        finally:
+            for entry, _ in due:
+                entry.unit.status.queued = 0
         for old in refusals:
             await self._serve_refusal(*old)
 
@@ -124,7 +157,7 @@ class Poller:
         try:
             words = await self._ask(unit, block.request)
         except ModbusExceptionReply as error:
-            if error.code in _ILLEGAL:
+            if _is_illegal(error):
                 await self._isolate(entry, block, slot_ms, error)
             elif error.code in _GATEWAY:
                 self._fail(unit, error)
@@ -139,16 +172,28 @@ class Poller:
 
     def _give(self, unit: Unit, block: Block, words: NDArray[np.uint16], slot_ms: int) -> None:
         """Hand over what a reply holds, as stale as the unit's heartbeat says."""
-        before, read = unit.status.samples_good, unit.status.registers_read
+        before, read, last_ms = unit.status.samples_good, unit.status.registers_read, unit.status.last_good_ms
+        was_standing = unit.heartbeat.is_standing
         samples = unit.heartbeat.judge(block.samples(words, slot_ms, self._clock.now_ms(), unit.status))
+        if unit.heartbeat.is_standing != was_standing:
+            self._tell_heartbeat(unit)
         if unit.heartbeat.is_standing:
             unit.status.samples_bad += unit.status.samples_good - before
+            unit.status.samples_stale += unit.status.samples_good - before
             unit.status.registers_bad += unit.status.registers_read - read
-            unit.status.samples_good, unit.status.registers_read = before, read
+            unit.status.samples_good, unit.status.registers_read, unit.status.last_good_ms = before, read, last_ms
             unit.status.last_error = (
                 f"{unit.settings.name}: {unit.heartbeat.tag} stands still; has its program stopped?"
             )
         self._sink(samples)
+
+    def _tell_heartbeat(self, unit: Unit) -> None:
+        tag = unit.heartbeat.tag
+        if unit.heartbeat.is_standing:
+            text = f"{tag} stands still; what the device shows is taken for stale"
+            unit.log.tell(logging.WARNING, "heartbeat-stands", Reason.HEARTBEAT.value, text)
+        else:
+            unit.log.tell(logging.INFO, "heartbeat-beats", Reason.HEARTBEAT.value, f"{tag} moves again")
 
     async def _serve_refusal(self, entry: Round, refusal: Refusal, slot_ms: int) -> None:
         """Record a refused tag as bad, and ask for it again once in a while."""
@@ -157,41 +202,43 @@ class Poller:
             self._refuse(entry.unit, refusal.block.request.tags, slot_ms, refusal.reason)
             return
         entry.refusals.remove(refusal)
-        entry.blocks.append(refusal.block)
-        await self._serve_block(entry, refusal.block, slot_ms)
+        entry.unit.known.accept(refusal.block.request.table, refusal.addresses)
+        try:
+            await self._serve_block(entry, refusal.block, slot_ms)
+        finally:
+            entry.unit.replan()
 
     async def _isolate(self, entry: Round, block: Block, slot_ms: int, refused: ModbusExceptionReply) -> None:
-        """Halve a refused block until the refused tags stand alone, and remember the result for later slots."""
+        """Halve a refused block until the refused tags stand alone; later slots are planned from what is learnt."""
         unit = entry.unit
-        todo = [block.request]
-        answered: list[Request] = []
+        todo = [_Part(block.request)]
         refusals: list[Refusal] = []
-        error: WireError | None = refused  # of the request on top
+        error: WireError | None = refused  # of the part on top
         while todo:
-            request = todo.pop()
-            words = None
+            part = todo.pop()
+            request, words = part.request, None
             if error is None:
                 words, error = await self._attempt(unit, request)
             if words is not None:
-                answered.append(request)
                 self._give(unit, Block(request, unit.memory), words, slot_ms)
+                if part.whole is not None and part.whole.is_answered_by_both():
+                    unit.known.seam(part.whole.request, self._clock.now_ms())
                 continue
-            if not isinstance(error, ModbusExceptionReply) or error.code not in _ILLEGAL:
-                self._abandon(unit, [request, *todo], slot_ms, error)
+            if error is None or not _is_illegal(error):
+                self._abandon(unit, [request, *(other.request for other in reversed(todo))], slot_ms, error)
                 return
             if len(request.tags) > 1:
-                todo.extend(reversed(halves(request)))
+                todo.extend(_Part(half, part) for half in reversed(halves(request)))
             else:
-                refusals.append(Refusal(Block(request, unit.memory), error.reason, self._clock.now_ms() + RECHECK_MS))
+                retry_ms = self._clock.now_ms() + RECHECK_MS
+                refusals.append(Refusal(Block(request, unit.memory), error.reason, retry_ms))
                 self._refuse(unit, request.tags, slot_ms, error.reason)
             error = None
-        is_bits = block.request.table in {"coil", "discrete"}
-        limit = MAX_BITS if is_bits else unit.settings.max_registers
-        # without a refused tag the gap was refused, or the length: then the halves stay as they are
-        kept = joined(answered, limit) if refusals else answered
-        entry.blocks.remove(block)
-        entry.blocks.extend(Block(request, unit.memory) for request in kept)
         entry.refusals.extend(refusals)
+        for refusal in refusals:
+            unit.known.refuse(block.request.table, refusal.addresses)
+        unit.log.refused([(refusal.block.request.tags[0].name, refusal.reason) for refusal in refusals])
+        unit.replan()
 
     async def _attempt(self, unit: Unit, request: Request) -> tuple[NDArray[np.uint16] | None, WireError | None]:
         try:
@@ -221,24 +268,36 @@ class Poller:
                     settings.unit, request.table, request.start, request.count, settings.timeout_s
                 )
             except WireError as error:
-                unit.status.errors[error.reason] += 1
-                unit.status.last_error = str(error)
-                if isinstance(error, ModbusExceptionReply):
-                    self._backoff.succeed()
-                    if error.code not in _GATEWAY:
-                        unit.backoff.succeed()
+                self._note_failure(unit, error)
                 if isinstance(error, Disconnected) and not is_fresh:
                     is_fresh = True
                 elif isinstance(error, Timeout) and wakes:
                     wakes -= 1
                 else:
+                    if not _is_illegal(error):  # of those each tag is told of
+                        unit.log.failed(error.reason, str(error))
                     raise
             else:
-                unit.status.round_trips_ms.append((time.perf_counter() - began) * 1000)
-                unit.status.last_error = ""
-                self._backoff.succeed()
-                unit.backoff.succeed()
+                self._note_answer(unit, time.perf_counter() - began)
                 return words
+
+    def _note_failure(self, unit: Unit, error: WireError) -> None:
+        unit.status.errors[error.reason] += 1
+        unit.status.last_error = str(error)
+        if isinstance(error, ModbusExceptionReply):
+            self._backoff.succeed()
+            if error.code not in _GATEWAY:
+                unit.backoff.succeed()
+                unit.status.state = DeviceState.CONNECTED
+
+    def _note_answer(self, unit: Unit, took_s: float) -> None:
+        unit.status.round_trips.add(took_s)
+        unit.status.last_error = ""
+        unit.status.state = DeviceState.CONNECTED
+        if unit.log.is_failing:
+            unit.log.answered()
+        self._backoff.succeed()
+        unit.backoff.succeed()
 
     def _held(self, unit: Unit) -> str | None:
         """Return why `unit` is not asked now, or None."""
@@ -253,15 +312,29 @@ class Poller:
         if isinstance(error, Refused):
             self._why_held = error.reason
             self._backoff.fail(self._clock.now_ms())
+            for other in self.units:
+                other.status.state = DeviceState.BACKING_OFF
         else:
             unit.backoff.fail(self._clock.now_ms())
+            unit.status.state = DeviceState.PARKED
 
     def _lose(self, unit: Unit, tags: Sequence[Tag], slot_ms: int, reason: str) -> None:
         unit.status.samples_lost += len(tags)
         unit.status.registers_lost += sum(tag.registers for tag in tags)
-        self._sink(absent(tags, slot_ms, self._clock.now_ms(), reason))
+        self._sink(lost(tuple(tag.name for tag in tags), slot_ms, self._clock.now_ms(), reason))
 
     def _refuse(self, unit: Unit, tags: Sequence[Tag], slot_ms: int, reason: str) -> None:
         unit.status.samples_bad += len(tags)
         unit.status.registers_bad += sum(tag.registers for tag in tags)
-        self._sink(absent(tags, slot_ms, self._clock.now_ms(), reason))
+        self._sink(lost(tuple(tag.name for tag in tags), slot_ms, self._clock.now_ms(), reason))
+
+
+def _is_illegal(error: WireError) -> bool:
+    return isinstance(error, ModbusExceptionReply) and error.code in _ILLEGAL
+
+
+def _by_turns(queues: list[list[_Turn]]) -> Iterable[_Turn]:
+    """Take one of each queue, then the next of each, until all are empty."""
+    if len(queues) == 1:
+        return queues[0]
+    return (turn for turns in zip_longest(*queues) for turn in turns if turn is not None)

@@ -88,8 +88,13 @@ def judge(
     reason = np.zeros(len(values), dtype=np.uint8)
     if inexact is not None:
         reason[inexact] = _INEXACT
-    reason[(values < limits.low) | (values > limits.high)] = _RANGE
-    reason[~np.isfinite(values)] = _NAN
-    if limits.bad.shape[1]:
-        reason[(raw[:, None] == limits.bad).any(axis=1)] = _SENTINEL
+    # nearly always there is nothing to mark, and counting costs less than marking
+    is_inside = (values >= limits.low) & (values <= limits.high) & np.isfinite(values)
+    if np.count_nonzero(is_inside) < len(values):
+        reason[~is_inside] = _RANGE
+        reason[~np.isfinite(values)] = _NAN
+    for column in limits.bad.T:
+        is_bad = raw == column
+        if np.count_nonzero(is_bad):
+            reason[is_bad] = _SENTINEL
     return reason

@@ -35,7 +35,8 @@ class Reader:
         Those of other devices are ignored.
     clock : Clock
     sink : callable
-        ``sink(samples)`` is called with a list of Sample for each reply or failure; it must not block for long.
+        ``sink(samples)`` is called with a sequence of Sample for each reply or failure, often a
+        :class:`scada.readings.Readings`; it must not block for long.
     seed : int
         Of the jitter in pauses.
 
@@ -137,7 +138,7 @@ class Reader:
                 self.faults += 1
                 _logger.exception("reading %s failed; going on", poller.name)
 
-    def _deliver(self, samples: list[Sample]) -> None:
+    def _deliver(self, samples: Sequence[Sample]) -> None:
         try:
             self._sink(samples)
         except ScadaError as error:

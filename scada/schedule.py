@@ -70,6 +70,10 @@ class Schedule:
             heapq.heappush(self._heap, late)
         return due
 
+    def wake_ms(self, entry: int, slot_ms: int) -> int:
+        """Return when a slot was to be served, UTC ms."""
+        return slot_ms + self._phases_ms[entry]
+
     def give_back(self, entry: int, slot_ms: int) -> None:
         """Plan the slot after the one that was served."""
         heapq.heappush(self._heap, (slot_ms + self._intervals_ms[entry] + self._phases_ms[entry], entry))

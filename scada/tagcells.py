@@ -13,7 +13,7 @@ from scada.errors import CodecError
 from scada.quantity import known_unit
 from scada.tag import Tag
 
-__all__ = ["COLUMNS", "REQUIRED", "Cell", "cell_text", "read_row"]
+__all__ = ["COLUMNS", "REQUIRED", "Cell", "cell_text", "plain_text", "read_number", "read_row"]
 
 _FIELDS = {field.name: field for field in fields(Tag)}
 COLUMNS = tuple(_FIELDS)
@@ -90,7 +90,7 @@ def _bit(name: str, text: str, cells: Mapping[str, str], addressing: str, comma:
 
 
 def _number(name: str, text: str, cells: Mapping[str, str], addressing: str, comma: bool) -> Cell:
-    return _read_number(name, text, comma)
+    return read_number(name, text, comma)
 
 
 def _bad_values(name: str, text: str, cells: Mapping[str, str], addressing: str, comma: bool) -> Cell:
@@ -111,7 +111,8 @@ _READERS: dict[str, _Reader] = {
 }
 
 
-def _read_number(name: str, text: str, comma: bool) -> float:
+def read_number(name: str, text: str, comma: bool) -> float:
+    """Read a number as people write it; the text of a ValueError has what is wrong, a semicolon, and how to mend it."""
     plain = text.replace(" ", "").replace("\u00a0", "").replace("\u202f", "")
     if comma:
         plain = plain.replace(",", ".")
@@ -133,7 +134,7 @@ def _bad_value(text: str, kind: str, comma: bool) -> float:
             raise ValueError(f"bad value '{text}' does not fit type {kind}: {error}; mend one of them") from error
     if text.lower() == "nan":
         return math.nan
-    number = _read_number("bad_values", text, comma)
+    number = read_number("bad_values", text, comma)
     if kind in NUMBER_FORMATS and not kind.startswith("float") and not number.is_integer():
         raise ValueError(f"bad value '{text}' is a raw value, type {kind} holds whole numbers; write the raw value")
     return number
@@ -141,14 +142,15 @@ def _bad_value(text: str, kind: str, comma: bool) -> float:
 
 def cell_text(tag: Tag, name: str) -> str:
     """Return the text of one cell of a tag; empty where it holds the default."""
-    return _text(getattr(tag, name), _FIELDS[name].default)
+    return plain_text(getattr(tag, name), _FIELDS[name].default)
 
 
-def _text(value: Cell, default: object) -> str:
+def plain_text(value: Cell, default: object) -> str:
+    """Return the text of a value; empty where it is the default."""
     if value is None or value == default:
         return ""
     if isinstance(value, tuple):
-        return "|".join(_text(part, None) for part in value)
+        return "|".join(plain_text(part, None) for part in value)
     if isinstance(value, float):
         return repr(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     return str(value)

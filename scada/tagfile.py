@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scada.address import ADDRESSINGS
 from scada.errors import TagError
+from scada.tablerows import csv_rows
 from scada.tag import Tag
 from scada.tagcells import COLUMNS, REQUIRED, cell_text, read_row
 from scada.tagtext import TableText, read_text
@@ -74,40 +75,11 @@ def parse_tags(path: Path, addressing: str) -> ParsedTags:
 
 
 def _parse_csv(file: str, text: TableText, addressing: str) -> ParsedTags:
-    parsed = ParsedTags()
-    rows = csv.reader(io.StringIO(text.body, newline=""), delimiter=text.delimiter)
-    try:
-        names = [name.strip().lower() for name in next(rows, [])]
-        while names and not names[-1]:  # spreadsheets write empty columns at the right
-            names.pop()
-        parsed.errors.extend(_header_mistakes(file, names, text.first_line))
-        if parsed.errors:
-            return parsed
-        before = rows.line_num
-        for row in rows:
-            line, before = text.first_line + before, rows.line_num
-            cells = [cell.strip() for cell in row]
-            if not any(cells):
-                continue
-            if any(cells[len(names) :]):
-                what, mend = "the row has more cells than the header", "quote the cell with the separator in it"
-                parsed.errors.append(TagError(file, line, what, mend))
-            cells += [""] * (len(names) - len(cells))
-            parsed.take(file, line, dict(zip(names, cells, strict=False)), addressing, text.has_comma)
-    except csv.Error as error:
-        line = text.first_line + rows.line_num - 1
-        parsed.errors.append(TagError(file, line, f"is no CSV: {error}", "look for a quote that is not closed"))
+    found = csv_rows(file, text, COLUMNS, REQUIRED)
+    parsed = ParsedTags(errors=found.errors)
+    for line, cells in found.rows:
+        parsed.take(file, line, cells, addressing, text.has_comma)
     return parsed
-
-
-def _header_mistakes(file: str, names: list[str], line: int) -> list[TagError]:
-    known = ", ".join(COLUMNS)
-    errors = [TagError(file, line, f"column '{name}' is missing", "add it") for name in REQUIRED if name not in names]
-    errors += [
-        TagError(file, line, f"column '{name}' is unknown", f"use {known}") for name in names if name not in COLUMNS
-    ]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    return errors + [TagError(file, line, f"column '{name}' comes twice", "remove one") for name in twice]
 
 
 def format_tags(tags: Iterable[Tag]) -> str:

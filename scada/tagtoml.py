@@ -16,33 +16,26 @@
 from __future__ import annotations
 
 import json
-import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from scada.address import ADDRESSINGS
 from scada.errors import TagError
+from scada.tablerows import header_lines, toml_document
 from scada.tag import Tag
 from scada.tagcells import COLUMNS, REQUIRED, cell_text
 from scada.tagfile import ParsedTags
 
-__all__ = ["format_toml", "parse_toml"]
+__all__ = ["as_text", "format_toml", "parse_toml", "quoted"]
 
-_HEADER = re.compile(r"^[ \t]*\[\[[ \t]*tags[ \t]*\]\]", re.MULTILINE)
-_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)")
 _TEXTS = {"name", "device", "table", "type", "order", "unit", "element", "quantity", "text_uk", "text_en"}
 
 
 def parse_toml(path: Path, text: str, addressing: str) -> ParsedTags:
     """Read the tags of a TOML text; parameters as for :func:`scada.tagfile.parse_tags`."""
     file, parsed = str(path), ParsedTags()
-    try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        at = _AT_LINE.search(str(error))
-        what = _AT_LINE.sub("", str(error)) or "is nested too deep"
-        parsed.errors.append(TagError(file, int(at.group(1)) if at else 0, f"is no TOML: {what}", "mend it"))
+    document, parsed.errors = toml_document(file, text)
+    if parsed.errors:
         return parsed
     for key in sorted(document.keys() - {"addressing", "defaults", "tags"}):
         parsed.errors.append(TagError(file, 0, f"'{key}' is unknown", "use addressing, defaults and [[tags]]"))
@@ -57,20 +50,9 @@ def parse_toml(path: Path, text: str, addressing: str) -> ParsedTags:
         return parsed
     if not rows:
         parsed.errors.append(TagError(file, 0, "has no tags", "write [[tags]] before each"))
-    for row, line in zip(rows, _lines(text, len(rows)), strict=True):
+    for row, line in zip(rows, header_lines(text, "tags", len(rows)), strict=True):
         _take(parsed, file, line, {**defaults, **row}, addressing)
     return parsed
-
-
-def _lines(text: str, count: int) -> list[int]:
-    """Return the line of each ``[[tags]]``; zeros where they are written in another way."""
-    lines: list[int] = []
-    line, seen = 1, 0
-    for match in _HEADER.finditer(text):
-        line += text.count("\n", seen, match.start())
-        seen = match.start()
-        lines.append(line)
-    return lines if len(lines) == count else [0] * count
 
 
 def _take(parsed: ParsedTags, file: str, line: int, row: Mapping[str, object], addressing: str) -> None:
@@ -80,7 +62,7 @@ def _take(parsed: ParsedTags, file: str, line: int, row: Mapping[str, object], a
         if key not in COLUMNS:
             mistakes.append((f"key '{key}' is unknown", f"use {', '.join(COLUMNS)}"))
             continue
-        text = _as_text(value)
+        text = as_text(value)
         if text is None or (key in _TEXTS and not isinstance(value, (str, int))):
             mistakes.append((f"{key} is a {type(value).__name__}", "write a string or a number"))
         else:
@@ -92,11 +74,12 @@ def _take(parsed: ParsedTags, file: str, line: int, row: Mapping[str, object], a
         parsed.take(file, line, cells, addressing, False)
 
 
-def _as_text(value: object) -> str | None:
+def as_text(value: object) -> str | None:
+    """Return a TOML value as the cell of a table would be written; None where no cell could hold it."""
     if isinstance(value, bool):
         return None
     if isinstance(value, list):
-        parts = [_as_text(part) for part in value]
+        parts = [as_text(part) for part in value]
         return None if None in parts else "|".join(str(part) for part in parts)
     return str(value) if isinstance(value, (str, int, float)) else None
 
@@ -114,12 +97,13 @@ def format_toml(tags: Iterable[Tag]) -> str:
             if isinstance(value, tuple):
                 text = f"[{', '.join(text.split('|'))}]"
             elif isinstance(value, str):
-                text = _quoted(text)
+                text = quoted(text)
             lines.append(f"{name} = {text}")
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return a text as a TOML string."""
     # a JSON string is a TOML basic string, but for DEL, which TOML wants escaped
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

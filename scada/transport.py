@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pymodbus.exceptions import ConnectionException, ModbusException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
+from scada.dial import DialError
 from scada.endpoint import Endpoint, parse_url
 from scada.errors import (
     Disconnected,
@@ -25,9 +26,10 @@ from scada.errors import (
     Untrusted,
     WireError,
 )
-from scada.frames import FUNCTION_OF, REQUESTS, RegistersReply
+from scada.frames import FUNCTION_OF, REQUESTS, RegistersReply, words_of
 from scada.late import LateReplies, latest_s
-from scada.link import DialError, Link, TlsBroken
+from scada.link import Link, TlsBroken
+from scada.mbap import Broken, MbapLink, NoReply
 from scada.tls import TlsSettings, client_context
 
 __all__ = ["Connection", "Endpoint", "parse_url"]
@@ -36,6 +38,7 @@ __all__ = ["Connection", "Endpoint", "parse_url"]
 logging.getLogger("pymodbus").addHandler(logging.NullHandler())
 
 _OVERHEAD = 8 + 5  # bytes of a serial request, and of a reply around its data
+_REFUSAL_SIZE = 2  # function code and exception code
 _TLS_PATIENCE = 4  # a handshake takes up to three round trips more than a plain connection
 
 
@@ -60,7 +63,8 @@ class Connection:
     After a timeout the connection is closed: a reply that comes later dies with its socket and is never taken for the
     answer to the next request. Where frames carry no number (serial lines, and gateways that pass them on) a reply may
     outlive the connection; see :mod:`scada.late`. On a serial line the time that characters take is added to every
-    timeout, and the silence that parts two frames is kept. Only function codes 1 to 4 can be sent.
+    timeout, and the silence that parts two frames is kept. Only function codes 1 to 4 can be sent. Modbus TCP frames
+    are made and taken apart by :mod:`scada.mbap`, serial ones by pymodbus.
     """
 
     def __init__(self, endpoint: Endpoint, tls: TlsSettings | None = None, holdoff_s: float = 0.0) -> None:
@@ -70,7 +74,7 @@ class Connection:
         self._url = str(endpoint)
         self._tls = tls or TlsSettings()
         self._context = client_context(self._tls) if endpoint.scheme == "tls" else None
-        self._link: Link | None = None
+        self._link: Link | MbapLink | None = None
         self._is_numbered = endpoint.framing == "socket"
         self._late = LateReplies()
         self._has_answered = False
@@ -99,7 +103,7 @@ class Connection:
         left_s = self._closed_s + self._holdoff_s - time.monotonic()
         if left_s > 0:
             await asyncio.sleep(left_s)
-        link = Link(self.endpoint, self._context, self._tls.server_name)
+        link = self._new_link()
         try:
             await link.dial(timeout_s * (_TLS_PATIENCE if self._context is not None else 1))
         except DialError as error:
@@ -107,6 +111,10 @@ class Connection:
             raise (Untrusted if error.is_tls else Refused)(self._url, unit, str(error)) from error
         self._link = link
         self._has_answered = False
+
+    def _new_link(self) -> Link | MbapLink:
+        kind = MbapLink if self._is_numbered else Link
+        return kind(self.endpoint, self._context, self._tls.server_name)
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -138,9 +146,45 @@ class Connection:
         ------
         Refused, Untrusted, Timeout, Disconnected, GarbledReply, ModbusExceptionReply
         """
+        link = self._link
+        if link is None or not link.is_active():
+            await self.open(timeout_s, unit)
+            link = self._link
+        if isinstance(link, MbapLink):
+            return await self._ask(link, unit, table, start, count, timeout_s)
         if not self._is_numbered and self._late.may_be(unit, table, count, time.monotonic()):
             await self._settle(unit, table, start, count, timeout_s)
         return await self._exchange(unit, table, start, count, timeout_s)
+
+    async def _ask(
+        self, link: MbapLink, unit: int, table: str, start: int, count: int, timeout_s: float
+    ) -> NDArray[np.uint16]:
+        """Ask over frames of our own; the connection stays open only after the answer or its refusal."""
+        function = FUNCTION_OF[table]
+        is_in_step = False
+        try:
+            reply = await link.ask(unit, function, start, count, timeout_s)
+            code = reply[0]
+            if code == function:
+                words = words_of(reply[2:], function, count) if reply[1] == len(reply) - 2 else None
+            elif code == function | 0x80 and len(reply) == _REFUSAL_SIZE:
+                is_in_step = self._has_answered = True
+                raise ModbusExceptionReply(self._url, unit, reply[1])
+            else:
+                words = None
+            if words is None:
+                raise GarbledReply(self._url, unit)
+            is_in_step = self._has_answered = True
+            return words
+        except NoReply as error:
+            raise (GarbledReply if error.has_heard else Timeout)(self._url, unit, error.detail) from error
+        except Broken as error:
+            if error.alert:
+                raise Untrusted(self._url, unit, error.alert) from error
+            raise self._disconnected(unit) from error
+        finally:
+            if not is_in_step:  # also when the caller is cancelled
+                self.close()
 
     async def _settle(self, unit: int, table: str, start: int, count: int, timeout_s: float) -> None:
         """Ask for something whose answer no late reply can be taken for."""
@@ -162,7 +206,7 @@ class Connection:
         """Ask and take the answer; a probe passes over late answers of other forms until its own comes."""
         await self.open(timeout_s, unit)
         link = self._link
-        if link is None:
+        if not isinstance(link, Link):
             raise Disconnected(self._url, unit)
         # units behind one gateway may have different patience
         link.comm_params.timeout_connect = timeout_s + self._transmission_s(count)
@@ -214,7 +258,7 @@ class Connection:
         except ConnectionException as error:
             raise self._disconnected(unit) from error
         except ModbusIOException as error:
-            has_heard = self._link is not None and self._link.has_heard
+            has_heard = isinstance(self._link, Link) and self._link.has_heard
             detail = "what came is no whole reply"
             raise (GarbledReply(self._url, unit, detail) if has_heard else Timeout(self._url, unit)) from error
         except ModbusException as error:

@@ -14,6 +14,7 @@ from pymodbus.pdu.register_message import (
 )
 
 from scada.errors import Disconnected, GarbledReply, ModbusExceptionReply
+from scada.link import Link
 from scada.transport import Connection
 
 __all__ = ["WriteLink"]
@@ -24,6 +25,9 @@ _LONGEST = 4  # registers of one value
 
 class WriteLink(Connection):
     """A connection that can write too; the reader never holds one."""
+
+    def _new_link(self) -> Link:
+        return Link(self.endpoint, self._context, self._tls.server_name)
 
     async def write_coil(self, unit: int, address: int, is_on: bool, timeout_s: float) -> None:
         """Set one coil (function 5); raises as :meth:`Connection.read`."""
@@ -60,7 +64,7 @@ class WriteLink(Connection):
         unit, url = request.dev_id, str(self.endpoint)
         await self.open(timeout_s, unit)
         link = self._link
-        if link is None:
+        if not isinstance(link, Link):
             raise Disconnected(url, unit)
         link.comm_params.timeout_connect = timeout_s + self._transmission_s(_LONGEST)
         await self._keep_silence()

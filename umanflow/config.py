@@ -15,6 +15,7 @@ from scada.errors import ScadaError
 from scada.historian import Retention, WriterSettings
 from scada.reader import DeviceSettings
 from scada.tls import TlsSettings
+from umanflow.calendarsection import CalendarSection
 from umanflow.errors import ConfigError
 from umanflow.ingestconfig import IngestSection
 
@@ -72,6 +73,21 @@ class TagsSection(_Section):
     addressing: Literal["wire", "document", "modicon"] = "wire"
 
 
+class AlarmsSection(_Section):
+    """Alarms of the plant.
+
+    Attributes
+    ----------
+    file
+        The alarm table; without one there are no alarms.
+    away_delay_s
+        How long a device or a gateway may be silent before that is an alarm, s.
+    """
+
+    file: str = ""
+    away_delay_s: float = Field(default=30.0, ge=0)
+
+
 class _TlsKeys(_Section):
     """Files for Modbus Security, from the configuration's folder.
 
@@ -103,6 +119,8 @@ class DeviceSection(_TlsKeys):
     unit: int = Field(default=1, ge=0, le=255)
     timeout_s: float = Field(default=1.0, gt=0)
     max_registers: int = Field(default=125, ge=1, le=125)
+    max_bits: int = Field(default=2000, ge=1, le=2000)
+    max_gap: int = Field(default=16, ge=0, le=2000)
     request_delay_ms: int = Field(default=0, ge=0)
     wake_retries: int = Field(default=0, ge=0, le=10)
     reconnect_holdoff_s: float = Field(default=1.0, ge=0)
@@ -179,6 +197,39 @@ class LoggersSection(_Section):
     revised: float = Field(default=0.01, ge=0, le=1)
 
 
+class MetricsSection(_Section):
+    """What polling tells of itself.
+
+    Attributes
+    ----------
+    listen
+        Where Prometheus fetches metrics: ``127.0.0.1:9464``, or ``:9464`` for the same; nowhere by default. Only who
+        names another address is reached from elsewhere.
+    status
+        File that `umanflow poll --status` reads; empty for none.
+    """
+
+    listen: str | None = None
+    status: str = "poll-status.json"
+
+    @field_validator("listen")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            _, separator, port = value.rpartition(":")
+            if not separator or not port.isdecimal() or not 0 < int(port) < 65536:
+                raise ValueError(f"'{value}' is no address and port; write 127.0.0.1:9464")
+        return value
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port to listen on."""
+        if self.listen is None:
+            return None
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]") or "127.0.0.1", int(port)
+
+
 class PlcSection(_TlsKeys):
     """Simulated PLCs (`umanflow plc`).
 
@@ -246,7 +297,10 @@ class Config(_Section):
     tags: TagsSection = TagsSection()
     devices: tuple[DeviceSection, ...] = ()
     plc: PlcSection = PlcSection()
+    calendar: CalendarSection = CalendarSection()
     writing: WritingSection = WritingSection()
+    alarms: AlarmsSection = AlarmsSection()
+    metrics: MetricsSection = MetricsSection()
     balance: BalanceSection = BalanceSection()
     report: ReportSection = ReportSection()
     ingest: IngestSection = IngestSection()

@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from scada.drops.finding import Finding
 from scada.drops.folder import files_of, profile_of
 from scada.drops.profile import Profile
 from scada.drops.query import take_query
 from scada.drops.state import State
 from scada.drops.taking import Outcome, Taker, write_rejects
+from scada.errors import QueryError
 from scada.historian import Historian
 from umanflow.config import Config
 from umanflow.errors import UserError
@@ -87,16 +89,22 @@ def run_ingest(config: Config, wish: Wish, told: Told = lambda outcome: None) ->
             outcome = taker.take_file(path, profile, wish.arrival_ms, wish.is_again)
             if not wish.is_check:
                 if outcome.verdict == "partly":
-                    write_rejects(rejects_folder(config, path.parent), path.name, outcome)
+                    _keep_rejects(rejects_folder(config, path.parent), path.name, outcome)
                 taker.remember(outcome)
             told(outcome)
             outcomes.append(outcome)
-        if wish.data is None and not wish.is_check:
-            for query, _ in queries_of(config):
+        for query, _ in queries_of(config) if wish.data is None else ():
+            try:
                 outcome = take_query(query, taker)
+            except QueryError as error:
+                what, _, mend = str(error).rpartition("; ")
+                outcome = Outcome(
+                    query.name, query.profile.name, "failed", findings=[Finding(query.name, 0, what, mend)]
+                )
+            if not wish.is_check:
                 write_query_rejects(config, outcome)
-                told(outcome)
-                outcomes.append(outcome)
+            told(outcome)
+            outcomes.append(outcome)
         if store is not None:
             _tidy(store)
     return outcomes
@@ -109,8 +117,18 @@ def rejects_folder(config: Config, beside: Path) -> Path:
 
 def write_query_rejects(config: Config, outcome: Outcome) -> None:
     """Write what was not taken of a query's answer."""
-    folder = rejects_folder(config, config.path(config.ingest.state).parent)
-    write_rejects(folder, f"query-{outcome.file}", outcome)
+    if outcome.verdict != "failed":
+        folder = rejects_folder(config, config.path(config.ingest.state).parent)
+        _keep_rejects(folder, f"query-{outcome.file}", outcome)
+
+
+def _keep_rejects(folder: Path, name: str, outcome: Outcome) -> None:
+    """Write what was not taken; where that cannot be, say so: it is no reason to lose the rest."""
+    try:
+        write_rejects(folder, name, outcome)
+    except OSError as error:
+        what = f"its rejects cannot be written to {folder}: {error.strerror or error}"
+        outcome.findings.append(Finding(outcome.file, 0, what, "state a folder as [ingest] rejects", "warning"))
 
 
 def _tidy(store: Historian) -> None:

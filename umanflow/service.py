@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -14,69 +16,100 @@ import pandas as pd
 from scada.clock import SystemClock
 from scada.deadband import Deadband
 from scada.endpoint import Endpoint, parse_url
-from scada.plan import plan
+from scada.metrics import MetricsServer, ReaderMetrics
 from scada.plc.faultfile import FaultFile
 from scada.plc.faults import Faults
 from scada.plc.process import Process
-from scada.reader import Reader
+from scada.reader import Reader, Sink
+from scada.sample import Sample
 from scada.tag import Tag, TagTable
+from umanflow.alarming import alarms_of, evaluating
 from umanflow.config import Config
 from umanflow.errors import ConfigError, UserError
 from umanflow.ingestprocess import IngestProcess
 from umanflow.loggers import LoggedProcess, LoggerGroup, LoggerPortal
 from umanflow.plant import Plant
+from umanflow.pollstatus import Snapshot, StatusFile, snapshot
 from umanflow.store import open_store
-from umanflow.tagging import delivered_tags
-from umanflow.tagging import tags_of as tags_of
+from umanflow.tagging import delivered_tags, tags_of
 from umanflow.twin import Twin
 
 _logger = logging.getLogger(__name__)
 
 
-def plan_rows(config: Config) -> list[dict[str, object]]:
-    """The requests that polling will make."""
-    table = tags_of(config)
-    limits = {device.name: device.max_registers for device in config.devices}
-    return [
-        {
-            "device": device,
-            "table": request.table,
-            "start": request.start,
-            "count": request.count,
-            "interval_s": request.tags[0].interval_s,
-            "tags": len(request.tags),
-        }
-        for device, tags in table.by_device.items()
-        for request in plan(tags, max_registers=limits[device])
-    ]
-
-
-def run_poll(config: Config, duration_s: float | None) -> Reader:
-    """Poll until stopped (Ctrl-C, TERM) or for a time; return the reader with its figures."""
+def run_poll(config: Config, duration_s: float | None) -> Snapshot:
+    """Poll until stopped (Ctrl-C, TERM) or for a time; return how it was at the end."""
     if not config.devices:
         raise ConfigError("the configuration has no [[devices]]; there is nothing to poll")
     table = tags_of(config)
     return asyncio.run(_poll(config, table, duration_s))
 
 
-async def _poll(config: Config, table: TagTable, duration_s: float | None) -> Reader:
+async def _poll(config: Config, table: TagTable, duration_s: float | None) -> Snapshot:
+    alarms = alarms_of(config, table)
     store = open_store(config, may_be_away=True)
-    sink = Deadband(table.tags, store.append)
+    deadband = Deadband(table.tags, store.append)
     files = asyncio.create_task(IngestProcess(config).run()) if config.ingest.is_watching else None
     try:
         store.describe(table.tags)
         devices = [device.settings(config.folder) for device in config.devices]
-        reader = Reader(devices, list(table.tags), SystemClock(), sink)
-        await reader.run(stop=_stop_event(duration_s))
-        return reader
+        async with evaluating(config, alarms, table, store) as evaluate:
+            sink = deadband if evaluate is None else _both(deadband, evaluate)
+            reader = Reader(devices, list(table.tags), SystemClock(), sink)
+            since_ms = SystemClock().now_ms()
+
+            def take(is_running: bool) -> Snapshot:
+                return snapshot(reader, store.status, since_ms, is_running)
+
+            status = StatusFile(config.path(config.metrics.status), take) if config.metrics.status else None
+            with _served(config, ReaderMetrics(reader, lambda: store.status)):
+                # what lives as long as the program is not looked through again: an eighth of the time otherwise
+                gc.collect()
+                gc.freeze()
+                _logger.info("polling %d tags of %d devices into %s", len(table), len(devices), store.status.name)
+                keeper = asyncio.create_task(status.keep()) if status is not None else None
+                try:
+                    await reader.run(stop=_stop_event(duration_s))
+                finally:
+                    gc.unfreeze()
+                    if keeper is not None:
+                        keeper.cancel()
+                        await asyncio.gather(keeper, return_exceptions=True)
     finally:
         try:
             if files is not None:
                 files.cancel()
                 await asyncio.wait([files])
-            sink.flush()
+            deadband.flush()
         finally:
             store.close()
+    if status is not None:
+        status.write(False)
+    return take(False)
+
+
+@contextmanager
+def _served(config: Config, metrics: ReaderMetrics) -> Iterator[None]:
+    """Serve the metrics for the length of a block, where the configuration says so."""
+    if config.metrics.address is None:
+        yield
+        return
+    server = MetricsServer(metrics, *config.metrics.address)
+    try:
+        _logger.info("metrics on http://%s:%d/metrics", config.metrics.address[0], server.port)
+        yield
+    finally:
+        server.close()
+
+
+def _both(first: Sink, second: Sink) -> Sink:
+    def take(samples: Sequence[Sample]) -> None:
+        try:
+            first(samples)
+        finally:  # a full disk silences no alarm
+            second(samples)
+
+    return take
 
 
 def _stop_event(duration_s: float | None) -> asyncio.Event:
@@ -91,25 +124,6 @@ def _stop_event(duration_s: float | None) -> asyncio.Event:
     if duration_s is not None:
         loop.call_later(duration_s, stop.set)
     return stop
-
-
-def status_rows(reader: Reader) -> list[dict[str, object]]:
-    """Each device's figures."""
-    return [
-        {
-            "device": name,
-            "requests": s.requests,
-            "good": s.samples_good,
-            "bad": s.samples_bad,
-            "lost": s.samples_lost,
-            "errors": "; ".join(f"{kind} {count}" for kind, count in sorted(s.errors.items())) or None,
-            "last error": s.last_error or None,
-            "p50 ms": round(s.p50_ms, 2),
-            "p99 ms": round(s.p99_ms, 2),
-            "last good": pd.Timestamp(s.last_good_ms, unit="ms", tz="UTC").isoformat() if s.last_good_ms else None,
-        }
-        for name, s in reader.status.items()
-    ]
 
 
 def run_plc(config: Config, duration_s: float | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from scada.historian import Historian, open_historian
 from umanflow.config import Config
 
@@ -31,3 +33,10 @@ def open_store(config: Config, may_be_away: bool = False) -> Historian:
         spool_bytes=round(section.spool_mb * 2**20),
         may_be_away=may_be_away,
     )
+
+
+def waiting_alarms(config: Config) -> Path:
+    """File of the alarms' journal for what the database has not confirmed: beside it, or beside the configuration."""
+    prefix = "sqlite:///"
+    url = config.historian_url
+    return Path(f"{url[len(prefix) :]}.alarms") if url.startswith(prefix) else config.path("umanflow.alarms")

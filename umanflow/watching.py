@@ -155,6 +155,7 @@ class Watch:
             folder.finish(path, target, reason)
         except OSError as error:
             self._complain(f"{path}: cannot be put away: {error.strerror or error}; let this user write there")
+            return
         self._told(outcome)
 
     def _ask(self, query: Query) -> None:

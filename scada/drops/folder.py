@@ -118,7 +118,7 @@ class DropFolder:
         return path if folder is None else _free(folder / path.name)
 
     def finish(self, path: Path, target: Path, reason: str = "") -> None:
-        """Put a file away, or pass it over until it changes.
+        """Put a file away, or pass it over until it changes; one that was changed meanwhile stays to be taken again.
 
         Parameters
         ----------
@@ -131,14 +131,21 @@ class DropFolder:
         ------
         OSError
         """
+        watched = self._watched.get(path)
+        seen = _look(path) if watched is None else watched.seen  # before it was read
+        if seen is None or _look(path) != seen:
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
         if reason:
             write_whole(target.with_name(f"{target.name}.reason.txt"), reason)
-        if target != path:
-            _move(path, target)
-            self._watched.pop(path, None)
-        elif (seen := _look(path)) is not None:
+        if target == path:
             self._left[path] = seen
+            return
+        _move(path, target)
+        self._watched.pop(path, None)
+        moved = _look(target)
+        if moved is not None and moved[:2] != seen[:2]:  # it was replaced in the last moment
+            _move(target, _free(path))
 
 
 def _look(path: Path) -> _Seen | None:

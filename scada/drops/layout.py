@@ -151,7 +151,7 @@ def _is_clock(cell: Any) -> bool:
 
 
 def footer_rows(table: Table, columns: Columns, profile: Profile) -> set[int]:
-    """Rows that are no readings: totals and the like, by the word they begin with."""
+    """Rows that may be no readings, if they have no time: totals and the like, by the word they begin with."""
     words = (*_FOOTERS, *(word.casefold() for word in profile.footers))
     found: set[int] = set()
     for place in {0, columns.time[0]}:

@@ -153,6 +153,8 @@ class _Reading:
             stamps = read_stamps(numbers, cells, profile.time_format, profile.date_order)
         except AmbiguousDates as error:
             raise DropError(table.file, 0, error.what, error.mend) from error
+        if places == self._columns.time:  # a tag may be called Max: what has a time is a reading
+            self._footers -= set(np.flatnonzero(stamps.is_good).tolist()) if self._footers else set()
         is_local = stamps.is_good & ~stamps.is_utc
         utc, is_told = stamps.wall_ms.copy(), stamps.is_good.copy()
         local = np.flatnonzero(is_local)
@@ -256,7 +258,6 @@ class _Reading:
         kind = point * len(units) + unit
         decimal = self._read_plain([columns.value])
         said = self._said(columns.quality, columns.reason)
-        rows = rows[~np.isin(rows, list(self._footers))] if self._footers else rows
         kinds, first = np.unique(kind[rows], return_index=True)
         order = np.argsort(kind[rows], kind="stable")
         pieces = np.split(rows[order], np.searchsorted(kind[rows][order], kinds[1:]))

@@ -27,7 +27,7 @@ def read_workbook(file: str, data: bytes, profile: Profile) -> Table:
 
         load_workbook = import_module("openpyxl").load_workbook
     except ImportError as error:
-        mend = "save it as CSV, or install umanflow[xlsx]"
+        mend = "save it as CSV, or install openpyxl"
         raise DropError(file, 0, "is a workbook, and nothing is installed that reads it", mend) from error
     try:
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)

@@ -7,12 +7,13 @@ import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scada.errors import HistorianError
+from scada.readings import Readings
 from scada.sample import Sample
 from scada.tag import Tag
 
@@ -148,6 +149,70 @@ class _Numbers(dict[str, int]):
         return number
 
 
+class _Columns:
+    """Columns of a batch that grow part by part; runs of single samples are turned into arrays together."""
+
+    def __init__(self, tags: _Numbers, reasons: _Numbers) -> None:
+        self._tags = tags
+        self._reasons = reasons
+        self._loose: list[Sample] = []
+        self._loose_tags: list[int] = []
+        self._parts: dict[str, list[NDArray[Any]]] = {name: [] for name, _ in _COLUMNS}
+
+    def add_samples(self, samples: Sequence[Sample]) -> None:
+        """Put samples behind the others."""
+        tags = self._tags
+        self._loose += samples
+        self._loose_tags += [tags[s.tag] for s in samples]
+
+    def add_readings(self, readings: Readings) -> None:
+        """Put the columns of a reply behind the others."""
+        self._gather()
+        tags, reasons, rows = self._tags, self._reasons, len(readings)
+        codes = readings.codes
+        if codes is None:
+            reason = np.full(rows, reasons[readings.reasons[0]], np.int32)
+        else:
+            numbers = np.zeros(len(readings.reasons), np.int32)
+            for code in np.unique(codes).tolist():
+                numbers[code] = reasons[readings.reasons[code]]
+            reason = numbers[codes]
+        self._put(
+            tag=np.array([tags[name] for name in readings.names], np.int32),
+            reason=reason,
+            time_ms=np.full(rows, readings.time_ms, np.int64),
+            arrival_ms=np.full(rows, readings.arrival_ms, np.int64),
+            value=readings.values,
+            quality=readings.quality,
+        )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return each column whole."""
+        self._gather()
+        return {
+            name: np.concatenate(parts) if parts else np.empty(0, np.dtype(kind))
+            for (name, kind), parts in zip(_COLUMNS, self._parts.values(), strict=True)
+        }
+
+    def _gather(self) -> None:
+        samples, reasons = self._loose, self._reasons
+        if not samples:
+            return
+        self._put(
+            tag=np.array(self._loose_tags, np.int32),
+            reason=np.array([reasons[s.reason] for s in samples], np.int32),
+            time_ms=np.array([s.time_ms for s in samples], np.int64),
+            arrival_ms=np.array([s.arrival_ms for s in samples], np.int64),
+            value=np.array([s.value for s in samples], np.float64),
+            quality=np.array([s.quality for s in samples], np.uint8),
+        )
+        self._loose, self._loose_tags = [], []
+
+    def _put(self, **columns: NDArray[Any]) -> None:
+        for name, column in columns.items():
+            self._parts[name].append(column)
+
+
 class Interner:
     """Makes batches of samples, giving every name and reason a number."""
 
@@ -178,29 +243,23 @@ class Interner:
 
         tags, reasons = _Numbers(add_tag), _Numbers(lambda _: len(reasons))
         meanings: list[Meaning] = []
-        samples: list[Sample] = []
-        tag: list[int] = []
+        columns = _Columns(tags, reasons)
         for part in parts:
-            if part and isinstance(part[0], Meaning):
+            if isinstance(part, Readings):
+                columns.add_readings(part)
+            elif part and isinstance(part[0], Meaning):
                 found = cast("tuple[Meaning, ...]", part)
                 self.describe(found)
                 meanings += found
                 tags.clear()  # samples from here on may mean something else
-                continue
-            some = cast("Sequence[Sample]", part)
-            samples += some
-            tag += [tags[s.tag] for s in some]
+            else:
+                columns.add_samples(cast("Sequence[Sample]", part))
         batch = Batch(
             tags=tuple(names),
             keys=tuple(keys_of),
-            tag=np.array(tag, np.int32),
-            reason=np.array([reasons[s.reason] for s in samples], np.int32),
-            reasons=tuple(map(_clean, reasons)),
-            time_ms=np.array([s.time_ms for s in samples], np.int64),
-            arrival_ms=np.array([s.arrival_ms for s in samples], np.int64),
-            value=np.array([s.value for s in samples], np.float64),
-            quality=np.array([s.quality for s in samples], np.uint8),
             meanings=tuple(meanings),
+            **columns.arrays(),
+            reasons=tuple(map(_clean, reasons)),
         )
         return _within_calendar(batch)
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from scada.historian.alarms import AlarmStore
 from scada.historian.batch import LATEST_MS, Batch
 
 __all__ = ["Buckets", "Engine", "Gaps", "Period", "Retention", "Rows", "Version", "Written"]
@@ -150,6 +151,11 @@ class Engine(Protocol):
     """
 
     name: str
+
+    @property
+    def alarms(self) -> AlarmStore:
+        """The journal of alarms in the same database."""
+        ...
 
     def open(self) -> None:
         """Connect, and bring the schema to this program's version."""

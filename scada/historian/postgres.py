@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from scada.errors import HistorianAway, HistorianError
 from scada.historian import postgres_copy, postgres_read
+from scada.historian.alarms import AlarmStore
 from scada.historian.batch import Batch
 from scada.historian.engine import Buckets, Gaps, Period, Retention, Rows, Version, Written
 from scada.historian.postgres_schema import is_partitioned, make_partition, migrate, months
@@ -243,6 +244,11 @@ class PostgresEngine:
         )
         with self._read() as run:
             return dict(run.execute(query).fetchall())
+
+    @property
+    def alarms(self) -> AlarmStore:
+        """The journal of alarms, in the same database."""
+        return AlarmStore(self._read, self._writing, "%s", "historian.")
 
     def close(self) -> None:
         """Let the server go."""

@@ -34,7 +34,24 @@ CREATE TABLE historian.revision ({_COLUMNS}, PRIMARY KEY (tag_id, ts, arrival));
 CREATE TABLE historian.sample ({_COLUMNS}, PRIMARY KEY (tag_id, ts)) {{kind}};
 CREATE INDEX sample_by_time ON historian.sample USING brin (ts);
 """
-_MIGRATIONS = (_FIRST,)
+_ALARMS = """
+CREATE TABLE historian.alarm_entry (
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, run text NOT NULL, number integer NOT NULL,
+    ts bigint NOT NULL, recorded bigint NOT NULL, alarm text NOT NULL, position text NOT NULL, priority text NOT NULL,
+    event text NOT NULL, state_before text NOT NULL, state_after text NOT NULL, is_active boolean NOT NULL,
+    hidden text NOT NULL, value double precision, cause text NOT NULL, who text NOT NULL, why text NOT NULL,
+    until_ts bigint, is_chattering boolean NOT NULL, UNIQUE (run, number)
+);
+CREATE INDEX alarm_entry_by_alarm ON historian.alarm_entry (alarm, seq);
+CREATE INDEX alarm_entry_by_time ON historian.alarm_entry (ts);
+CREATE TABLE historian.alarm_command (
+    number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, issued bigint NOT NULL, alarm text NOT NULL,
+    action text NOT NULL, who text NOT NULL, why text NOT NULL, for_s double precision NOT NULL, taken bigint,
+    answer text
+);
+CREATE INDEX alarm_command_waiting ON historian.alarm_command (number) WHERE taken IS NULL;
+"""
+_MIGRATIONS = (_FIRST, _ALARMS)
 SCHEMA_VERSION = len(_MIGRATIONS)
 
 

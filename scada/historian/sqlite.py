@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from scada.errors import HistorianAway, HistorianError
 from scada.historian import sqlite_read, sqlite_slices
+from scada.historian.alarms import AlarmStore
 from scada.historian.batch import Batch, Meaning
 from scada.historian.engine import Buckets, Gaps, Period, Retention, Rows, Version, Written
 from scada.historian.revisions import Changes, Content, settle
@@ -226,6 +227,11 @@ class SqliteEngine:
         with self._read() as run:
             return {name: config for name, config, _ in run.execute(query)}
 
+    @property
+    def alarms(self) -> AlarmStore:
+        """The journal of alarms, in the same file."""
+        return AlarmStore(self._read, self._change, "?", "")
+
     def close(self) -> None:
         """Close the file."""
         with self._writing, self._reading:
@@ -246,6 +252,11 @@ class SqliteEngine:
             finally:
                 if self._reader.in_transaction:
                     self._reader.execute("ROLLBACK")
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        with self._translated("write"), self._transaction() as run:
+            yield run
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

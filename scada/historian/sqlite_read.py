@@ -91,12 +91,13 @@ def newest(run: sqlite3.Connection, tags: Sequence[str] | None) -> Rows:
 
 
 def span(run: sqlite3.Connection) -> tuple[int, int] | None:
-    """Return the times of the oldest and the newest sample."""
+    """Return the times between which all samples lie; of a slice that lost its oldest, the times that it began with."""
+    has_rows = "EXISTS (SELECT 1 FROM compact WHERE slice_id = slice.id)"  # while slices merge some are empty
     rows = [
         *run.execute("SELECT min(ts) FROM sample"),
         *run.execute("SELECT max(ts) FROM sample"),
-        *run.execute("SELECT min(from_ts) FROM slice"),
-        *run.execute("SELECT max(to_ts) FROM slice"),
+        *run.execute(f"SELECT min(from_ts) FROM slice WHERE {has_rows}"),
+        *run.execute(f"SELECT max(to_ts) FROM slice WHERE {has_rows}"),
     ]
     times = [row[0] for row in rows if row[0] is not None]
     return (min(times), max(times)) if times else None

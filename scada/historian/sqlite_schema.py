@@ -43,7 +43,23 @@ CREATE TABLE tag_config (
 ) WITHOUT ROWID;
 CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied INTEGER NOT NULL);
 """
-_MIGRATIONS = (_FIRST, _SLICES_REVISIONS_CONFIGURATIONS)
+_ALARMS = """
+CREATE TABLE alarm_entry (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, number INTEGER NOT NULL, ts INTEGER NOT NULL,
+    recorded INTEGER NOT NULL, alarm TEXT NOT NULL, position TEXT NOT NULL, priority TEXT NOT NULL,
+    event TEXT NOT NULL, state_before TEXT NOT NULL, state_after TEXT NOT NULL, is_active INTEGER NOT NULL,
+    hidden TEXT NOT NULL, value REAL, cause TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, until_ts INTEGER,
+    is_chattering INTEGER NOT NULL, UNIQUE (run, number)
+);
+CREATE INDEX alarm_entry_by_alarm ON alarm_entry (alarm, seq);
+CREATE INDEX alarm_entry_by_time ON alarm_entry (ts);
+CREATE TABLE alarm_command (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, issued INTEGER NOT NULL, alarm TEXT NOT NULL, action TEXT NOT NULL,
+    who TEXT NOT NULL, why TEXT NOT NULL, for_s REAL NOT NULL, taken INTEGER, answer TEXT
+);
+CREATE INDEX alarm_command_waiting ON alarm_command (number) WHERE taken IS NULL;
+"""
+_MIGRATIONS = (_FIRST, _SLICES_REVISIONS_CONFIGURATIONS, _ALARMS)
 SCHEMA_VERSION = len(_MIGRATIONS)
 
 

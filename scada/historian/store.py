@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scada.errors import HistorianAway, HistorianError
+from scada.historian.alarms import AlarmStore
 from scada.historian.batch import Batch, meanings_of
 from scada.historian.engine import Engine, Period, Retention, Rows, Written
 from scada.historian.lookup import expected_ms, newest_known
@@ -146,14 +147,13 @@ class Historian:
         writer = self._writer
         if writer is None:
             return HistorianStatus(self._engine.name, not self._is_open, 0, 0, 0, Counters())
-        return HistorianStatus(
-            self._engine.name,
-            writer.is_failing,
-            writer.waiting,
-            writer.backlog,
-            writer.spool_bytes,
-            Counters(**asdict(writer.counters)),
-        )
+        sizes = writer.waiting, writer.backlog, writer.spool_bytes
+        return HistorianStatus(self._engine.name, writer.is_failing, *sizes, Counters(**asdict(writer.counters)))
+
+    @property
+    def alarms(self) -> AlarmStore:
+        """The journal of alarms, in the same database; it goes there at once, past the batches of samples."""
+        return self._engine.alarms
 
     @property
     def dropped(self) -> int:

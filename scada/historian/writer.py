@@ -23,6 +23,7 @@ from scada.historian.pending import Pending
 from scada.historian.settings import Counters, WriterSettings
 from scada.historian.shelter import Shelter
 from scada.historian.spool import Spool
+from scada.readings import Readings
 from scada.sample import Sample
 
 __all__ = ["Writer"]
@@ -128,7 +129,8 @@ class Writer:
                         raise HistorianError(self.counters.last_error)
             elif self.waiting > self._settings.queue_rows and not self._is_stuck():
                 self._changed.wait_for(lambda: self.waiting <= self._settings.queue_rows, _LONGEST_WAIT_S)
-            self._put(list(samples), len(samples))
+            # readings are nobody's to change; a list may be its owner's
+            self._put(samples if isinstance(samples, Readings) else list(samples), len(samples))
             self.counters.accepted += len(samples)
             if self.waiting > self._settings.queue_rows:
                 self._drop_excess()

@@ -2,13 +2,16 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scada.deadband import LONGEST_SLOTS, Deadband, restored
+from scada.readings import Readings, lost
 from scada.sample import Quality, Sample
 from scada.tag import Tag
+from tests.scada.naive_deadband import NaiveDeadband
 
 TAG = Tag("p", "d", "input", 0, "float32", interval_s=60.0, deadband=0.5)
 MINUTE_MS = 60_000
@@ -87,3 +90,45 @@ def test_tags_without_samples_have_an_empty_column() -> None:
     frame = restored(rows(run([1.0])[0]), [TAG, Tag("none", "d", "input", 9, "uint16")])
     assert list(frame.columns) == ["p", "none"]
     assert frame["none"].isna().all()
+
+
+TAGS = [
+    Tag("a", "d", "input", 0, "float32", interval_s=60.0, deadband=0.5),
+    Tag("b", "d", "input", 2, "float32", interval_s=60.0),
+    Tag("c", "d", "input", 4, "float32", interval_s=60.0, deadband=2.0),
+    Tag("e", "d", "input", 6, "uint16", interval_s=120.0, deadband=1.0),
+    Tag("f", "d", "input", 7, "float32", interval_s=60.0, deadband=0.5),
+]
+_value = st.sampled_from([10.0, 10.3, 10.5, 11.0, 12.0, 30.0, math.inf, math.nan])
+# a step of slots, what came of it, which part of the block, as columns or as a list
+_step = st.tuples(
+    st.sampled_from([1, 1, 1, 1, 2, 3, 0]),
+    st.lists(_value, min_size=5, max_size=5),
+    st.lists(st.sampled_from([0, 0, 0, 0, 1, 3, 7]), min_size=5, max_size=5),
+    st.sampled_from([slice(None), slice(None), slice(0, 3), slice(3, 5), slice(1, 2)]),
+    st.sampled_from(["columns", "plain columns", "list", "lost"]),
+)
+
+
+@given(steps=st.lists(_step, max_size=40))
+def test_columns_leave_out_what_samples_would(steps: list) -> None:
+    """Against the twin that looks at each sample by itself: the same is stored of each tag, in the same order."""
+    stored: list[Sample] = []
+    wanted: list[Sample] = []
+    mine, twin = Deadband(TAGS, stored.extend), NaiveDeadband(TAGS, wanted.extend)
+    slot = 0
+    for ahead, values, codes, part, form in steps:
+        slot += ahead
+        names = tuple(tag.name for tag in TAGS)[part]
+        arrays = np.array(values)[part], None if form == "plain columns" else np.array(codes, dtype=np.uint8)[part]
+        readings = Readings(names, slot * MINUTE_MS, slot * MINUTE_MS + 7, *arrays)
+        if form == "lost":
+            readings = lost(names, slot * MINUTE_MS, slot * MINUTE_MS + 7, "timeout")
+        mine(list(readings) if form == "list" else readings)
+        twin(list(readings))
+        assert mine.left_out == twin.left_out
+    mine.flush()
+    twin.flush()
+    for tag in TAGS:
+        one, other = ([repr(s) for s in samples if s.tag == tag.name] for samples in (stored, wanted))
+        assert one == other

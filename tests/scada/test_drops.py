@@ -327,6 +327,13 @@ def test_qualities_of_a_wide_table_and_the_tags_own_limits() -> None:
     assert marks(found) == [("GOOD", ""), ("UNCERTAIN", "range"), ("BAD", "source"), ("BAD", "sentinel")]
 
 
+def test_a_point_may_be_called_like_a_footer() -> None:
+    text = "tag,time,value\nMax,2026-01-05 00:00,31.5\nTotal p2,2026-01-05 00:00,22\nTotal,,53.5\n"
+    found = readings(text, Profile(points={"Max": Point("p1"), "Total p2": Point("p2")}))
+    assert rows(found) == WIDE[:2]
+    assert (found.footers, found.rejected) == (1, 0)
+
+
 def test_what_stands_twice_is_taken_once() -> None:
     text = "time,p1\n2026-01-05 00:00,31.5\n2026-01-05 00:15,1\n2026-01-05 00:00,31.5\n2026-01-05 00:15,2\n"
     found = readings(text)
@@ -439,5 +446,5 @@ def test_a_workbook_without_a_reader_is_told(monkeypatch: pytest.MonkeyPatch) ->
     import sys
 
     monkeypatch.setitem(sys.modules, "openpyxl", None)
-    with pytest.raises(DropError, match=r"save it as CSV, or install umanflow\[xlsx\]"):
+    with pytest.raises(DropError, match="save it as CSV, or install openpyxl"):
         readings(b"PK\x03\x04...", Profile(), "a.xlsx")

@@ -253,6 +253,33 @@ def test_files_are_put_away_under_a_free_name_or_left(tmp_path: Path) -> None:
     assert staying.whole() == [path]
 
 
+def test_a_file_that_is_replaced_while_it_is_taken_is_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = DropFolder(tmp_path, tmp_path / "done", None, 0.0, Clock())
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    assert folder.whole() == [path]
+    path.write_text("newer")
+    folder.finish(path, folder.place(path, is_taken=True))
+    assert path.read_text() == "newer"
+    assert folder.whole() == [path]
+    rename = Path.replace
+
+    def late(source: Path, target: Path) -> Path:
+        if source == path:
+            source.write_text("newest")  # between the last look and the move
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "replace", late)
+    folder.finish(path, folder.place(path, is_taken=True))
+    monkeypatch.undo()
+    assert path.read_text() == "newest"
+    assert folder.whole() == [path]
+    folder.finish(path, folder.place(path, is_taken=True))
+    assert [p.name for p in (tmp_path / "done").iterdir()] == ["a.csv"]
+
+
 def test_profiles_are_chosen_by_name() -> None:
     profiles = [Profile("hwm", "HWM_*.csv|*.dat"), Profile("rest")]
     found = [profile_of(name, profiles) for name in ("hwm_1.CSV", "x.dat", "y.csv.gz", "y.pdf")]

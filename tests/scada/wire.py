@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -50,10 +51,15 @@ async def own_addresses(asked: Asked) -> bytes | None:
 
 @dataclass
 class WireServer:
-    """Records what is asked and answers as `manners` says: bytes, None for silence, HANG_UP (after bytes or alone)."""
+    """Records what is asked and answers as `manners` says: bytes, None for silence, HANG_UP (after bytes or alone).
+
+    Replies are sent in pieces that end at `breaks`.
+    """
 
     manners: Manners = own_addresses
     port: int = 0
+    breaks: tuple[int, ...] = ()
+    context: ssl.SSLContext | None = None
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
     _server: asyncio.Server | None = None
@@ -65,7 +71,7 @@ class WireServer:
         return f"tcp://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=self.context)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -104,18 +110,46 @@ class WireServer:
             reply = await self.manners(asked)
             if reply is None:
                 continue
-            writer.write(reply.removesuffix(HANG_UP))
-            await writer.drain()
+            data = reply.removesuffix(HANG_UP)
+            for first, last in zip((0, *self.breaks), (*self.breaks, len(data)), strict=True):
+                writer.write(data[first:last])
+                await writer.drain()
+                if last in self.breaks:
+                    await asyncio.sleep(0.001)
             if reply.endswith(HANG_UP):
                 return
 
 
 @asynccontextmanager
-async def serving(manners: Manners = own_addresses, port: int = 0) -> AsyncIterator[WireServer]:
+async def serving(
+    manners: Manners = own_addresses,
+    port: int = 0,
+    breaks: tuple[int, ...] = (),
+    context: ssl.SSLContext | None = None,
+) -> AsyncIterator[WireServer]:
     """Run a server for the length of a block."""
-    server = WireServer(manners, port)
+    server = WireServer(manners, port, breaks, context)
     await server.start()
     try:
         yield server
     finally:
         await server.stop()
+
+
+def checksum(frame: bytes) -> bytes:
+    """CRC-16 of a serial frame, low byte first (Modbus over serial line 1.02, 6.2.2)."""
+    crc = 0xFFFF
+    for byte in frame:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
+    return struct.pack("<H", crc)
+
+
+def serial_answer(frame: bytes) -> tuple[Asked, bytes]:
+    """Take a serial request of eight bytes; return what it asks and the reply with each register's own address."""
+    assert checksum(frame[:-2]) == frame[-2:]
+    asked = Asked(0, *struct.unpack(">BBHH", frame[:-2]))
+    addresses = [address & 0xFFFF for address in range(asked.start, asked.start + asked.count)]
+    body = registers(asked, addresses)[6:]
+    return asked, body + checksum(body)

@@ -163,6 +163,8 @@ def plant(week: CityWeek, uman: Network, tmp_path_factory: pytest.TempPathFactor
     """A configuration whose historian has the week, with errors of meters, a dead meter and two that were away."""
     folder = tmp_path_factory.mktemp("plant")
     (folder / "tags.csv").write_bytes(tag_file(uman).read_bytes())
+    loggers = tag_file(uman).with_name("loggers.csv")
+    (folder / "loggers.csv").write_bytes(loggers.read_bytes())
     lines = tag_file(uman).with_name("umanflow.toml").read_text("utf-8")
     (folder / "umanflow.toml").write_text(lines.replace('"Europe/Kyiv"', '"UTC"'), "utf-8")
     example = tag_file(uman).with_name("balance-historian.toml").read_text("utf-8")

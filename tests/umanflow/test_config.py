@@ -1,5 +1,8 @@
 """The configuration file: every mistake names its key."""
 
+import datetime
+from pathlib import Path
+
 import pytest
 
 from scada.sample import Sample
@@ -87,3 +90,44 @@ def test_a_server_has_its_spool_beside_the_configuration(tmp_path):
     store.append([Sample("a", 0, 0, 1.0)])
     store.close()
     assert (tmp_path / "umanflow-spool").is_dir()
+
+
+CALENDAR = """
+network = "uman"
+[calendar]
+country = "UA"
+holidays = ["08-19"]
+[[calendar.events]]
+name = "pilgrimage"
+begins = "rosh-hashanah-2"
+days = 8
+"""
+
+
+def test_calendar_names_holidays_and_the_pilgrimage(tmp_path):
+    special = read_config(write(tmp_path, CALENDAR)).calendar.special_days()
+    assert special.holiday(datetime.date(2026, 8, 24)) == "Independence Day"
+    assert special.holiday(datetime.date(2026, 8, 19)) == "08-19"
+    event, day = special.event(datetime.date(2026, 9, 12))
+    assert (event.name, day) == ("pilgrimage", 2)
+    assert special.event(datetime.date(2026, 9, 9)) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"UA"', '"XX"', "calendar: .*no holidays of 'XX'"),
+        ("08-19", "19.08.", r"calendar: .*'19\.08\.' names no day"),
+        ("rosh-hashanah-2", "autumn", "calendar: .*'autumn' names no day"),
+        ("days = 8", "days = 0", r"calendar\.events\.0\.days"),
+    ],
+)
+def test_a_wrong_calendar_names_its_mistake(tmp_path, old, new, words):
+    with pytest.raises(ConfigError, match=words):
+        read_config(write(tmp_path, CALENDAR.replace(old, new)))
+
+
+def test_the_configuration_of_uman_knows_its_pilgrimage():
+    uman = Path(__file__).parents[2] / "networks" / "uman" / "umanflow.toml"
+    special = read_config(uman).calendar.special_days()
+    assert special.event(datetime.date(2027, 9, 14))[0].name == "pilgrimage"

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from umanflow.cli import (
+    alarms,
     balance,
     batch,
     calibrate,
@@ -56,6 +57,7 @@ def _root(
 app.add_typer(networks.app, name="networks")
 app.add_typer(live.history, name="history")
 app.add_typer(tags.app, name="tags")
+app.add_typer(alarms.app, name="alarms")
 app.command("simulate")(simulate.simulate)
 app.command("sensitivity")(sensitivity.sensitivity)
 app.command("batch")(batch.batch)

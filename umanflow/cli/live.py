@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from umanflow.logs import LogFormat, LogLevel, set_up_logging
+
 history = typer.Typer(help="The historian.", no_args_is_help=True, rich_markup_mode=None)
 _Config = Annotated[Path, typer.Option("--config", help="umanflow.toml")]
 
@@ -28,9 +30,17 @@ def plc(
 def poll(
     config: _Config,
     duration: Annotated[float | None, typer.Option(help="Stop after so many seconds.", min=0.0)] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Print the requests of the plan and stop.")] = False,
-    status: Annotated[bool, typer.Option("--status", help="Print each device's figures at the end.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Print the requests and their traffic, and stop.")] = False,
+    status: Annotated[
+        bool,
+        typer.Option(
+            "--status",
+            help="With --duration: print each device's figures at the end. Alone: of whoever polls this configuration.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    log_format: Annotated[LogFormat, typer.Option(help="How log lines look on stderr.")] = LogFormat.TEXT,
+    log_level: Annotated[LogLevel, typer.Option(help="The least that is logged.")] = LogLevel.INFO,
 ) -> None:
     """Poll the configured devices into the historian; only reads (function codes 1 to 4).
 
@@ -38,15 +48,30 @@ def poll(
     """
     from umanflow.cli.table import show
     from umanflow.config import read_config
-    from umanflow.service import plan_rows, run_poll, status_rows
+    from umanflow.errors import UserError
+    from umanflow.polling import plan_rows, planned, traffic_rows
+    from umanflow.pollstatus import headline, read_status, status_rows
+    from umanflow.service import run_poll
 
     settings = read_config(config)
     if plan:
-        show(plan_rows(settings), as_json)
+        found = planned(settings)
+        show(plan_rows(found), as_json)
+        if not as_json:
+            typer.echo("")
+            show(traffic_rows(found), as_json=False)
         return
-    reader = run_poll(settings, duration)
+    if status and duration is None:
+        if not settings.metrics.status:
+            raise UserError("[metrics] status is empty: no status is kept; set it, or add --duration to poll now")
+        current = read_status(settings.path(settings.metrics.status))
+    else:
+        set_up_logging(log_level, log_format)
+        current = run_poll(settings, duration)
     if status:
-        show(status_rows(reader), as_json)
+        if not as_json:
+            typer.echo(headline(current))
+        show(status_rows(current), as_json)
 
 
 @history.command("export")

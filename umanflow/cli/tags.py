@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
-
-from umanflow.errors import UserError
-
-if TYPE_CHECKING:
-    from scada.errors import TagError
 
 app = typer.Typer(help="Tag tables.", no_args_is_help=True, rich_markup_mode=None)
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -24,7 +16,6 @@ _Addressing = Annotated[
     ),
 ]
 _Config = Annotated[Path | None, typer.Option("--config", help="umanflow.toml: devices and network to check against.")]
-_LONGEST_TABLE = 500  # findings; JSON has all
 
 
 @app.command("check")
@@ -39,13 +30,16 @@ def check_table(
     Example: umanflow tags check tags.csv --config umanflow.toml
     """
     from scada.tags import check_file
+    from umanflow.cli.mistakes import counted, fail_on, show_mistakes
     from umanflow.tagtables import addressing_of, surroundings_of
 
     checked = check_file(file, surroundings_of(config), addressing_of(config, addressing))
     devices = len({tag.device for tag in checked.tags})
     summary = f"{file}: {len(checked.tags)} good rows, {devices} devices"
-    _show(checked.findings, as_json, {"file": str(file), "tags": len(checked.tags), "devices": devices}, summary)
-    _fail_on(len(checked.errors), f"{file}: {_counted(len(checked.errors), 'error')}; mend the rows listed")
+    show_mistakes(
+        checked.findings, as_json, {"file": str(file), "tags": len(checked.tags), "devices": devices}, summary
+    )
+    fail_on(len(checked.errors), f"{file}: {counted(len(checked.errors), 'error')}; mend the rows listed")
 
 
 @app.command("import")
@@ -70,6 +64,7 @@ def import_table(
     """
     from scada.exchange import ImportOptions, import_tags
     from scada.tags import check_tags, write_tags
+    from umanflow.cli.mistakes import counted, fail_on, show_mistakes
 
     found = import_tags(file, ImportOptions(order, interval, device, zero_based), source)
     # what the other program takes and we do not: overlaps and the like
@@ -82,13 +77,13 @@ def import_table(
     ]
     summary = f"{out}: {len(found.tags)} tags" if found.tags else f"{file}: no tag can be taken; nothing is written"
     facts: dict[str, object] = {"file": str(file), "out": str(out) if found.tags else None, "tags": len(found.tags)}
-    _show(findings, as_json, {**facts, "devices": devices}, summary)
+    show_mistakes(findings, as_json, {**facts, "devices": devices}, summary)
     if not as_json:
         for entry in devices:
             url, unit = entry["url"] or "tcp://…", 1 if entry["unit"] is None else entry["unit"]
             print(f'[[devices]]  # for umanflow.toml\nname = "{entry["name"]}"\nurl = "{url}"\nunit = {unit}')
     wrong = sum(finding.severity == "error" for finding in findings)
-    _fail_on(wrong or not found.tags, f"{file}: {_counted(wrong, 'row')} not taken; mend what is listed")
+    fail_on(wrong or not found.tags, f"{file}: {counted(wrong, 'row')} not taken; mend what is listed")
 
 
 @app.command("export")
@@ -111,6 +106,7 @@ def export_table(
     Example: umanflow tags export tags.csv --format telegraf --config umanflow.toml -o telegraf.conf
     """
     from scada.tags import read_tags, write_whole
+    from umanflow.cli.mistakes import counted, fail_on, show_mistakes
     from umanflow.tagtables import addressing_of, format_table
 
     table = read_tags(file, None, addressing_of(config, addressing))
@@ -118,45 +114,5 @@ def export_table(
     write_whole(out, text)
     left_out = sum(finding.severity == "error" for finding in findings)
     summary = f"{out}: {len(table) - left_out} tags"
-    _show(findings, as_json, {"file": str(file), "out": str(out), "tags": len(table) - left_out}, summary)
-    _fail_on(left_out, f"{out}: {_counted(left_out, 'tag')} left out; see the list")
-
-
-def _show(findings: Sequence[TagError], as_json: bool, facts: dict[str, object], summary: str) -> None:
-    from umanflow.cli.table import show
-
-    counts = Counter(finding.severity for finding in findings)
-    if as_json:
-        rows = [
-            {"severity": f.severity, "line": f.line or None, "what": f.what, "mend": f.mend, "file": f.file or None}
-            for f in findings
-        ]
-        answer = {**facts, "errors": counts["error"], "warnings": counts["warning"], "findings": rows}
-        print(json.dumps(answer, indent=1, ensure_ascii=False))
-        return
-    if findings:
-        show(
-            [
-                {
-                    "line": str(f.line) if f.line else "-",
-                    "severity": f.severity,
-                    "what is wrong": f.what,
-                    "mend": f.mend,
-                }
-                for f in findings[:_LONGEST_TABLE]
-            ],
-            False,
-        )
-    if len(findings) > _LONGEST_TABLE:
-        print(f"and {len(findings) - _LONGEST_TABLE} more; --json has all")
-    print(f"{summary}; {_counted(counts['error'], 'error')}, {_counted(counts['warning'], 'warning')}")
-
-
-def _fail_on(wrong: int, text: str) -> None:
-    """Exit with 2 and one line on stderr; what is wrong was listed before."""
-    if wrong:
-        raise UserError(text)
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
+    show_mistakes(findings, as_json, {"file": str(file), "out": str(out), "tags": len(table) - left_out}, summary)
+    fail_on(left_out, f"{out}: {counted(left_out, 'tag')} left out; see the list")

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from networks import Network, load
+from scada.alarms.tables import write_alarms
 from scada.drops.tagtable import format_logger_tags, logger_tag, read_logger_tags
 from scada.plc.stations import dma_inlet, pressure_logger, pump_station, tank, valve_station
 from scada.tag import Tag
 from scada.tags import read_tags, write_tags, write_whole
+from umanflow.demo.alarms import build_alarms
 from umanflow.loggers import LoggerGroup
 
 STATION_S, LOGGER_S = 300.0, 900.0  # how often stations and loggers are read
@@ -96,8 +98,12 @@ def configuration(devices: Sequence[str], loggers: Mapping[str, Sequence[str]]) 
         "# SYNTHETIC Uman: simulated PLCs, and the polling of them; made by python -m umanflow.demo.city",
         'network = "uman"', 'timezone = "Europe/Kyiv"', 'language = "uk"', "",
         "[historian]", 'url = "sqlite:///history.db"', "", "[tags]", 'file = "tags.csv"', "",
+        "[alarms]", 'file = "alarms.csv"', "",
         "[ingest]", 'folder = "drops"', 'tags = "loggers.csv"', "",
         "[plc]", "step_s = 60", "",
+        "[calendar]", 'country = "UA"', "",
+        "[[calendar.events]]  # the model's feast stands still; for the real city: begins = \"rosh-hashanah-2\"",
+        'name = "pilgrimage"', 'begins = "09-11"', "days = 8", "",
     ]  # fmt: skip
     for delivery, names in loggers.items():
         listed = [f'    "{name}",' for name in names]
@@ -180,6 +186,7 @@ if __name__ == "__main__":
     uman = load("uman")
     found = build_tags(uman)
     write_tags(tag_file(uman), found)
+    write_alarms(tag_file(uman).with_name("alarms.csv"), build_alarms(uman, found))
     beside = build_logger_tags(uman)
     write_whole(tag_file(uman).with_name("loggers.csv"), format_logger_tags(beside))
     text = configuration(list(dict.fromkeys(tag.device for tag in found)), logger_names(uman))

@@ -21,6 +21,7 @@ from umanflow.planner.pressure import Norm, PressurePlan, equipped_network, plan
 from umanflow.planner.programme import Measure, Programme, Year, findable, limits, saved_money, spread_of_ratio
 from umanflow.planner.renewal import Renewal, RenewalCosts, history_of, rank_pipes
 from umanflow.planner.simulation import Day, run_day
+from umanflow.report.site import site_of
 
 Floats = NDArray[np.float64]
 
@@ -106,7 +107,10 @@ def make_plan(network: Network, given: PlanInput, progress: Callable[[float], No
             **given.renewal.model_dump(exclude={"share_of_budget"}), discount=given.programme.discount,
             water=given.water.variable_cost,
         )  # fmt: skip
-        renewal = rank_pipes(names, history, leakage[at], _customers_out(network, at), costs)
+        customers = _customers_out(network, at)
+        if np.isnan(customers).any():
+            notes.append("renewal: no valves.csv, so customers out of water do not count in the ranking")
+        renewal = rank_pipes(names, history, leakage[at], np.nan_to_num(customers), costs)
     else:
         notes.append("renewal: needs pipes.csv (material, year) and breaks.csv")
     notes.append("pump schedules against tariff and power cuts are not part of this plan yet")
@@ -145,8 +149,16 @@ def _first(engine: Engine, zones: list[Zone], placed: Placement, count: int, ass
 
 
 def _customers_out(network: Network, links: list[int]) -> Floats:
-    """Connections without water while each pipe is repaired; 0 where no valves are known."""
-    return np.zeros(len(links))
+    """Connections without water while each pipe is repaired; NaN where no valves or no connections are known."""
+    site = site_of(network, ())
+    segments, out = site.segments, {}
+    if segments is None or site.connections is None:
+        return np.full(len(links), np.nan)
+    for link in links:
+        segment = int(segments.of_link[link])
+        if segment not in out:
+            out[segment] = site.customers(segments.isolate(link).nodes) or 0
+    return np.array([out[int(segments.of_link[link])] for link in links], dtype=np.float64)
 
 
 class _Builder:

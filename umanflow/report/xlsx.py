@@ -16,11 +16,13 @@ from umanflow.report.view import banner_of
 from umanflow.report.wording import Wording, mark
 
 if TYPE_CHECKING:
+    from openpyxl.cell.cell import Cell
     from openpyxl.worksheet.worksheet import Worksheet
 
 REPAIRS_SHEET = "repairs"  # read by `umanflow detect --repairs`, so in no language
 REPAIRS_COLUMNS = ("pipe", "repaired", "found", "measured_flow_m3h")
 _BLANK_ROWS = 20
+_LONG = 60  # letters, from which a cell has more than one line
 _HOW_TO = mark("Crews fill in the sheet “{sheet}”; umanflow detect --repairs reads it.")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MODIFIED = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*(</dcterms:modified>)")
@@ -85,19 +87,11 @@ def _fill(sheet: Worksheet, heads: Sequence[str], rows: Iterable[Sequence[Value]
             cell.font = Font(bold=True)
             cell.alignment = Alignment(wrap_text=True, vertical="top")
         sheet.freeze_panes = "A2"
-    for row in rows:
-        sheet.append([_safe(value) for value in row])
+    # the sheet's own count of rows looks at every cell each time
+    for number, row in enumerate(rows, start=2 if any(heads) else 1):
         for place, value in enumerate(row):
-            cell = sheet.cell(sheet.max_row, place + 1)
-            if isinstance(value, str):
-                cell.data_type = "s"  # never a formula, whatever a pipe is called
-                cell.alignment = Alignment(wrap_text=len(value) > 60, vertical="top")
-            elif isinstance(value, datetime):
-                cell.number_format = "yyyy-mm-dd hh:mm"
-            elif isinstance(value, float):
-                cell.number_format = "#,##0.00" if abs(value) < 100.0 else "#,##0"
-            width = 16 if isinstance(value, datetime) else len(str(value)) if isinstance(value, str) else 11
-            widths[place] = max(widths[place], width)
+            if value is not None:
+                widths[place] = max(widths[place], _write(sheet.cell(number, place + 1), value))
     for place, width in enumerate(widths):
         sheet.column_dimensions[chr(ord("A") + place)].width = min(max(width * 1.1, 8.0), 70.0)
     if any(heads) and sheet.max_row > 1:
@@ -106,6 +100,24 @@ def _fill(sheet: Worksheet, heads: Sequence[str], rows: Iterable[Sequence[Value]
     sheet.page_setup.paperSize = 9  # A4
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
+
+
+def _write(cell: Cell, value: str | int | float | datetime) -> int:
+    """Write a value as what it is; return the letters that it takes."""
+    from openpyxl.styles import Alignment
+
+    cell.value = _safe(value)
+    if isinstance(value, str):
+        cell.data_type = "s"  # never a formula, whatever a pipe is called
+        if len(value) > _LONG:
+            cell.alignment = Alignment(wrap_text=True, vertical="top")
+        return len(value)
+    if isinstance(value, datetime):
+        cell.number_format = "yyyy-mm-dd hh:mm"
+        return 16
+    if isinstance(value, float):
+        cell.number_format = "#,##0.00" if abs(value) < 100.0 else "#,##0"
+    return 11
 
 
 def _safe(value: Value) -> Value:
