@@ -9,7 +9,7 @@ driving, so its signature is the difference between leaving at one node and leav
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -62,13 +62,6 @@ class Drive:
         """Some of the intervals."""
         values = (getattr(self, f.name)[selected] for f in fields(self))
         return Drive(*values)
-
-
-def joined(parts: Sequence[Drive]) -> Drive:
-    """Several drives as one, in the order given."""
-    times = pd.DatetimeIndex(np.concatenate([part.times.to_numpy() for part in parts]), tz="UTC")
-    names = [f.name for f in fields(Drive) if f.name != "times"]
-    return Drive(times, *(np.vstack([getattr(part, name) for part in parts]) for name in names))
 
 
 class DrivenModel:
@@ -204,7 +197,7 @@ class DrivenModel:
 
     # what drives --------------------------------------------------------------------------------------------------
 
-    def drive(self, record: Record, step: pd.Timedelta, phase: int = 0) -> Drive:
+    def drive(self, record: Record, step: pd.Timedelta, phase: int = 0, per_block: int = 0) -> Drive:
         """Turn a record into boundary conditions.
 
         Parameters
@@ -215,12 +208,14 @@ class DrivenModel:
             Length of an interval.
         phase
             Days by which the model's patterns are ahead of a week that begins on Monday.
+        per_block
+            Intervals after which, again and again, nothing later is known yet; 0 where the whole record is.
         """
         times = _common_index(record, step)
         level = self._snapped(_aligned(record.level, times, self.level_sensors))
         flow = _aligned(record.flow, times, self.flow_meters)
         customers = _aligned(record.demand, times, self.customer_meters)
-        inflow = self._net_inflow(flow, level, step)
+        inflow = self._net_inflow(flow, level, step, per_block)
         junction = np.full(len(self.topology.nodes), -1, dtype=np.int64)
         junction[self.engine.junctions] = np.arange(len(self.engine.junctions))
         metered = junction[np.array([self.topology.node(n) for n in self.customer_meters], dtype=np.int64)]
@@ -244,13 +239,7 @@ class DrivenModel:
         return expanded
 
     def with_losses(self, drive: Drive, lost: Floats) -> Drive:
-        """Drive with part of each district's inflow leaving at leaks and the other demands that much less.
-
-        Parameters
-        ----------
-        lost
-            float64 [n, n_junctions], m3/s.
-        """
+        """Drive with leaks, float64 [n, n_junctions], m3/s, in it and each district's other demands that much less."""
         demand = drive.demand.copy()
         for district in self.districts:
             inside = district.junctions
@@ -260,7 +249,7 @@ class DrivenModel:
                 demand[:, inside] *= (1.0 - share)[:, None]
         return replace(drive, demand=demand + lost)
 
-    def _net_inflow(self, flow: Floats, level: Floats, step: pd.Timedelta) -> Floats:
+    def _net_inflow(self, flow: Floats, level: Floats, step: pd.Timedelta, per_block: int = 0) -> Floats:
         """Net inflow of each district, float64 [n, n_districts], m3/s; NaN where it is not measured."""
         inflow = np.full((len(flow), len(self.districts)), np.nan)
         seconds = step.total_seconds()
@@ -269,6 +258,9 @@ class DrivenModel:
         if len(level) > 2:
             slope[1:-1] = (level[2:] - level[:-2]) / (2.0 * seconds)
             slope[0], slope[-1] = (level[1] - level[0]) / seconds, (level[-1] - level[-2]) / seconds
+            if per_block > 1:
+                last = np.arange(per_block - 1, len(level), per_block)
+                slope[last] = (level[last] - level[last - 1]) / seconds
         for k, district in enumerate(self.districts):
             if not district.is_closed:
                 continue

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,13 @@ class Frame:
     values: Floats
     drive: Drive
     base: Floats
+
+
+def joined(parts: Sequence[Drive]) -> Drive:
+    """Several drives as one, in the order given."""
+    times = pd.DatetimeIndex(np.concatenate([part.times.to_numpy() for part in parts]), tz="UTC")
+    names = [f.name for f in fields(Drive) if f.name != "times"]
+    return Drive(times, *(np.vstack([getattr(part, name) for part in parts]) for name in names))
 
 
 def steady_mean(values: Floats) -> Floats:

@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hydro.driven import joined
 from models.evidence import Scanner
-from models.frame import Frame
+from models.frame import Frame, joined
 from models.leak import Estimate
 from models.ledger import Alarm, Entry, Ledger
 from models.localise import Candidate, Place

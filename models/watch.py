@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from hydro.calibration import Calibration, Prior, calibrate
 from hydro.derivatives import derivatives
-from hydro.driven import Drive, DrivenModel, joined
+from hydro.driven import Drive, DrivenModel
 from hydro.phase import find_phase
 from hydro.record import Record
 from models.channels import Channels, choose
 from models.errors import NotEnoughData
-from models.frame import PROBES, Frame, steady_mean, typical_rows
+from models.frame import PROBES, Frame, joined, steady_mean, typical_rows
 from models.noise import Noise, learn
 from models.structure import Meters, guess_noise
 from networks import Network, Topology
@@ -251,8 +251,8 @@ class Watch:
         step, block = self.settings.step, self.settings.block
         fine = record.resampled(step)
         phase = find_phase(self.model, fine, step)
-        drive = self.model.drive(fine, step, phase)
         per_block = int(block / step)
+        drive = self.model.drive(fine, step, phase, per_block)
         measured = self._measured(fine, drive.times)
         watched = self._watched(measured, per_block)
         expected = np.hstack(self.model.expect(drive, watched))
