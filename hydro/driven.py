@@ -209,7 +209,7 @@ class DrivenModel:
         phase
             Days by which the model's patterns are ahead of a week that begins on Monday.
         per_block
-            Intervals after which, again and again, nothing later is known yet; 0 where the whole record is.
+            Intervals after each of which nothing later is known yet; 0 where the whole record is.
         """
         times = _common_index(record, step)
         level = self._snapped(_aligned(record.level, times, self.level_sensors))
@@ -258,9 +258,8 @@ class DrivenModel:
         if len(level) > 2:
             slope[1:-1] = (level[2:] - level[:-2]) / (2.0 * seconds)
             slope[0], slope[-1] = (level[1] - level[0]) / seconds, (level[-1] - level[-2]) / seconds
-            if per_block > 1:
-                last = np.arange(per_block - 1, len(level), per_block)
-                slope[last] = (level[last] - level[last - 1]) / seconds
+            last = np.arange(per_block - 1, len(level) if per_block > 1 else 0, max(per_block, 1))
+            slope[last] = (level[last] - level[last - 1]) / seconds
         for k, district in enumerate(self.districts):
             if not district.is_closed:
                 continue

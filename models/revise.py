@@ -126,9 +126,15 @@ class Reviser:
                 self.refit(entry)
         self.test_ends()
 
+    def is_settled(self, entry: Entry) -> bool:
+        """Whether all that told an entry from its neighbours lies before the window: what it shows now tells less."""
+        return entry.growth.onset + entry.growth.rise < self.ledger.window.first
+
     def refit(self, entry: Entry) -> None:
-        """Seek an entry's place and flow anew, with responses at half its flow and the other leaks running."""
+        """Seek an entry's place and flow anew, with the other leaks running; a settled one stays as it is."""
         ledger, window = self.ledger, self.ledger.window
+        if self.is_settled(entry):
+            return
         residual = ledger.without(entry)
         before, first_link = entry.growth, entry.place.link
         drive = window.drive_since(before.onset)
@@ -231,7 +237,10 @@ class Reviser:
         _, loss = nnls(templates[keep].T, data)
         while len(keep) > 1:
             trials = [nnls(templates[[m for m in keep if m != k]].T, data)[1] for k in keep]
-            cost = [0.5 * (t**2 - loss**2) for t in trials]
+            cost = [
+                np.inf if self.is_settled(entries[k]) else 0.5 * (t**2 - loss**2)
+                for t, k in zip(trials, keep, strict=True)
+            ]
             least = int(np.argmin(cost))
             if cost[least] > self.rules.keep_gain:
                 break
