@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from scada.alarms import PRIORITIES, Alarm, AlarmTable, Command, Entry, Expectation, Hiding, State, Wiring
 from scada.alarms.causes import complete
-from scada.alarms.check import AlarmSurroundings
+from scada.alarms.check import MODEL, AlarmSurroundings
 from scada.alarms.commands import mistake_of
 from scada.alarms.service import AlarmService
 from scada.alarms.tables import read_alarms
@@ -23,6 +23,7 @@ from scada.sample import Sample
 from scada.tags import TagTable
 from umanflow.config import Config
 from umanflow.errors import ConfigError, UserError
+from umanflow.expected import ModelExpectation
 from umanflow.store import open_store, waiting_alarms
 
 _LONGEST_POST_S = 10.0
@@ -43,12 +44,34 @@ def wiring_of(config: Config, table: TagTable) -> Wiring:
 
 def surroundings_of(config: Config, table: TagTable) -> AlarmSurroundings:
     """What an alarm table is checked against."""
-    return AlarmSurroundings(table.by_name, wiring_of(config, table), tuple(sources_of(config)))
+    return AlarmSurroundings(table.by_name, wiring_of(config, table), tuple(sources_of(config, table)))
 
 
-def sources_of(config: Config) -> Mapping[str, Expectation]:
-    """What alarms may expect beside the values of tags: none yet, so that a table that names one is refused."""
-    return {}
+def sources_of(config: Config, table: TagTable) -> dict[str, ModelExpectation]:
+    """What alarms may expect beside the values of tags: the model's, where a network is configured."""
+    if not config.network:
+        return {}
+    return {MODEL: ModelExpectation(config.network_path, table, config.timezone)}
+
+
+def prepared_sources(config: Config, table: TagTable, alarms: Iterable[Alarm]) -> Mapping[str, Expectation]:
+    """The sources, ready to be asked for what these alarms look at; the model is run only where one expects it.
+
+    Raises
+    ------
+    ConfigError
+        If the model knows nothing of a tag that is to be compared with it.
+    """
+    sources = sources_of(config, table)
+    wanted = sorted({alarm.tag for alarm in alarms if alarm.kind == "deviation" and alarm.expected == MODEL})
+    if wanted:
+        sources[MODEL].prepare(wanted)
+        if unknown := [name for name in wanted if name not in sources[MODEL].known]:
+            raise ConfigError(
+                f"alarms of {', '.join(unknown)} look at the deviation from the model, which has no such reading; give "
+                "the tag an element of the network and the quantity pressure, level, flow or status, or expect a tag"
+            )
+    return sources
 
 
 def alarms_of(config: Config, table: TagTable) -> AlarmTable | None:
@@ -83,7 +106,8 @@ async def evaluating(
     if alarms is None:
         yield None
         return
-    wiring, sources = wiring_of(config, table), sources_of(config)
+    wiring = wiring_of(config, table)
+    sources = await asyncio.to_thread(prepared_sources, config, table, tuple(alarms))
     service = AlarmService(alarms, store.alarms, waiting_alarms(config), wiring, sources)
     task = asyncio.create_task(service.run())
     try:
@@ -233,7 +257,9 @@ def replayed_entries(config: Config, table: TagTable, from_ms: int | None, to_ms
     arrivals = rows["arrival"].astype("int64")
     begin_ms = int(arrivals.min()) if from_ms is None else from_ms
     end_ms = int(arrivals.max()) if to_ms is None else to_ms
-    return replay(alarms, rows, table, begin_ms, end_ms, wiring_of(config, table), sources_of(config))
+    return replay(
+        alarms, rows, table, begin_ms, end_ms, wiring_of(config, table), prepared_sources(config, table, alarms)
+    )
 
 
 def write_journal(path: Path, entries: Sequence[Entry]) -> None:

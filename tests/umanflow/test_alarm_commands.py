@@ -247,7 +247,11 @@ def test_a_table_with_mistakes_is_not_polled_with(tmp_path: Path) -> None:
     ]  # fmt: skip
     refused(umanflow("poll", "--config", config, "--duration", "1"), "alarms.csv:12", "c.flow")
     write_alarms(tmp_path / "alarms.csv", [Alarm("a.flow", "deviation", limit=5.0, expected="model")])
-    refused(umanflow("poll", "--config", config, "--duration", "1"), "expected 'model' is unknown")
+    refused(
+        umanflow("poll", "--config", config, "--duration", "1"),
+        "alarms of a.flow look at the deviation from the model",
+        "element",
+    )
     (tmp_path / "alarms.csv").unlink()
     refused(umanflow("poll", "--config", config, "--duration", "1"), "alarms.csv", "no such file")
     config.write_text(config.read_text().replace('[alarms]\nfile = "alarms.csv"\naway_delay_s = 1\n', ""))
