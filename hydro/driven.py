@@ -202,10 +202,8 @@ class DrivenModel:
 
         Parameters
         ----------
-        record
-            Already resampled to `step`.
-        step
-            Length of an interval.
+        record, step
+            Resampled already, and the length of its intervals.
         phase
             Days by which the model's patterns are ahead of a week that begins on Monday.
         per_block
