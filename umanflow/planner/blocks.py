@@ -125,6 +125,10 @@ class Design:
         """Whether every block is."""
         return all(block.is_isolated for block in self.blocks)
 
+    def without_fire(self, least: float) -> tuple[str, ...]:
+        """Blocks in which a fire had a free head of so much, m, and would not have it any more."""
+        return tuple(block.name for block in self.blocks if block.fire_left < least <= block.fire_before)
+
 
 @dataclass(frozen=True)
 class _Facts:
@@ -157,7 +161,7 @@ def design_blocks(network: Network, rules: BlockRules, norm: Norm, reopen: bool 
     Returns
     -------
     list of Design
-        Fewest customers newly short, then isolated, then cheapest.
+        Fewest customers newly short, then fewest blocks newly without fire flow, then isolated, then cheapest.
 
     Raises
     ------
@@ -172,7 +176,9 @@ def design_blocks(network: Network, rules: BlockRules, norm: Norm, reopen: bool 
             if label.tobytes() not in seen:
                 seen.add(label.tobytes())
                 designs.append(designer.design(label, slack))
-    return sorted(designs, key=lambda d: (len(d.newly_short), not d.is_isolated, d.cost))
+    return sorted(
+        designs, key=lambda d: (len(d.newly_short), len(d.without_fire(rules.fire_head)), not d.is_isolated, d.cost)
+    )
 
 
 def _facts(engine: Engine, network: Network, norm: Norm, reopen: bool) -> _Facts:
