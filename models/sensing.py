@@ -253,7 +253,7 @@ def place_sensors(
     assumed
         What is to be found and with what.
     fixed
-        Names of nodes that have a logger already.
+        Nodes that have a logger already.
 
     Raises
     ------
@@ -262,8 +262,7 @@ def place_sensors(
     """
     total = float(sum(zone.length.sum() for zone in zones))
     choices = [_Choice(zone, assumed, total) for zone in zones]
-    free = sum(len(zone.nodes) for zone in zones)
-    if count > free:
+    if count > (free := sum(len(zone.nodes) for zone in zones)):
         raise DetectionError(f"{count} loggers for {free} places: place fewer")
     taken = _take_fixed(engine, choices, fixed)
     order = [*taken, *_greedily(choices, count)]

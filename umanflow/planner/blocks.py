@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydro.engine import Engine
-from networks import Network, Topology
-from networks.closed import closed_links
+from networks import Network
 from umanflow.errors import UserError
+from umanflow.planner.blockfacts import Facts, facts_of, usual_day
 from umanflow.planner.partition import Streets, partition
 from umanflow.planner.pressure import Norm
 
@@ -19,9 +19,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_DAY, _HOUR = 86_400, 3_600
-_TRUNK_KINDS = ("trunk", "supply")
-_TRUNK_SHARE = 0.15  # of the length, where no table says what is a trunk
 _VALVED = 0.5  # cutting where a valve stands costs half
 _CAPACITY = 2.63  # Hazen-Williams: flow by diameter
 _SLACKS = (0.35, 0.2, 0.5)
@@ -130,22 +127,6 @@ class Design:
         return tuple(block.name for block in self.blocks if block.fire_left < least <= block.fire_before)
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """What does not depend on the design."""
-
-    topology: Topology
-    connections: Floats
-    due: Floats
-    diameter: Floats
-    is_trunk: Bools
-    is_closed: Bools
-    has_valve: Bools
-    flow: Floats
-    lowest: Floats
-    worst_hour: int
-
-
 def design_blocks(network: Network, rules: BlockRules, norm: Norm, reopen: bool = False) -> list[Design]:
     """Design blocks in several ways, simulate each, and give the best first.
 
@@ -169,7 +150,7 @@ def design_blocks(network: Network, rules: BlockRules, norm: Norm, reopen: bool 
         If no street network is left beside the trunks.
     """
     with Engine(network) as engine:
-        facts = _facts(engine, network, norm, reopen)
+        facts = facts_of(engine, network, norm, reopen)
         designer, seen, designs = _Designer(engine, facts, rules), set(), []
         for slack in _SLACKS:
             label = designer.labels(slack)
@@ -181,80 +162,10 @@ def design_blocks(network: Network, rules: BlockRules, norm: Norm, reopen: bool 
     )
 
 
-def _facts(engine: Engine, network: Network, norm: Norm, reopen: bool) -> _Facts:
-    topology = engine.topology
-    shut = closed_links(network)
-    is_closed = np.array([name in shut for name in topology.links])
-    connections, due = np.zeros(len(topology.nodes)), np.zeros(len(topology.nodes))
-    if network.nodes is not None:
-        at = [topology.node(name) for name in network.nodes["node"]]
-        connections[at] = network.nodes["connections"]
-        due[at] = np.where(connections[at] > 0, norm.head(network.nodes["storeys"].to_numpy()), 0.0)
-    else:  # a connection is what an average one would take
-        demand = sum(np.maximum(engine.demand_at(h * _HOUR), 0.0) for h in range(24)) / 24.0
-        connections[engine.junctions] = demand * _DAY / 0.5
-        due[connections > 0.0] = norm.first
-    diameter = engine.read("link", "diameter")
-    if reopen:
-        for link in np.flatnonzero(is_closed & topology.is_pipe).tolist():
-            engine.set_status(topology.links[link], is_open=True)
-        is_closed &= ~topology.is_pipe
-    flow, lowest, worst = _usual(engine)
-    return _Facts(
-        topology, connections, due, diameter, _trunks(network, topology, diameter), is_closed,
-        _valved(network, topology), flow, lowest, worst,
-    )  # fmt: skip
-
-
-def _trunks(network: Network, topology: Topology, diameter: Floats) -> Bools:
-    """Links that feed blocks and are in none."""
-    is_trunk = np.zeros(len(topology.links), dtype=bool)
-    if network.pipes is not None:
-        at = [topology.link(name) for name in network.pipes["pipe"]]
-        is_trunk[at] = network.pipes["kind"].isin(_TRUNK_KINDS).to_numpy() if "kind" in network.pipes else False
-    if not is_trunk.any():
-        order = np.argsort(-np.where(topology.is_pipe, diameter, 0.0), kind="stable")
-        along = np.cumsum(topology.length[order])
-        least = diameter[order[int(np.searchsorted(along, _TRUNK_SHARE * along[-1]))]]
-        is_trunk = topology.is_pipe & (diameter > least)
-    # what a source stands on is a trunk too
-    source = ~topology.is_junction
-    return np.asarray(is_trunk | source[topology.start] | source[topology.end])
-
-
-def _valved(network: Network, topology: Topology) -> Bools:
-    found = ~topology.is_pipe
-    if network.valves is not None:
-        found[[topology.link(name) for name in network.valves["pipe"] if name in topology.link_index]] = True
-    return found
-
-
-def _usual(engine: Engine) -> tuple[Floats, Floats, int]:
-    """Mean flow of every link, lowest pressure of every node, and the hour of most demand, over the first day."""
-    engine.duration = _DAY
-    flows, lowest = np.zeros(len(engine.topology.links)), np.full(len(engine.topology.nodes), np.inf)
-    most, worst, seconds = -np.inf, 0, 0
-    engine.start()
-    while True:
-        now = engine.solve()
-        flow, pressure = engine.read("link", "flow"), engine.read("node", "pressure")
-        demand = float(engine.read("node", "demand")[engine.junctions].sum())
-        lowest = np.minimum(lowest, pressure)
-        if demand > most and now >= _HOUR:
-            most, worst = demand, now
-        step = engine.advance()
-        if step <= 0:
-            break
-        flows += step * flow
-        seconds += step
-    engine.stop()
-    return flows / max(seconds, 1), lowest, worst
-
-
 class _Designer:
     """Designs on one open engine; links are shut in it and opened again."""
 
-    def __init__(self, engine: Engine, facts: _Facts, rules: BlockRules) -> None:
+    def __init__(self, engine: Engine, facts: Facts, rules: BlockRules) -> None:
         self._engine, self._facts, self._rules = engine, facts, rules
 
     def design(self, label: Ints, slack: float) -> Design:
@@ -382,7 +293,7 @@ class _Designer:
         """Customers whose free head was kept and would not be."""
         facts, closed = self._facts, sorted(self._closures(label, inlets))
         self._shut(closed)
-        _, lowest, _ = _usual(self._engine)
+        _, lowest, _ = usual_day(self._engine)
         self._open(closed)
         kept = (facts.due > 0.0) & (facts.lowest >= facts.due)
         return np.flatnonzero(kept & (lowest < facts.due - _SHORT_M))
