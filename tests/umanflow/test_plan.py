@@ -158,6 +158,14 @@ def test_a_file_without_tables_gets_what_can_be_planned(tmp_path: Path) -> None:
     assert load("Net3").pipes is None
 
 
+def test_a_month_that_is_none_is_one_line(small: Path, tmp_path: Path) -> None:
+    with (tmp_path / "town.tables" / "breaks.csv").open("a") as file:
+        file.write("P1,March\n")
+    wrong = umanflow("plan", str(small), "--out", str(tmp_path / "out"))
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert "'March'; write 2024-03" in wrong.stderr
+
+
 def test_a_user_s_mistake_is_one_line(tmp_path: Path) -> None:
     wrong = umanflow("plan", "Net3", "--input", str(tmp_path / "no.toml"), "--out", str(tmp_path / "out"))
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)

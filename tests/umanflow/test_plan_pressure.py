@@ -130,6 +130,14 @@ def test_a_network_without_blocks_is_told_what_it_needs(tmp_path: Path) -> None:
         plan_pressure(load(network.source), Norm())
 
 
+def test_a_block_without_nodes_is_told(tmp_path: Path) -> None:
+    network = town(tmp_path)
+    with (tmp_path / "town.tables" / "dmas.csv").open("a") as file:
+        file.write("Y,ALL,all,IN,V,B\n")
+    with pytest.raises(UserError, match="block 'Y', of which"):
+        plan_pressure(load(network.source), Norm())
+
+
 def test_a_block_without_a_valve_gets_one_where_it_pays(tmp_path: Path) -> None:
     network = town(tmp_path)
     text = network.source.read_text().replace("V X1 X2 200 PRV 60 0", "").replace("[VALVES]\n", "")

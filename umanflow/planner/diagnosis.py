@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hydro.engine import Engine
 from networks import Network
 from umanflow.planner.pressure import Norm
+from umanflow.planner.renewal import break_years
 from umanflow.planner.simulation import Day
 
 Floats = NDArray[np.float64]
@@ -146,7 +147,7 @@ def _blocks(network: Network, engine: Engine, day: Day, lengths: Floats) -> tupl
         dma_of = dict(zip(network.pipes["pipe"], network.pipes["dma"], strict=True))
         for pipe in network.breaks["pipe"]:
             broken[dma_of.get(pipe, "")] = broken.get(dma_of.get(pipe, ""), 0.0) + 1.0
-        seen = [int(str(month)[:4]) for month in network.breaks["month"]]
+        seen = break_years(network)
         years = max(seen) - min(seen) + 1.0
     found = []
     for name, rows in nodes[nodes["dma"] != ""].groupby("dma", sort=False):

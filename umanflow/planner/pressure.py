@@ -221,6 +221,8 @@ class _Search:
         for dma, inlet, prv in zip(network.dmas["dma"], network.dmas["inlet"], network.dmas["prv"], strict=True):
             valve = str(prv) or f"PLAN-PRV-{dma}"
             nodes = np.array([topology.node(n) for n in members.get(str(dma), ())], dtype=np.int64)
+            if not len(nodes):
+                raise UserError(f"dmas.csv has the block '{dma}', of which nodes.csv has no node; mend either")
             outlet = int(topology.end[topology.link(valve)])
             self._zones.append(_Zone(str(dma), valve, str(inlet), dma in new, nodes, outlet))
         homes = network.nodes[network.nodes["connections"] > 0]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from hydro.engine import Engine
 from models.breaks import fit_breaks
-from models.sensing import Assumptions, Placement, Prospect, Zone, expect, place_sensors, zones_of
+from models.prospect import Prospect, expect
+from models.sensing import Assumptions, Placement, Zone, place_sensors, zones_of
 from networks import Network
 from umanflow.planner.blocks import BlockRules, Design, design_blocks
 from umanflow.planner.diagnosis import Diagnosis, diagnose
