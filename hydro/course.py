@@ -101,8 +101,11 @@ class Course:
                 point = self._leaks.in_pipe(leak.pipe, leak.position, widens=leak.expansion > 0.0)
             else:
                 point = self._leaks.at_junction(leak.junction, widens=leak.expansion > 0.0)
-            place = leak.pipe or leak.junction
-            name = place if place not in taken else f"{place}~{sum(h.name.split('~')[0] == place for h in holes) + 1}"
+            place = name = leak.pipe or leak.junction
+            number = 1
+            while name in taken:
+                number += 1
+                name = f"{place}~{number}"
             taken.add(name)
             holes.append(_Hole(name, leak, point, diameters.get(leak.pipe, 0.0)))
         return tuple(holes)

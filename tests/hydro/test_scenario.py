@@ -98,6 +98,12 @@ def test_two_leaks_in_one_pipe(town_inp: Path, library: LibraryName) -> None:
     np.testing.assert_allclose(drawn, sum(results.leak_flows.values()), rtol=1e-4)
 
 
+def test_leaks_of_one_place_are_told_apart_whatever_its_name(tmp_path: Path) -> None:
+    path = write_inp(tmp_path / "wavy.inp", town().replace(" p3 ", " p~3 "), hours=0)
+    leaks = [Leak(pipe="p~3", position=p, diameter=0.01) for p in (0.2, 0.5, 0.8)]
+    assert list(run(path, story(*leaks)).leak_flows) == ["p~3", "p~3~2", "p~3~3"]
+
+
 def test_a_growing_leak_grows(town_inp: Path, library: LibraryName) -> None:
     leak = Leak(pipe="p3", diameter=0.02, start=HOUR, growth=8 * HOUR)
     results = run(town_inp, story(leak), library=library)

@@ -156,6 +156,9 @@ def test_a_scenario_of_a_file_is_run(tmp_path):
     result = umanflow("simulate", "Net3", "--scenario", str(tmp_path / "s.csv"), "-o", str(one))
     check_one_line(result, "name one of its 2 scenarios", "s.csv:night")
     check_one_line(umanflow("simulate", "Net3", "--scenario", "no.csv:x", "-o", str(one)), "no.csv", "no such file")
+    (tmp_path / "empty.csv").write_text("scenario,kind\n", "utf-8")
+    given = str(tmp_path / "empty.csv")
+    check_one_line(umanflow("simulate", "Net3", "--scenario", given, "-o", str(one)), "empty.csv", "holds no scenario")
 
 
 def test_water_age_is_written_with_its_unit(tmp_path):

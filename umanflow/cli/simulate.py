@@ -79,6 +79,8 @@ def _from_file(text: str) -> Scenario:
 
     file, _, name = (text, "", "") if Path(text).is_file() else text.rpartition(":")
     found = list(read_scenarios(Path(file or text)))
+    if not found:
+        raise UserError(f"{file or text}: holds no scenario; write a row for each event")
     wanted = [scenario for scenario in found if not name or scenario.name == name]
     if len(wanted) != 1:
         names = ", ".join(s.name for s in found[:10])
