@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 _NONE, _CHEMICAL, _AGE, _TRACE = range(4)
 _CONCENTRATION = 0  # EPANET's source type: what enters has this concentration
 _RESERVOIR = 1
-_UNITS = {"age": "h", "trace": "%", "chlorine": "mg/L", "chemical": "mg/L"}
+UNITS = {"age": "h", "trace": "%", "chlorine": "mg/L", "chemical": "mg/L"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,25 @@ class Quality:
         return cls(kind, node, dose, bulk, wall)
 
 
+def name_of(engine: Engine, quality: Quality) -> str:
+    """What is followed: "age", "trace", "chlorine" or "chemical".
+
+    Raises
+    ------
+    UnknownElement, HydraulicError
+        If the traced node is none of the network's, or the model asks for no quality.
+    """
+    if quality.kind == "trace":
+        engine.topology.node(quality.node)
+    if quality.kind != "model":
+        return quality.kind
+    kind, trace = c_int(), c_int()
+    engine.project.call("getqualtype", byref(kind), byref(trace))
+    if kind.value == _NONE:
+        raise HydraulicError(f"{engine.project.where}: the model asks for no water quality; name one")
+    return ("", "chemical", "age", "trace")[kind.value]
+
+
 class QualityRun:
     """Quality that goes along with one run of an engine.
 
@@ -80,22 +99,15 @@ class QualityRun:
 
     def __init__(self, engine: Engine, quality: Quality) -> None:
         self._engine, self._project = engine, engine.project
-        self.name = quality.kind
-        if quality.kind == "model":
-            kind, trace = c_int(), c_int()
-            self._project.call("getqualtype", byref(kind), byref(trace))
-            if kind.value == _NONE:
-                raise HydraulicError(f"{self._project.where}: the model asks for no water quality; name one")
-            self.name = ("", "chemical", "age", "trace")[kind.value]
-        elif quality.kind == "trace":
-            engine.topology.node(quality.node)
+        self.name = name_of(engine, quality)
+        if quality.kind == "trace":
             self._ask(_TRACE, quality.node)
         elif quality.kind == "age":
             self._ask(_AGE, "")
-        else:
+        elif quality.kind == "chlorine":
             self._ask(_CHEMICAL, "")
             self._dose(quality)
-        self.unit = _UNITS[self.name]
+        self.unit = UNITS[self.name]
         self._project.call("openQ")
         self._project.call("initQ", 0)
 
