@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hydro.engine import LINK_RESULTS, NODE_RESULTS, Engine
 from hydro.library import LibraryName
-from hydro.quality import UNITS, Quality, name_of
+from hydro.quality import Quality, followed
 from networks import Network
 
 if TYPE_CHECKING:
@@ -116,9 +116,9 @@ class Columns:
             for wanted in ("level", "flow", "pressure")
         )
         if quality is not None:
-            followed = name_of(engine, quality)
-            self.names += [column_name(followed, UNITS[followed], name) for name in self.nodes]
-            self.names += [column_name(f"{followed}_in_link", UNITS[followed], name) for name in self.links]
+            what, unit = followed(engine, quality)
+            self.names += [column_name(what, unit, name) for name in self.nodes]
+            self.names += [column_name(f"{what}_in_link", unit, name) for name in self.links]
 
     def bind(self, engine: Engine) -> None:
         """Find the elements; those that a scenario's leaks added have moved some of them."""

@@ -16,7 +16,7 @@ from hydro import batchfiles
 from hydro.batch import EVERYTHING, Sensors, run_batch
 from hydro.errors import HydraulicError, ScenarioError
 from hydro.library import LibraryName
-from hydro.quality import UNITS, Quality
+from hydro.quality import Quality
 from hydro.run import run
 from hydro.scenario import Closure, FireFlow, Leak, Noise, PressureDriven, PumpTrip, Scenario, Surge
 from hydro.scenariofile import write_scenarios
@@ -138,7 +138,7 @@ def test_water_quality_is_what_single_runs_give(library: LibraryName, tmp_path: 
         assert done.failed == {}
         frame = table(tmp_path / "b.parquet")
         name = "trace" if quality.kind == "model" else quality.kind
-        unit = UNITS[name]
+        unit = {"age": "h", "trace": "%", "chlorine": "mg/L"}[name]
         assert list(frame.columns[7:12]) == [
             *(f"{name}[{unit}]:{n}" for n in SENSORS.nodes), *(f"{name}_in_link[{unit}]:{n}" for n in SENSORS.links)
         ]  # fmt: skip

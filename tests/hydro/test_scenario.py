@@ -462,6 +462,55 @@ def test_chlorine_decays_with_age(town_inp: Path, library: LibraryName) -> None:
     assert node(chlorine, "chlorine", "lake")[last] == pytest.approx(0.8)
 
 
+STILL = """
+[JUNCTIONS]
+ a 0 10
+ b 0 0
+[RESERVOIRS]
+ r 50
+[TANKS]
+ t 40 5 0 10 10 0
+[PIPES]
+ p r a 100 300 130 0 Open
+ q b t 100 300 130 0 Open
+ gate a b 100 300 130 0 Closed
+[REACTIONS]
+ Order Bulk 2
+ Order Tank 2
+ Order Wall 0
+ Limiting Potential 0.5
+[OPTIONS]
+ Quality Fluoride ug/L
+[QUALITY]
+ t 1.0
+"""
+
+
+def test_chlorine_decays_in_a_tank_too(tmp_path: Path, library: LibraryName) -> None:
+    """A tank that nothing flows into or out of: c = c0 exp(-k t), whatever reactions the model has."""
+    still = write_inp(tmp_path / "still.inp", STILL, hours=48)
+    found = node(run(still, library=library, quality=Quality("chlorine", bulk=-1.0)), "chlorine", "t")
+    np.testing.assert_allclose(found, np.exp(-np.arange(49) / 24.0), rtol=0.01)
+
+
+def test_a_model_s_chemical_keeps_its_unit_and_is_no_age(tmp_path: Path, library: LibraryName) -> None:
+    still = write_inp(tmp_path / "still.inp", STILL, hours=12)
+    assert run(still, library=library, quality=Quality("model")).units["chemical"] == "ug/L"
+    age = run(still, library=library, quality=Quality("age"))
+    np.testing.assert_allclose(node(age, "age", "t"), np.arange(13), atol=0.1)  # and not an hour more for 1 ug/L
+    assert (node(age, "age", "r") == 0.0).all()
+    trace = run(still, library=library, quality=Quality("trace", "r"))
+    assert (node(trace, "trace", "t") == 0.0).all()
+
+
+def test_ages_that_a_model_begins_with_are_kept(tmp_path: Path, library: LibraryName) -> None:
+    body = STILL.replace("Fluoride ug/L", "Age").replace(" t 1.0", " t 30")
+    aged = write_inp(tmp_path / "aged.inp", body, hours=2)
+    for quality in (Quality("age"), Quality("model")):
+        age = node(run(aged, library=library, quality=quality), "age", "t")
+        np.testing.assert_allclose(age, 30.0 + np.arange(3), atol=0.1)
+
+
 def test_quality_goes_on_over_a_leak_that_widens(town_inp: Path) -> None:
     """The hydraulics begin again when a hole widens; the water does not grow young."""
     calm = run(town_inp, quality=Quality("age"))
