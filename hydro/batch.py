@@ -135,10 +135,15 @@ def run_batch(
     _prepare(opened, plan, part_size)
     counts = _Counts(progress)
     todo = (part for part in _parts(scenarios, opened, plan, folder, counts) if not _is_there(part, counts))
-    for done in _run(todo, jobs, dask):
-        counts.take(done.scenarios, done.fast, done.failed, is_new=True)
-    if not counts.parts:
-        raise ScenarioError("there is no scenario to run")
+    try:
+        for done in _run(todo, jobs, dask):
+            counts.take(done.scenarios, done.fast, done.failed, is_new=True)
+        if not counts.parts:
+            raise ScenarioError("there is no scenario to run")
+    except BaseException:
+        if not any(folder.glob("part-*.parquet")):
+            shutil.rmtree(folder, ignore_errors=True)  # nothing to go on from
+        raise
     merge(folder, counts.parts, counts.done, output)
     shutil.rmtree(folder, ignore_errors=True)
     return BatchResult(output, counts.done, counts.new, counts.fast, counts.failed)

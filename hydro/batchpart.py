@@ -73,7 +73,7 @@ def digest_of(scenarios: tuple[Scenario, ...]) -> str:
 
 
 def check_columns(network: Network | WaterNetworkModel, part: Part) -> None:
-    """Refuse sensors and water quality that the network does not have, before anything runs.
+    """Refuse sensors and water quality that the network does not have, and runs without end, before anything runs.
 
     Raises
     ------
@@ -81,7 +81,15 @@ def check_columns(network: Network | WaterNetworkModel, part: Part) -> None:
         For the first of them.
     """
     with Engine(network, part.library) as engine:
-        Columns(engine, part.sensors, part.quality)
+        engine.set_hours(part.hours)
+        columns = Columns(engine, part.sensors, part.quality)
+        steps = engine.duration // max(engine.report_step, 1) + 1
+        try:
+            np.empty((steps, len(columns.names)))
+        except MemoryError as error:
+            raise HydraulicError(
+                f"{steps} report steps of {len(columns.names)} columns do not fit into memory: take fewer of either"
+            ) from error
 
 
 def run_part(part: Part) -> PartDone:
@@ -112,8 +120,7 @@ class _Work:
     def _open(self) -> Engine:
         if self._engine is None:
             self._engine = Engine(self._network, self._part.library)
-            if self._part.hours is not None:
-                self._engine.duration = round(self._part.hours * 3600)
+            self._engine.set_hours(self._part.hours)
         return self._engine
 
     def close(self) -> None:

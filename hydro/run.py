@@ -106,10 +106,16 @@ def run(
     """
     opened = as_network(network)
     with Engine(opened, library) as engine:
-        if hours is not None:
-            engine.duration = round(hours * 3600)
+        engine.set_hours(hours)
         course = Course(engine, scenario or Scenario(), opened if isinstance(opened, Network) else None)
-        return _Collection(engine, course, quality).run(progress)
+        try:
+            collection = _Collection(engine, course, quality)
+        except MemoryError as error:
+            steps = engine.duration // max(engine.report_step, 1) + 1
+            raise HydraulicError(
+                f"{steps} report steps of everything do not fit into memory: take fewer hours"
+            ) from error
+        return collection.run(progress)
 
 
 class _Collection:

@@ -402,6 +402,20 @@ def test_mistakes_are_said_before_anything_runs(tmp_path: Path) -> None:
         run_batch("Net3", [*stories(2), stories(2)[1]], tmp_path / "d.parquet", SENSORS, 1.0, jobs=1)
     with pytest.raises(ScenarioError, match="no scenario"):
         run_batch("Net3", [], tmp_path / "e.parquet", SENSORS, 1.0, jobs=1)
+    for hours in (-1.0, 1e12, float("inf")):
+        with pytest.raises(HydraulicError, match="between 0 and 596523"):
+            run_batch("Net3", stories(1), tmp_path / "f.parquet", SENSORS, hours, jobs=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_no_memory_holds_is_said(tmp_path: Path) -> None:
+    model = load("Net1").model
+    model.options.time.report_timestep = 1
+    with pytest.raises(HydraulicError, match="fit into memory"):
+        run_batch(model, [Scenario()], tmp_path / "b.parquet", EVERYTHING, 596_523.0, jobs=1)
+    with pytest.raises(HydraulicError, match="fit into memory"):
+        run(model, hours=596_523.0)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_record_of_a_batch_is_json(tmp_path: Path) -> None:

@@ -228,6 +228,13 @@ def test_unknown_pipe_of_a_leak(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_run_without_end(tmp_path):
+    for hours in ("1e12", "inf"):
+        result = umanflow("simulate", "Net1", "--hours", hours, "-o", str(tmp_path / "x.csv"))
+        check_one_line(result, "between 0 and 596523")
+    assert not list(tmp_path.iterdir())
+
+
 def test_sensitivity_of_a_list_and_of_a_file(tmp_path):
     sensors = tmp_path / "sensors.txt"
     sensors.write_text("\ufeff15  # the far end\n\n105\n", "utf-8")
