@@ -342,7 +342,7 @@ def _quoted(text: str) -> str:
 # either ---------------------------------------------------------------------------------------------------------------
 
 
-def read_scenarios(path: Path) -> Iterator[Scenario]:
+def read_scenarios(path: Path | str) -> Iterator[Scenario]:
     """Read a .csv or .toml.
 
     Raises
@@ -350,7 +350,7 @@ def read_scenarios(path: Path) -> Iterator[Scenario]:
     ScenarioError
         If the ending is another, or the file cannot be read.
     """
-    readers = {".csv": read_csv, ".toml": read_toml}
+    path, readers = Path(path), {".csv": read_csv, ".toml": read_toml}
     if path.suffix.lower() not in readers:
         raise ScenarioError(f"{path}: a file of scenarios ends in .csv or .toml")
     if not path.is_file():
@@ -358,9 +358,9 @@ def read_scenarios(path: Path) -> Iterator[Scenario]:
     return readers[path.suffix.lower()](path)
 
 
-def write_scenarios(scenarios: Iterable[Scenario], path: Path) -> None:
+def write_scenarios(scenarios: Iterable[Scenario], path: Path | str) -> None:
     """Write a .csv or .toml; the file appears whole or not at all."""
-    writers = {".csv": write_csv, ".toml": write_toml}
+    path, writers = Path(path), {".csv": write_csv, ".toml": write_toml}
     if path.suffix.lower() not in writers:
         raise ScenarioError(f"{path}: a file of scenarios ends in .csv or .toml")
     writers[path.suffix.lower()](scenarios, path)

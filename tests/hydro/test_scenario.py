@@ -169,6 +169,22 @@ def test_the_same_leak_gives_wntrs_flow(library: LibraryName) -> None:
     assert theirs.min() > 1e-3
 
 
+@pytest.mark.filterwarnings("ignore:Covariance of the parameters")
+def test_the_same_leak_in_a_pipe_gives_wntrs_flow() -> None:
+    """At any point of a pipe, beginning and ending: WNTR splits the pipe itself."""
+    import wntr
+
+    leak = Leak(pipe="175", position=0.3, diameter=0.03, discharge=0.6, start=HOUR, end=4 * HOUR)
+    results = run("Net3", story(leak), hours=6.0)
+    model = wntr.morph.split_pipe(load("Net3").model, "175", "rest", "hole", split_at_point=0.3)
+    model.options.time.duration = 6 * HOUR
+    hole = model.get_node("hole")
+    hole.add_leak(model, area=np.pi / 4 * 0.03**2, discharge_coeff=0.6, start_time=HOUR, end_time=4 * HOUR)
+    theirs = wntr.sim.WNTRSimulator(model).run_sim().node["leak_demand"]["hole"].to_numpy()
+    np.testing.assert_allclose(results.leak_flows["175"], theirs, rtol=0.01)
+    assert (theirs > 1e-3).sum() == 3
+
+
 def test_a_leak_beside_an_emitter_at_the_same_junction(tmp_path: Path, library: LibraryName) -> None:
     path = write_inp(tmp_path / "spray.inp", town() + "[EMITTERS]\n b 0.5\n", hours=2)
     results = run(path, story(Leak(junction="b", diameter=0.02)), library=library)
@@ -509,6 +525,19 @@ def test_ages_that_a_model_begins_with_are_kept(tmp_path: Path, library: Library
     for quality in (Quality("age"), Quality("model")):
         age = node(run(aged, library=library, quality=quality), "age", "t")
         np.testing.assert_allclose(age, 30.0 + np.arange(3), atol=0.1)
+
+
+def test_both_parts_of_a_leaking_pipe_react(tmp_path: Path, library: LibraryName) -> None:
+    """A pinhole a thousandth of a millimetre wide changes no chlorine beyond it, whatever decays in the pipe."""
+    reacts = "[QUALITY]\n lake 1\n[REACTIONS]\n Global Bulk -3\n Global Wall -0.5\n[OPTIONS]\n Quality Chlorine mg/L\n"
+    path = write_inp(tmp_path / "reacts.inp", town() + reacts, hours=12)
+    model = Quality("model")
+    calm = run(path, library=library, quality=model)
+    leaky = run(path, story(Leak(pipe="p1", diameter=1e-6, position=0.2)), library=library, quality=model)
+    for name in ("a", "d"):
+        before, after = node(calm, "chemical", name), node(leaky, "chemical", name)
+        np.testing.assert_allclose(after, before, rtol=0.01, atol=0.005)
+        assert 0.1 < before[-1] < 0.99
 
 
 def test_quality_goes_on_over_a_leak_that_widens(town_inp: Path) -> None:
