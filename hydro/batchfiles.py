@@ -16,6 +16,7 @@ from hydro.batchcolumns import parts_of
 
 Floats = NDArray[np.float64]
 _GROUP_BYTES = 16 * 2**20
+_CHUNK = 2**16  # numbers that NetCDF compresses together: whole scenarios, as they come one after another
 _METADATA = {"umanflow": "batch", "columns": "quantity[unit]:element"}
 
 
@@ -153,13 +154,16 @@ class _Places:
         file.createVariable("time", "i8", ("time",)).units = "s"
         file["time"][:] = times
         for dimension, names in elements.items():
-            file.createDimension(dimension, len(names))
-            file.createVariable(dimension, str, (dimension,))[:] = np.array(list(names), dtype=object)
+            if names:  # a dimension of none would be one without end
+                file.createDimension(dimension, len(names))
+                file.createVariable(dimension, str, (dimension,))[:] = np.array(list(names), dtype=object)
         for word in ("scenario", "solver", "error"):
             file.createVariable(word, str, ("scenario",))
         for quantity, unit in {**units, "leak": "m3/s"}.items():
             where = ("scenario", "time") if quantity == "leak" else ("scenario", "time", _dimension(quantity))
-            variable = file.createVariable(quantity, "f8", where, zlib=True, fill_value=np.nan)
+            sizes = [max(len(file.dimensions[name]), 1) for name in where]
+            sizes[0] = min(sizes[0], max(_CHUNK // int(np.prod(sizes[1:])), 1))
+            variable = file.createVariable(quantity, "f8", where, zlib=True, chunksizes=sizes, fill_value=np.nan)
             if unit:
                 variable.units = unit
         self._file, self._sizes = file, {name: len(names) for name, names in elements.items()}

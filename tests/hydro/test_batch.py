@@ -241,6 +241,21 @@ def test_scenarios_may_be_a_stream(tmp_path: Path) -> None:
     assert most <= 2
 
 
+def test_netcdf_of_one_sensor_and_of_nothing_that_could_be_run(tmp_path: Path) -> None:
+    xarray = pytest.importorskip("xarray")
+    wrong = Scenario("wrong", (Leak(pipe="no such", diameter=0.01),))
+    for name, scenarios in (("one", stories(1)), ("none", [wrong])):
+        run_batch("Net3", scenarios, tmp_path / f"{name}.nc", Sensors(nodes=("15",)), 2.0, jobs=1)
+    with xarray.open_dataset(tmp_path / "one.nc", decode_times=False) as data:
+        assert dict(data.sizes) == {"scenario": 1, "time": 3, "node": 1}
+        single = run("Net3", stories(1)[0], 2.0)
+        theirs = single.node_values["pressure"][:, single.nodes.index("15")]
+        np.testing.assert_allclose(data["pressure"].sel(node="15")[0], theirs, atol=2e-5)
+    with xarray.open_dataset(tmp_path / "none.nc", decode_times=False) as data:
+        assert "no such" in str(data["error"].values[0])
+        assert data.sizes["time"] == 0
+
+
 # fast -----------------------------------------------------------------------------------------------------------------
 
 
