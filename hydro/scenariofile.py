@@ -59,6 +59,7 @@ _WHOLE = {
     "seed": _Column("seed", kind="whole"),
 }
 COLUMNS = ("scenario", "kind", *_EVENT, *_WHOLE)
+_NUMBERS = {name for name, column in (*_EVENT.items(), *_WHOLE.items()) if column.kind == "number"}
 # attribute that the element's name goes to, and whether it may be several
 _ELEMENT = {
     "leak": ("pipe", False), "burst": ("pipe", False), "closure": ("link", False), "pump-trip": ("pump", False),
@@ -205,7 +206,8 @@ def read_csv(path: Path) -> Iterator[Scenario]:
 def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, dict[str, str]]]:
     first = file.readline()
     file.seek(0)
-    reader = csv.DictReader(file, delimiter=";" if first.count(";") > first.count(",") else ",")
+    has_semicolons = first.count(";") > first.count(",")  # where a spreadsheet's decimals have commas
+    reader = csv.DictReader(file, delimiter=";" if has_semicolons else ",")
     header = [name.strip() for name in reader.fieldnames or []]
     strange = [name for name in header if name not in COLUMNS]
     if strange or not {"scenario", "kind"} <= set(header):
@@ -216,6 +218,8 @@ def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, dict[str, str]]]:
         if None in row:
             raise ScenarioError(f"{path}: line {reader.line_num}: more cells than the header has columns")
         cells = {name: cell.strip() for name, cell in row.items() if cell and cell.strip()}
+        if has_semicolons:
+            cells |= {name: cell.replace(",", ".") for name, cell in cells.items() if name in _NUMBERS}
         if cells:
             yield reader.line_num, cells
 

@@ -107,6 +107,12 @@ def test_a_spreadsheet_s_semicolons_and_mark_are_read(tmp_path: Path) -> None:
     path.write_bytes("\ufeffscenario;kind;element;diameter_mm;start\r\nніч;leak;p1;12;06:00\r\n\r\n".encode())
     (scenario,) = read_scenarios(path)
     assert scenario == Scenario("ніч", (Leak(pipe="p1", diameter=0.012, start=21_600),))
+    path.write_bytes(b"scenario;kind;element;area_mm2;position\na;leak;p,1;12,5;0,25\n")
+    (scenario,) = read_scenarios(path)
+    assert scenario == Scenario("a", (Leak(pipe="p,1", area=12.5 * 1e-6, position=0.25),))
+    path.write_bytes(b'scenario,kind,element,area_mm2\na,leak,p1,"12,5"\n')
+    with pytest.raises(ScenarioError, match="'12,5' is no number"):
+        list(read_scenarios(path))
 
 
 HEADER = ",".join(COLUMNS)
