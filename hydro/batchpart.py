@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from hydro.batchcolumns import Columns, Sensors, parts_of
 from hydro.batchfiles import part_file, write_groups
-from hydro.course import Course, as_tight_as_can_be, name_number
+from hydro.course import Course, as_leaks_allow, as_tight_as_can_be, name_number
 from hydro.engine import Engine
-from hydro.errors import HydraulicError
+from hydro.errors import HydraulicError, RunStopped
 from hydro.library import LibraryName
 from hydro.quality import Quality, QualityRun
 from hydro.reached import reached
@@ -148,9 +148,16 @@ class _Work:
     def _run_exactly(self, scenario: Scenario) -> _Run:
         """One scenario by EPANET; beside results that hold within a tenth of a millimetre, as tightly as it can."""
         part, engine, columns = self._part, self._open(), self._columns
-        if part.accuracy is not None or not part.fast:
+        if part.accuracy is not None:
             return _run_one(engine, scenario, columns, part.accuracy, part.fast, part.quality)
+        if not part.fast:
+            return as_leaks_allow(scenario, lambda: self._open().accuracy, lambda a: self._attempt(scenario, a))[0]
         return as_tight_as_can_be(engine, lambda accuracy: _run_one(engine, scenario, columns, accuracy, masks=True))
+
+    def _attempt(self, scenario: Scenario, accuracy: float | None) -> _Run:
+        if accuracy is not None:
+            self.close()  # what has run takes no leak (2.2) and keeps its doses
+        return _run_one(self._open(), scenario, self._columns, accuracy, followed=self._part.quality)
 
     def table(self, scenario: Scenario) -> Any:
         """One scenario's rows; one row that says why where it could not be run."""
@@ -212,7 +219,7 @@ def _run_one(
             quality.close()
         course.end()
     if row < count:
-        raise HydraulicError(f"EPANET stopped after {max(row - 1, 0) * step / 3600:.2f} h: {said}")
+        raise RunStopped(max(row - 1, 0) * step, said)
     _add_noise(scenario, columns, values)
     return np.arange(count, dtype=np.int64) * step, values, leaks
 

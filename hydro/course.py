@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydro.engine import Engine
-from hydro.errors import EpanetError, HydraulicError, NoSolution
+from hydro.errors import EpanetError, HydraulicError, NoSolution, RunStopped
 from hydro.holds import Holds
 from hydro.leaks import LeakPoint, LeakPoints
 from hydro.scenario import Closure, FireFlow, Leak, PowerCut, PumpTrip, Scenario, Setting, Surge
@@ -48,7 +48,8 @@ class Course:
         Where blocks are named (`dma:NAME`), the network that knows their junctions.
     accuracy
         EPANET's criterion of convergence; by default the model's own, and at most 1e-6 where something leaks: a leak is
-        small beside the flows whose change EPANET adds up.
+        small beside the flows whose change EPANET adds up. See `as_leaks_allow` for models that cannot be solved so
+        tightly.
 
     Raises
     ------
@@ -174,6 +175,43 @@ class Course:
                 demand = demand.copy()
                 demand[junctions_of(engine, event, self._network)] += event.flow
         return demand
+
+
+def as_leaks_allow(
+    scenario: Scenario, own: Callable[[], float], attempt: Callable[[float | None], Result]
+) -> tuple[Result, float | None]:
+    """Run a scenario; where EPANET does not get through at a leak's accuracy, at looser ones, down to the model's own.
+
+    Parameters
+    ----------
+    own
+        Gives the model's accuracy.
+    attempt
+        Given an accuracy, or None for the course's default, runs the scenario in an engine that has run no other.
+
+    Returns
+    -------
+    result : Result
+    looser : float or None
+        The accuracy that had to be taken, or None.
+
+    Raises
+    ------
+    NoSolution, RunStopped
+        If EPANET does not get through at the model's own accuracy either.
+    """
+    try:
+        return attempt(None), None
+    except (NoSolution, RunStopped):
+        model = own()
+        if not scenario.leaks or model <= _LEAK_ACCURACY:
+            raise
+    for accuracy in (a for a in _TIGHT if _LEAK_ACCURACY < a < model):
+        try:
+            return attempt(accuracy), accuracy
+        except (NoSolution, RunStopped):
+            continue
+    return attempt(model), model
 
 
 def as_tight_as_can_be(engine: Engine, run: Callable[[float], Result]) -> Result:

@@ -14,6 +14,7 @@ import pytest
 
 from hydro import batchfiles
 from hydro.batch import EVERYTHING, Sensors, run_batch
+from hydro.engine import Engine
 from hydro.errors import HydraulicError, ScenarioError
 from hydro.library import LibraryName
 from hydro.quality import Quality
@@ -220,6 +221,26 @@ def test_a_scenario_that_cannot_be_run_is_said_and_the_others_are(tmp_path: Path
     good = frame[frame["scenario"] != "wrong"]
     assert good["error"].isna().all()
     assert good["pressure[m]:15"].notna().all()
+
+
+@pytest.mark.parametrize("library", ["2.3", "2.2"])
+def test_a_model_that_cannot_be_solved_tightly_leaks_all_the_same(library: LibraryName, tmp_path: Path) -> None:
+    """BWSN's first network stops where it is not balanced, and at the accuracy that leaks are given it never is."""
+    pytest.importorskip("epyt")
+    with Engine("BWSN_Network_1", library) as engine:
+        pipe, own = engine.topology.links[int(engine.topology.pipes[60])], engine.accuracy
+    story = Scenario("leak", (Leak(pipe=pipe, diameter=0.02),))
+    single = run("BWSN_Network_1", story, 6.0, library)
+    assert any("solved at an accuracy of" in warning for warning in single.warnings)
+    assert own > 1e-6
+    done = run_batch("BWSN_Network_1", [story], tmp_path / "b.parquet", None, 6.0, library, jobs=1)
+    assert done.failed == {}
+    leak = table(tmp_path / "b.parquet")["leak[m3/s]"]
+    assert (leak > 1e-4).all()
+    np.testing.assert_allclose(leak, single.leak_flows[pipe], rtol=1e-6)
+    pressure = single.node_values["pressure"][:, single.nodes.index(f"leak~{pipe}")]
+    demand = single.node_values["demand"][:, single.nodes.index(f"leak~{pipe}")]
+    np.testing.assert_allclose(demand, 0.75 * np.pi / 4 * 0.02**2 * np.sqrt(2 * 9.81 * pressure), rtol=0.02)
 
 
 def test_scenarios_may_be_a_stream(tmp_path: Path) -> None:
