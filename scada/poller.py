@@ -174,7 +174,8 @@ class Poller:
         """Hand over what a reply holds, as stale as the unit's heartbeat says."""
         before, read, last_ms = unit.status.samples_good, unit.status.registers_read, unit.status.last_good_ms
         was_standing = unit.heartbeat.is_standing
-        samples = unit.heartbeat.judge(block.samples(words, slot_ms, self._clock.now_ms(), unit.status))
+        now_ms = self._clock.now_ms()
+        samples = unit.heartbeat.judge(block.samples(words, slot_ms, now_ms, unit.status))
         if unit.heartbeat.is_standing != was_standing:
             self._tell_heartbeat(unit)
         if unit.heartbeat.is_standing:
@@ -185,6 +186,9 @@ class Poller:
             unit.status.last_error = (
                 f"{unit.settings.name}: {unit.heartbeat.tag} stands still; has its program stopped?"
             )
+            unit.memory.suspects.forget()  # what a dead program shows confirms nothing
+        elif revised := block.revised(now_ms, unit.status):
+            self._sink(revised)
         self._sink(samples)
 
     def _tell_heartbeat(self, unit: Unit) -> None:

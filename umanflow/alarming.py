@@ -249,7 +249,7 @@ def replayed_entries(config: Config, table: TagTable, from_ms: int | None, to_ms
     alarms = required_alarms(config, table)
     store = open_store(config)
     try:
-        rows = store.range(None, from_ms, to_ms, is_full=True)
+        rows = store.range(None, from_ms, to_ms, is_full=True, is_every=True)
     finally:
         store.close()
     if rows.empty:

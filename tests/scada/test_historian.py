@@ -154,21 +154,31 @@ def test_store_agrees_with_a_journal(store: Historian, rows: list[tuple], replay
         last = store.last(names, known_ms)
         newest = {sample.tag: sample for sample in expected}
         assert {tag: sample.time_ms for tag, sample in last.items()} == {t: s.time_ms for t, s in newest.items()}
+    every = store.range(names, is_full=True, is_every=True)
+    told = [sample for _, kept in sorted(news(journal).items()) for sample in kept]
+    assert every["tag"].tolist() == [sample.tag for sample in told]
+    assert (every["arrival"].astype("int64")).tolist() == [sample.arrival_ms for sample in told]
+    assert every["reason"].tolist() == [sample.reason for sample in told]
 
 
 def naive(journal: list[Sample], known_ms: int | None) -> list[Sample]:
-    """Everything that said something new when it arrived; the last of it that was known, for each time and tag."""
+    """The last that was known of what said something new, for each time and tag."""
+    known = {
+        key: [sample for sample in kept if known_ms is None or sample.arrival_ms <= known_ms]
+        for key, kept in news(journal).items()
+    }
+    return [known[key][-1] for key in sorted(known) if known[key]]
+
+
+def news(journal: list[Sample]) -> dict[tuple[int, str], list[Sample]]:
+    """Everything that said something new when it arrived, for each time and tag."""
     history: dict[tuple[int, str], list[Sample]] = {}
     for sample in journal:
         kept = history.setdefault((sample.time_ms, sample.tag), [])
         is_known = kept and (says(kept[-1]) == says(sample) or kept[-1].arrival_ms == sample.arrival_ms)
         if not is_known:
             kept.append(sample)
-    known = {
-        key: [sample for sample in kept if known_ms is None or sample.arrival_ms <= known_ms]
-        for key, kept in history.items()
-    }
-    return [known[key][-1] for key in sorted(known) if known[key]]
+    return history
 
 
 def says(sample: Sample) -> tuple[str, Quality, str]:
