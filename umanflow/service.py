@@ -31,7 +31,7 @@ from umanflow.loggers import LoggedProcess, LoggerGroup, LoggerPortal
 from umanflow.plant import Plant
 from umanflow.pollstatus import Snapshot, StatusFile, snapshot
 from umanflow.store import open_store
-from umanflow.tagging import delivered_tags, tags_of
+from umanflow.tagging import delivered_tags, every_tag, tags_of
 from umanflow.twin import Twin
 
 _logger = logging.getLogger(__name__)
@@ -46,14 +46,15 @@ def run_poll(config: Config, duration_s: float | None) -> Snapshot:
 
 
 async def _poll(config: Config, table: TagTable, duration_s: float | None) -> Snapshot:
-    alarms = alarms_of(config, table)
+    every = every_tag(config) if config.alarms.file else table  # what is delivered may raise alarms too
+    alarms = alarms_of(config, every)
     store = open_store(config, may_be_away=True)
     deadband = Deadband(table.tags, store.append)
     files = asyncio.create_task(IngestProcess(config).run()) if config.ingest.is_watching else None
     try:
         store.describe(table.tags)
         devices = [device.settings(config.folder) for device in config.devices]
-        async with evaluating(config, alarms, table, store) as evaluate:
+        async with evaluating(config, alarms, every, store) as evaluate:
             sink = deadband if evaluate is None else _both(deadband, evaluate)
             reader = Reader(devices, list(table.tags), SystemClock(), sink)
             since_ms = SystemClock().now_ms()
