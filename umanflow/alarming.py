@@ -31,20 +31,25 @@ from umanflow.tagging import delivered_tags
 _LONGEST_POST_S = 10.0
 _ANSWER_S = 3.0
 _LOOK_S = 0.1
+_CONNECTIONS = 3  # when all of so many are silent it is hardly each for itself
 
 
 def wiring_of(config: Config, table: TagTable) -> Wiring:
-    """Which tag hangs on which device, and which devices share a connection; what is delivered hangs on none."""
+    """Which tag hangs on which device, which devices share a connection, and all of them a network.
+
+    What is delivered hangs on none.
+    """
     delivered = delivered_tags(config).by_name
     devices = {tag.name: tag.device for tag in table if tag.name not in delivered}
     polled = set(devices.values())
     urls = {device.name: str(parse_url(device.url)) for device in config.devices if device.name in polled}
     shared = {url for url, count in Counter(urls.values()).items() if count > 1}
-    return Wiring(
-        devices,
-        {device: url for device, url in urls.items() if url in shared},
-        config.alarms.away_delay_s,
-    )
+    gateways = {device: url for device, url in urls.items() if url in shared}
+    network = ""
+    if len(set(urls.values())) >= _CONNECTIONS:
+        network = next(name for name in ("network", "network of all devices") if name not in urls)
+        gateways |= dict.fromkeys([*shared, *(device for device in urls if device not in gateways)], network)
+    return Wiring(devices, gateways, config.alarms.away_delay_s, network)
 
 
 def surroundings_of(config: Config, table: TagTable) -> AlarmSurroundings:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from scada.historian import Historian, open_historian
 from scada.sample import Quality, Sample
 from scada.tags import write_tags
 from tests.umanflow.test_alarm_commands import ALARMS, CONFIG, TAGS, Plant, plant, polling, states, umanflow, wait_for
+from umanflow.alarming import wiring_of
 from umanflow.config import read_config
 from umanflow.delivered import DeliveredSamples, Watch, watched_tags
+from umanflow.tagging import every_tag
 
 __all__ = ["plant"]
 HOUR_MS = 3_600_000
@@ -118,3 +121,24 @@ def test_only_delivered_tags_of_alarms_are_looked_at(tmp_path: Path) -> None:
         "log.p": Watch(0, 2.0 * HOUR_MS), "log.q": Watch(900_000), "log.r": Watch()
     }  # fmt: skip
     assert watched_tags(config, ALARMS) == {}
+
+
+def test_what_hangs_on_what(tmp_path: Path) -> None:
+    path = configure(tmp_path, 502, "")
+    config = read_config(path)
+    two = wiring_of(config, every_tag(config))
+    assert two.device_of == {tag.name: tag.device for tag in TAGS}, "what is delivered hangs on no device"
+    assert two.gateway_of == dict.fromkeys("ab", "tcp://127.0.0.1:502")
+    assert two.network == ""
+    more = "".join(
+        f'\n[[devices]]\nname = "{name}"\nurl = "tcp://127.0.0.2:{port}"\n' for port, name in enumerate("cd", 1)
+    )
+    path.write_text(path.read_text() + more)
+    write_tags(
+        tmp_path / "tags.csv",
+        [*TAGS, replace(TAGS[0], name="c.x", device="c"), replace(TAGS[0], name="d.x", device="d")],
+    )
+    config = read_config(path)
+    three = wiring_of(config, every_tag(config))
+    assert three.above("a") == ["tcp://127.0.0.1:502", "network"]
+    assert three.above("c") == three.above("d") == ["network"] == [three.network]
