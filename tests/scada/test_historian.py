@@ -20,6 +20,7 @@ from scada.errors import HistorianError
 from scada.historian import Historian, Retention, WriterSettings, housekeeping, open_historian, sqlite_slices
 from scada.sample import Quality, Sample
 from scada.tag import Tag
+from tests.scada.naive_store import naive, news
 
 DAY_MS = 1_790_000_000_000
 RUNS = itertools.count()
@@ -159,30 +160,6 @@ def test_store_agrees_with_a_journal(store: Historian, rows: list[tuple], replay
     assert every["tag"].tolist() == [sample.tag for sample in told]
     assert (every["arrival"].astype("int64")).tolist() == [sample.arrival_ms for sample in told]
     assert every["reason"].tolist() == [sample.reason for sample in told]
-
-
-def naive(journal: list[Sample], known_ms: int | None) -> list[Sample]:
-    """The last that was known of what said something new, for each time and tag."""
-    known = {
-        key: [sample for sample in kept if known_ms is None or sample.arrival_ms <= known_ms]
-        for key, kept in news(journal).items()
-    }
-    return [known[key][-1] for key in sorted(known) if known[key]]
-
-
-def news(journal: list[Sample]) -> dict[tuple[int, str], list[Sample]]:
-    """Everything that said something new when it arrived, for each time and tag."""
-    history: dict[tuple[int, str], list[Sample]] = {}
-    for sample in journal:
-        kept = history.setdefault((sample.time_ms, sample.tag), [])
-        is_known = kept and (says(kept[-1]) == says(sample) or kept[-1].arrival_ms == sample.arrival_ms)
-        if not is_known:
-            kept.append(sample)
-    return history
-
-
-def says(sample: Sample) -> tuple[str, Quality, str]:
-    return str(sample.value), sample.quality, sample.reason
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
