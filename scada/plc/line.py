@@ -86,9 +86,8 @@ class PseudoCable:
         except OSError as error:
             self._link = None
             self.close()
-            raise ScadaError(
-                f"no serial port can be made at {link}: {error.strerror}; remove what stands there, or name another port"
-            ) from error
+            mend = "remove what stands there, or name another port"
+            raise ScadaError(f"no serial port can be made at {link}: {error.strerror}; {mend}") from error
 
     def _relay(self, source: int, target: int) -> None:
         queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
