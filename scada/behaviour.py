@@ -246,7 +246,7 @@ class _Watched:
         habits = self._habits
         is_still = (raw == state[_RAW]) & (np.abs(values) > self._rest)
         run = np.where(is_still, state[_RUN] + 1.0, 1.0)
-        since = np.where(is_still, state[_SINCE], now)
+        since = np.where(is_still, np.minimum(state[_SINCE], now), now)  # the clock may have been set back
         limit = np.maximum(self._shortest_ms, habits.flat_ratio * state[_LONGEST])
         is_over = is_good & ~is_still & (state[_RUN] > 1.0)
         if np.count_nonzero(is_over):  # a pause ended: it was usual, unless it was long and ended with a jump

@@ -250,10 +250,21 @@ def test_a_clock_that_is_set_cuts_no_delay_short(tmp_path: Path) -> None:
             service.take([Sample("t", wall[0], wall[0], 9.0)])
             wait(10_000)
             found += service.tick()
-        service.close()
         # after 60 s, by the clock as it stood then
         assert [(e.alarm, e.event) for e in found] == [("t/H", "raise")]
         assert found[0].time_ms == START_MS + 60_000 + 3_600_000
+        wall[0] -= 86_400_000
+        service.take([Sample("t", wall[0], wall[0], 1.0)])
+        wait(1000)
+        # what is read after the clock was set back is news
+        assert [(e.alarm, e.event, e.time_ms) for e in service.tick()] == [("t/H", "clear", wall[0] - 1000)]
+        wait(10_000)
+        # but a logger's time is its own, and older than what is known
+        service.take([Sample("t", wall[0] - 86_400_000, wall[0], 9.0)])
+        wait(1000)
+        assert service.tick() == []
+        assert service.engine.late == 1
+        service.close()
 
 
 @pytest.mark.parametrize("seed", [1, 2])
