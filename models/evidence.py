@@ -22,6 +22,9 @@ from models.noise import Noise
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_WORTH = 0.2  # candidates of less than this share of the best gain are not weighed again
+_ROUNDS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -39,6 +42,8 @@ class Evidence:
         float64 and int64 [n_candidates], blocks from the window's first.
     now
         float64 [n_candidates], flow in the newest block, m3/s.
+    shape
+        int64 [n_candidates], number of the growth among the scan's shapes; -1 where none has a positive flow.
     """
 
     gain: Floats
@@ -47,6 +52,7 @@ class Evidence:
     onset: Floats
     rise: Ints
     now: Floats
+    shape: Ints
 
     @property
     def best(self) -> int:
@@ -123,7 +129,72 @@ class Scanner:
         picked = np.maximum(at, 0)
         deviation = 1.0 / np.sqrt(np.maximum(energy[np.arange(n), picked], 1e-30))
         now = flow * grown.values[-1, picked]
-        return Evidence(gain, flow, deviation, grown.onset[picked], grown.rise[picked], now)
+        return Evidence(gain, flow, deviation, grown.onset[picked], grown.rise[picked], now, at)
+
+    def weigh(self, residuals: Floats, evidence: Evidence, responses: Floats, doubt: Floats) -> Evidence:
+        """Evidence anew, with each response known up to a covariance of its own.
+
+        With z the amplitude of each noise component along a candidate's growth, of precision e, and t its response:
+        z ~ N(q t, diag(1/e) + q^2 M) where the candidate leaks, N(0, diag(1/e)) where it does not.
+
+        Parameters
+        ----------
+        evidence
+            Of `scan`.
+        doubt
+            float64 [n_candidates, n_channels, n_channels], covariance of each response.
+        """
+        chosen = np.flatnonzero(evidence.gain > _WORTH * evidence.gain.max())
+        if not len(chosen):
+            return evidence
+        z, e, t, m = self._amplitudes(residuals, evidence.shape[chosen], responses[chosen], doubt[chosen])
+        flow = evidence.flow[chosen]
+        most = 4.0 * flow
+        for _ in range(_ROUNDS):
+            inverse = np.linalg.inv(flow[:, None, None] ** 2 * m + _diagonal(1.0 / e))
+            weight = np.einsum("nij,nj->ni", inverse, t)
+            energy = (weight * t).sum(axis=1)
+            flow = np.clip(((weight * z).sum(axis=1) - self._cost) / energy, 1e-9, most)
+        covariance = flow[:, None, None] ** 2 * m + _diagonal(1.0 / e)
+        rest = z - flow[:, None] * t
+        loss = np.einsum("ni,ni->n", rest, np.linalg.solve(covariance, rest[:, :, None])[:, :, 0])
+        _, size = np.linalg.slogdet(covariance * np.sqrt(e)[:, :, None] * np.sqrt(e)[:, None, :])
+        found = 0.5 * ((z**2 * e).sum(axis=1) - loss - size) - self._cost * flow
+        gain, flows, deviation, now = (a.copy() for a in (evidence.gain, evidence.flow, evidence.deviation, evidence.now))
+        gain[:] = np.minimum(gain, max(0.0, float(found.min())))
+        gain[chosen] = np.maximum(found, 0.0)
+        flows[chosen], deviation[chosen] = flow, 1.0 / np.sqrt(energy)
+        now[chosen] = flow * self._time.shapes.values[-1, np.maximum(evidence.shape[chosen], 0)]
+        return Evidence(gain, flows, deviation, evidence.onset, evidence.rise, now, evidence.shape)
+
+    def misfit(self, left: Floats, shape: int, flow: float, doubt: Floats) -> tuple[Floats, Floats]:
+        """What a leak does beyond its simulation, from what its simulation left: mean and covariance per m3/s.
+
+        Parameters
+        ----------
+        left
+            float64 [n_blocks, n_channels], the window with the leak simulated.
+        shape, flow
+            How it grew, and its peak, m3/s.
+        doubt
+            float64 [n_channels, n_channels], covariance of its response before it was seen.
+        """
+        nothing = np.zeros((1, len(doubt)))
+        z, e, _, m = self._amplitudes(left, np.array([shape]), nothing, doubt[None])
+        weight = flow * m[0] @ np.linalg.inv(flow**2 * m[0] + np.diag(1.0 / e[0]))
+        rest = m[0] - flow * weight @ m[0]
+        back = np.linalg.inv(self._transform)
+        return (weight @ z[0]) @ back, back.T @ (0.5 * (rest + rest.T)) @ back
+
+    def _amplitudes(
+        self, residuals: Floats, shape: Ints, responses: Floats, doubt: Floats
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """Amplitudes and their precisions along shapes, responses and their covariances, in the noise's components."""
+        data = (self._time.basis.T @ residuals @ self._transform).T
+        along = np.maximum(shape, 0)
+        e = (self._precision @ self._time.squared[:, along]).T
+        z = ((data * self._precision) @ self._time.rotated[:, along]).T / e
+        return z, e, responses @ self._transform, self._transform.T @ doubt @ self._transform
 
     def alike(self, response: Floats, others: Floats) -> Floats:
         """Cosine between what one leak and each of others do, in units of the noise, float64 [n]."""
@@ -155,3 +226,9 @@ class Scanner:
         unit = response @ self._transform
         products = unit[None, :, None] * rotated[:, None, :] * np.sqrt(self._precision)[None]
         return products.reshape(len(flows), -1)
+
+
+def _diagonal(values: Floats) -> Floats:
+    """Diagonal matrices, float64 [n, k, k], of float64 [n, k]."""
+    found: Floats = values[:, :, None] * np.eye(values.shape[1])
+    return found

@@ -66,6 +66,7 @@ class Reviser:
         now = tried[best_size(tried, self.watch.sizes), everyone]
         used = at_size(sized, now, self.watch.sizes)
         evidence = scanner.scan(residual, used)
+        evidence = scanner.weigh(residual, evidence, used, self.watch.doubt_of(used))
         most = self.rules.most_share * self.watch.largest_take
         gain = np.where(evidence.now > most, 0.0, evidence.gain)
         return replace(evidence, gain=gain), used
@@ -157,7 +158,22 @@ class Reviser:
         entry.belief = evidence.gain - evidence.gain.max()
         if self.watch.topology.distance_from_link(first_link)[entry.place.link] > _MOVED_M:
             entry.placed = window.last
+        entry.misfit = entry.misfit[:0]
         ledger.update(entry, before)
+        if not entry.is_withdrawn:
+            self._take_misfit(entry, int(evidence.shape[at]), responses)
+
+    def _take_misfit(self, entry: Entry, shape: int, responses: Floats) -> None:
+        """Learn what an entry does beyond its simulation, as far as the model's pipes and demands may be wrong."""
+        ledger, at = self.ledger, self.position(entry.place.link)
+        scanner = self.scanner(len(ledger.window), entry)
+        doubt = self.watch.doubt_of(responses)[at]
+        mean, covariance = scanner.misfit(ledger.residual, shape, entry.growth.peak, doubt)
+        entry.misfit = mean
+        ledger.effect = ledger.effect + np.outer(entry.flow(ledger.window.blocks), mean)
+        size, direction = np.linalg.eigh(covariance)
+        kept = np.argsort(-size)[:_DOUBTS]
+        entry.doubt = np.vstack([entry.doubt, np.sqrt(np.maximum(size[kept], 0.0))[:, None] * direction[:, kept].T])
 
     def _remembering(self, entry: Entry, evidence: Evidence) -> Evidence:
         """Evidence with half of what the last refit held: the model's errors differ with the moments it is asked at.

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from hydro.calibration import Calibration, Prior, calibrate
 from hydro.derivatives import derivatives
 from hydro.driven import Drive, DrivenModel
+from hydro.errors import EpanetError
 from hydro.phase import find_phase
 from hydro.record import Record
 from models.channels import Channels, choose
+from models.doubt import Learnt, jacobian, learn as learn_model
 from models.errors import NotEnoughData
 from models.frame import PROBES, Frame, joined, steady_mean, typical_rows
 from models.noise import Noise, learn
@@ -33,6 +35,7 @@ _HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
 _LEARNING, _MEMORY = pd.Timedelta(days=7), pd.Timedelta(days=25)
 _RESPONSE_STATES = 24
 _HISTORY_STATES = 168
+_DOUBT_STATES = 48
 _SECANT_SHARES = (0.025, 0.06, 0.15)
 _CHUNK = 64
 
@@ -136,6 +139,7 @@ class Watch:
         self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = self.largest_take
         self.sizes: Floats = np.array(_SECANT_SHARES) * self.largest_take
         self.secants: Floats = np.stack([self._respond_at_size(q) for q in self.sizes.tolist()])
+        self._doubt(drive, drive.demand)
         by_node = self._node_response * self.settings.demand_noise
         block, step, memory = self.settings.block, self.settings.step, self.settings.memory
         self.noise: Noise = guess_noise(self.model, self.channels, drive, by_node, meters, block, step, memory)
@@ -176,6 +180,8 @@ class Watch:
         self._offset[:n] = self.calibration.offset
         self.responses = self.respond(self._typical, {})
         self.secants = np.stack([self._respond_at_size(q) for q in self.sizes.tolist()])
+        leaking = model.drive(fine, step, phase)
+        self._doubt(model.with_losses(leaking, lost), leaking.demand)
 
     def centre(self, usual: Floats) -> None:
         """Take what channels show on average, float64 [n_channels], out of the instruments' zeros."""
@@ -328,6 +334,44 @@ class Watch:
         solved = np.asarray(np.isfinite(change).all(axis=1))
         secants[solved, :n_picked] = change[solved][:, self.channels.picked]
         return secants
+
+    def _doubt(self, drive: Drive, customers: Floats) -> None:
+        """Learn how far responses may be off: `doubt`, float64 [n_pipes, n_channels, n_channels], per m3/s.
+
+        Parameters
+        ----------
+        drive
+            What the model was calibrated on, with known leaks in it.
+        customers
+            float64 [n, n_junctions], m3/s, demand without them.
+        """
+        model, n_picked = self.model, len(self.channels.picked)
+        usable = np.flatnonzero(model.is_drivable(drive) & np.isfinite(customers).all(axis=1))
+        rows = usable[np.unique(np.linspace(0, len(usable) - 1, _DOUBT_STATES).astype(int))]
+        learnt = learn_model(model, drive.rows(rows), customers[rows], self.calibration.after, Prior())
+        flow = float(self.sizes[1])
+        row = typical_rows(self._typical.demand.sum(axis=1), np.arange(len(self._typical.times)))[1]
+        one = self._typical.rows(np.array([row]))
+        model.forget()
+        base = jacobian(model, one, 0, one.demand[0])
+        n_channels = len(self.channels.names)
+        self.doubt: Floats = np.zeros((len(self.pipes), n_channels, n_channels))
+        for k, link in enumerate(self.pipes.tolist()):
+            leaking = self.with_leaks(one, {link: np.full(1, flow)})
+            try:
+                change = (jacobian(model, leaking, 0, one.demand[0]) - base) / flow
+            except EpanetError:
+                model.forget()
+                continue
+            self.doubt[k, :n_picked, :n_picked] = learnt.covariance(change[self.channels.picked])
+
+    def doubt_of(self, used: Floats) -> Floats:
+        """Covariance of responses, float64 [n_pipes, n_channels, n_channels], scaled to the size of those used."""
+        n = len(self.channels.picked)
+        made = (self.secants[1][:, :n] ** 2).sum(axis=1)
+        share = (used[:, :n] ** 2).sum(axis=1) / np.maximum(made, 1e-30)
+        scaled: Floats = self.doubt * np.minimum(share, 1e3)[:, None, None]
+        return scaled
 
     def _driving(self, drive: Drive) -> Floats:
         """What the driving takes off per m3/s of leak at each junction, float64 [n_junctions, n_instruments]."""
