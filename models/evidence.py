@@ -22,7 +22,7 @@ from models.noise import Noise
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_WORTH = 0.2  # candidates of less than this share of the best gain are not weighed again
+_WORTH = 0.5  # candidates of less than this share of the best gain are not weighed again
 _ROUNDS = 3
 
 
@@ -121,8 +121,9 @@ class Scanner:
         time, grown = self._time, self._time.shapes
         data = (time.basis.T @ residuals @ self._transform).T
         templates = responses @ self._transform
-        match = templates @ ((data * self._precision) @ time.rotated)
-        energy = templates**2 @ (self._precision @ time.squared)
+        single = templates.astype(np.float32)  # seven digits are plenty to choose by
+        match = single @ ((data * self._precision) @ time.rotated).astype(np.float32)
+        energy = single**2 @ (self._precision @ time.squared).astype(np.float32)
         n = len(responses)
         gain, flow, at = np.empty(n), np.empty(n), np.empty(n, dtype=np.int64)
         best_shape(match, energy, self._cost, gain, at, flow)
@@ -132,69 +133,81 @@ class Scanner:
         return Evidence(gain, flow, deviation, grown.onset[picked], grown.rise[picked], now, at)
 
     def weigh(self, residuals: Floats, evidence: Evidence, responses: Floats, doubt: Floats) -> Evidence:
-        """Evidence anew, with each response known up to a covariance of its own.
+        """Evidence anew, with each response known up to independent errors of its own.
 
         With z the amplitude of each noise component along a candidate's growth, of precision e, and t its response:
-        z ~ N(q t, diag(1/e) + q^2 M) where the candidate leaks, N(0, diag(1/e)) where it does not.
+        z ~ N(q t, diag(1/e) + q^2 F'F) where the candidate leaks, N(0, diag(1/e)) where it does not.
 
         Parameters
         ----------
         evidence
             Of `scan`.
         doubt
-            float64 [n_candidates, n_channels, n_channels], covariance of each response.
+            float64 [n_candidates, k, n_channels], F: directions in which each response may be off, one deviation each.
         """
-        chosen = np.flatnonzero(evidence.gain > _WORTH * evidence.gain.max())
+        chosen = np.flatnonzero((evidence.gain > _WORTH * evidence.gain.max()) & (evidence.shape >= 0))
         if not len(chosen):
             return evidence
-        z, e, t, m = self._amplitudes(residuals, evidence.shape[chosen], responses[chosen], doubt[chosen])
+        along = self._time.shapes.values[:, evidence.shape[chosen]]
+        z, e = self._amplitudes(residuals, along)
+        t, f = responses[chosen] @ self._transform, doubt[chosen] @ self._transform
+        inner = np.matmul(f * e[:, None, :], f.transpose(0, 2, 1))
+        by_z, by_t = np.matmul(f, (e * z)[:, :, None])[:, :, 0], np.matmul(f, (e * t)[:, :, None])[:, :, 0]
+        zz, zt, tt = ((a * b * e).sum(axis=1) for a, b in ((z, z), (z, t), (t, t)))
         flow = evidence.flow[chosen]
-        most = 4.0 * flow
-        for _ in range(_ROUNDS):
-            inverse = np.linalg.inv(flow[:, None, None] ** 2 * m + _diagonal(1.0 / e))
-            weight = np.einsum("nij,nj->ni", inverse, t)
-            energy = (weight * t).sum(axis=1)
-            flow = np.clip(((weight * z).sum(axis=1) - self._cost) / energy, 1e-9, most)
-        covariance = flow[:, None, None] ** 2 * m + _diagonal(1.0 / e)
-        rest = z - flow[:, None] * t
-        loss = np.einsum("ni,ni->n", rest, np.linalg.solve(covariance, rest[:, :, None])[:, :, 0])
-        _, size = np.linalg.slogdet(covariance * np.sqrt(e)[:, :, None] * np.sqrt(e)[:, None, :])
-        found = 0.5 * ((z**2 * e).sum(axis=1) - loss - size) - self._cost * flow
-        gain, flows, deviation, now = (a.copy() for a in (evidence.gain, evidence.flow, evidence.deviation, evidence.now))
-        gain[:] = np.minimum(gain, max(0.0, float(found.min())))
+        most, one = 4.0 * flow, np.eye(f.shape[1])
+        for k in range(_ROUNDS + 1):
+            # Woodbury: the inverse of diag(1/e) + q^2 F'F needs only a k x k system
+            core = one / (flow[:, None, None] ** 2) + inner
+            solved = np.linalg.solve(core, np.stack([by_z, by_t], axis=2))
+            match = zt - (by_t * solved[:, :, 0]).sum(axis=1)
+            energy = np.maximum(tt - (by_t * solved[:, :, 1]).sum(axis=1), 1e-30)
+            if k < _ROUNDS:
+                flow = np.clip((match - self._cost) / energy, 1e-9, most)
+        explained = (by_z * solved[:, :, 0]).sum(axis=1)
+        _, size = np.linalg.slogdet(one + flow[:, None, None] ** 2 * inner)
+        found = flow * match - 0.5 * flow**2 * energy + 0.5 * (explained - size) - self._cost * flow
+        gain, flows, deviation, now = (
+            a.copy() for a in (evidence.gain, evidence.flow, evidence.deviation, evidence.now)
+        )
+        gain = np.minimum(gain, max(0.0, float(found.min())))
         gain[chosen] = np.maximum(found, 0.0)
         flows[chosen], deviation[chosen] = flow, 1.0 / np.sqrt(energy)
-        now[chosen] = flow * self._time.shapes.values[-1, np.maximum(evidence.shape[chosen], 0)]
+        now[chosen] = flow * along[-1]
         return Evidence(gain, flows, deviation, evidence.onset, evidence.rise, now, evidence.shape)
 
-    def misfit(self, left: Floats, shape: int, flow: float, doubt: Floats) -> tuple[Floats, Floats]:
-        """What a leak does beyond its simulation, from what its simulation left: mean and covariance per m3/s.
+    def misfit(self, left: Floats, flow: Floats, doubt: Floats) -> tuple[Floats, Floats]:
+        """What a leak does beyond its simulation, from what its simulation left.
 
         Parameters
         ----------
         left
             float64 [n_blocks, n_channels], the window with the leak simulated.
-        shape, flow
-            How it grew, and its peak, m3/s.
+        flow
+            float64 [n_blocks], m3/s.
         doubt
-            float64 [n_channels, n_channels], covariance of its response before it was seen.
-        """
-        nothing = np.zeros((1, len(doubt)))
-        z, e, _, m = self._amplitudes(left, np.array([shape]), nothing, doubt[None])
-        weight = flow * m[0] @ np.linalg.inv(flow**2 * m[0] + np.diag(1.0 / e[0]))
-        rest = m[0] - flow * weight @ m[0]
-        back = np.linalg.inv(self._transform)
-        return (weight @ z[0]) @ back, back.T @ (0.5 * (rest + rest.T)) @ back
+            float64 [k, n_channels], directions in which its response may be off, one deviation each.
 
-    def _amplitudes(
-        self, residuals: Floats, shape: Ints, responses: Floats, doubt: Floats
-    ) -> tuple[Floats, Floats, Floats, Floats]:
-        """Amplitudes and their precisions along shapes, responses and their covariances, in the noise's components."""
+        Returns
+        -------
+        mean : float64 [n_channels], per m3/s
+        doubt : float64 [k, n_channels]
+            What is still uncertain of it.
+        """
+        z, e = self._amplitudes(left, flow[:, None])
+        f = doubt @ self._transform
+        precision = np.eye(len(f)) + (f * e[0]) @ f.T
+        weight = np.linalg.solve(precision, f @ (e[0] * z[0]))
+        # precision = L L': the posterior covariance of the weights is L'^-1 L^-1
+        root = np.linalg.inv(np.linalg.cholesky(precision))
+        return weight @ doubt, root @ doubt
+
+    def _amplitudes(self, residuals: Floats, along: Floats) -> tuple[Floats, Floats]:
+        """Amplitude of each noise component along growths float64 [n_blocks, n], and its precision, [n, n_components]."""
         data = (self._time.basis.T @ residuals @ self._transform).T
-        along = np.maximum(shape, 0)
-        e = (self._precision @ self._time.squared[:, along]).T
-        z = ((data * self._precision) @ self._time.rotated[:, along]).T / e
-        return z, e, responses @ self._transform, self._transform.T @ doubt @ self._transform
+        rotated = self._time.basis.T @ along
+        e = np.maximum((self._precision @ rotated**2).T, 1e-30)
+        return ((data * self._precision) @ rotated).T / e, e
 
     def alike(self, response: Floats, others: Floats) -> Floats:
         """Cosine between what one leak and each of others do, in units of the noise, float64 [n]."""
@@ -226,9 +239,3 @@ class Scanner:
         unit = response @ self._transform
         products = unit[None, :, None] * rotated[:, None, :] * np.sqrt(self._precision)[None]
         return products.reshape(len(flows), -1)
-
-
-def _diagonal(values: Floats) -> Floats:
-    """Diagonal matrices, float64 [n, k, k], of float64 [n, k]."""
-    found: Floats = values[:, :, None] * np.eye(values.shape[1])
-    return found

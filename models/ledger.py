@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 
 import numpy as np
@@ -44,8 +44,8 @@ class Entry:
         What was told before that.
     is_past
         It had ended before the data in question began: nobody asks for it.
-    placed
-        Block in which it came to where it is.
+    placed, refitted
+        Blocks in which it came to where it is, and in which it was last fitted anew.
     misfit
         float64 [n_channels], per m3/s, what it did beyond its simulation; empty where that is not known.
     raised
@@ -80,6 +80,16 @@ class Entry:
     is_past: bool = False
     misfit: Floats = field(default_factory=lambda: np.empty(0))
     placed: int = 0
+    refitted: int = -1
+
+    def state(self) -> dict[str, object]:
+        """What a refit may change."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Undo a refit."""
+        for name, value in state.items():
+            setattr(self, name, value)
 
     def withdraw(self, block: int) -> None:
         """Call the alarm false."""

@@ -18,6 +18,7 @@ from models.rules import Repair, Rules
 Floats = NDArray[np.float64]
 
 _END_BLOCKS = 10
+_STOPS = 0.6  # of a leak's flow at least is missing when it has ended
 _DOUBTS = 6
 _PATTERNS = 12
 _MEMORY = 0.5
@@ -131,16 +132,24 @@ class Reviser:
         """Whether all that told an entry from its neighbours lies before the window: what it shows now tells less."""
         return entry.growth.onset + entry.growth.rise < self.ledger.window.first
 
-    def refit(self, entry: Entry) -> None:
-        """Seek an entry's place and flow anew, with the other leaks running; a settled one stays as it is."""
+    def refit(self, entry: Entry, past: int | None = None) -> None:
+        """Seek an entry's place and flow anew, with the other leaks running; a settled one stays as it is.
+
+        Parameters
+        ----------
+        past
+            Blocks of the window to look at; the others say nothing of this entry.
+        """
         ledger, window = self.ledger, self.ledger.window
         if self.is_settled(entry):
             return
-        residual = ledger.without(entry)
+        n = len(window) if past is None else past
+        now = window.blocks[n - 1 : n]
+        residual = ledger.without(entry)[:n]
         before, first_link = entry.growth, entry.place.link
         drive = window.drive_since(before.onset)
         for _ in range(2):
-            old_flow, old_link = float(entry.flow(window.blocks[-1:])[0]), entry.place.link
+            old_flow, old_link = float(entry.flow(now)[0]), entry.place.link
             responses = self.watch.respond(drive, ledger.flows_now(entry, len(drive.times), 0.0))
             evidence, responses = self.scan(residual, responses, entry)
             evidence = replace(evidence, gain=np.where(self._reachable(entry, responses), evidence.gain, 0.0))
@@ -151,29 +160,29 @@ class Reviser:
             entry.place = self.locate(evidence)
             at = self.position(entry.place.link)
             entry.unit, entry.doubt = responses[at], self.doubt(evidence, responses, at)
-            self._adopt(entry, evidence, at)
-            flow = float(entry.flow(window.blocks[-1:])[0])
+            self._adopt(entry, evidence, at, now)
+            flow = float(entry.flow(now)[0])
             if entry.is_withdrawn or (entry.place.link == old_link and abs(flow - old_flow) < 0.1 * old_flow):
                 break
         entry.belief = evidence.gain - evidence.gain.max()
         if self.watch.topology.distance_from_link(first_link)[entry.place.link] > _MOVED_M:
             entry.placed = window.last
         entry.misfit = entry.misfit[:0]
+        entry.refitted = window.last
+        if past is not None and not entry.is_withdrawn:
+            entry.growth = replace(entry.growth, end=before.end)
         ledger.update(entry, before)
         if not entry.is_withdrawn:
-            self._take_misfit(entry, int(evidence.shape[at]), responses)
+            self._take_misfit(entry, responses)
 
-    def _take_misfit(self, entry: Entry, shape: int, responses: Floats) -> None:
+    def _take_misfit(self, entry: Entry, responses: Floats) -> None:
         """Learn what an entry does beyond its simulation, as far as the model's pipes and demands may be wrong."""
         ledger, at = self.ledger, self.position(entry.place.link)
-        scanner = self.scanner(len(ledger.window), entry)
+        flow = entry.flow(ledger.window.blocks)
         doubt = self.watch.doubt_of(responses)[at]
-        mean, covariance = scanner.misfit(ledger.residual, shape, entry.growth.peak, doubt)
-        entry.misfit = mean
-        ledger.effect = ledger.effect + np.outer(entry.flow(ledger.window.blocks), mean)
-        size, direction = np.linalg.eigh(covariance)
-        kept = np.argsort(-size)[:_DOUBTS]
-        entry.doubt = np.vstack([entry.doubt, np.sqrt(np.maximum(size[kept], 0.0))[:, None] * direction[:, kept].T])
+        entry.misfit, rest = self.scanner(len(ledger.window), entry).misfit(ledger.residual, flow, doubt)
+        ledger.effect = ledger.effect + np.outer(flow, entry.misfit)
+        entry.doubt = np.vstack([entry.doubt, rest])
 
     def _remembering(self, entry: Entry, evidence: Evidence) -> Evidence:
         """Evidence with half of what the last refit held: the model's errors differ with the moments it is asked at.
@@ -193,10 +202,10 @@ class Reviser:
         reachable: NDArray[np.bool_] = (cosine > _SIMILAR) | (distance < _SIMILAR_M)
         return reachable
 
-    def _adopt(self, entry: Entry, evidence: Evidence, at: int) -> None:
+    def _adopt(self, entry: Entry, evidence: Evidence, at: int, now: Floats) -> None:
         """Take over a candidate's growth; an entry that shrank to little was none."""
         growth = evidence.growth(at, self.ledger.window.first)
-        flow = float(growth.flow(self.ledger.window.blocks[-1:])[0])
+        flow = float(growth.flow(now)[0])
         if flow < self.rules.withdrawn_share * entry.alarm.flow.flow:
             entry.withdraw(self.ledger.window.last)
             return
@@ -239,32 +248,36 @@ class Reviser:
 
     def prune(self) -> None:
         """Withdraw entries that the others can stand in for: fit all flows together, leave out what adds little."""
+        ledger = self.ledger
+        while True:
+            standing = [(gain, entry) for gain, entry in self.standing() if not self.is_settled(entry)]
+            if not standing:
+                return
+            gain, entry = min(standing, key=lambda pair: pair[0])
+            if gain > self.rules.keep_gain:
+                return
+            before = entry.growth
+            entry.withdraw(ledger.window.last)
+            ledger.update(entry, before)
+
+    def standing(self) -> list[tuple[float, Entry]]:
+        """What each open entry adds to the log likelihood beyond what the others' flows, fitted anew, can explain."""
         ledger, window = self.ledger, self.ledger.window
         entries = [e for e in ledger.entries if e.is_open]
         if len(entries) < 2:
-            return
+            return []
         scanner = Scanner(self.watch.noise, len(window), self.rules.rises)
-        flows = [e.flow(window.blocks) for e in entries]
-        templates = np.vstack(
-            [scanner.whiten_products(f[None, :], e.unit) for f, e in zip(flows, entries, strict=True)]
-        )
+        templates = np.vstack([scanner.whiten_products(e.flow(window.blocks)[None, :], e.unit) for e in entries])
         data = scanner.whiten(ledger.residual) + templates.sum(axis=0)
-        keep = list(range(len(entries)))
-        _, loss = nnls(templates[keep].T, data)
-        while len(keep) > 1:
-            trials = [nnls(templates[[m for m in keep if m != k]].T, data)[1] for k in keep]
-            cost = [
-                np.inf if self.is_settled(entries[k]) else 0.5 * (t**2 - loss**2)
-                for t, k in zip(trials, keep, strict=True)
-            ]
-            least = int(np.argmin(cost))
-            if cost[least] > self.rules.keep_gain:
-                break
-            entry = entries[keep.pop(least)]
-            loss = trials[least]
-            before = entry.growth
-            entry.withdraw(window.last)
-            ledger.update(entry, before)
+        # the normal equations' root holds all that the fit asks of the data
+        root, rotation = np.linalg.qr(templates.T, mode="reduced")[::-1]
+        wanted = rotation.T @ data
+        _, loss = nnls(root, wanted)
+        found = []
+        for k, entry in enumerate(entries):
+            _, without = nnls(np.delete(root, k, axis=1), wanted)
+            found.append((0.5 * (without**2 - loss**2), entry))
+        return found
 
     # ends ---------------------------------------------------------------------------------------------------------
 
@@ -278,27 +291,54 @@ class Reviser:
         ends = [(*self._end_of(e), e) for e in entries]
         if not ends:
             return
-        gain, at, entry = max(ends, key=lambda end: end[0])
+        gain, at, share, entry = max(ends, key=lambda end: end[0])
         if gain < self.rules.end_gain:
+            return
+        if not self.is_settled(entry) and entry.refitted < self.ledger.window.last:
+            # a leak that stopped growing also falls behind what was expected of it
+            kept = entry.state()
+            self.refit(entry)
+            gain, at, share = (0.0, 0.0, 0.0) if entry.is_withdrawn else self._end_of(entry)
+            if gain < self.rules.end_gain and not entry.is_withdrawn:
+                return
+            if entry.is_withdrawn or share >= _STOPS:
+                changed = entry.growth
+                entry.restore(kept)
+                self.ledger.update(entry, changed)
+                gain, at, share = self._end_of(entry)
+        if gain < self.rules.end_gain or share < _STOPS:
             return
         rival, _ = self.scan(self.ledger.residual, self.watch.responses)
         if rival.gain.max() > gain:
             return
-        before = entry.growth
-        entry.growth = replace(before, end=float(self.ledger.window.first + at))
-        self.ledger.update(entry, before)
-        self.ledger.settle(entry)
+        self._close(entry, float(self.ledger.window.first + at))
 
-    def _end_of(self, entry: Entry) -> tuple[float, float]:
-        """Gain in log likelihood of an entry's best end, and that end, blocks from the window's first."""
+    def _close(self, entry: Entry, end: float) -> None:
+        """End an entry; what it was is fitted on the blocks in which it ran alone."""
+        before = entry.growth
+        entry.growth = replace(before, end=end)
+        past = int(np.sum(self.ledger.window.blocks < np.floor(end)))
+        if past >= 2 and not self.is_settled(entry):
+            self.refit(entry, past)
+        else:
+            self.ledger.update(entry, before)
+        if not entry.is_withdrawn:
+            self.ledger.settle(entry)
+
+    def _end_of(self, entry: Entry) -> tuple[float, float, float]:
+        """Gain in log likelihood of an entry's best end, that end, blocks from the window's first, and what stops.
+
+        The last is the share of its flow that is missing from then on.
+        """
         n = len(self.ledger.window)
         scanner = self.scanner(n, entry)
         ends = np.arange(max(1, n - _END_BLOCKS), n, 1.0 / 3.0)
         stopped = 1.0 - np.clip(ends[:, None] - np.arange(n), 0.0, 1.0)
         templates = scanner.whiten_products(-entry.flow(self.ledger.window.blocks) * stopped, entry.unit)
-        gain = templates @ scanner.whiten(self.ledger.residual) - 0.5 * (templates**2).sum(axis=1)
+        match, energy = templates @ scanner.whiten(self.ledger.residual), (templates**2).sum(axis=1)
+        gain = match - 0.5 * energy
         best = int(np.argmax(gain))
-        return float(gain[best]), float(ends[best])
+        return float(gain[best]), float(ends[best]), float(match[best] / max(energy[best], 1e-30))
 
     # repairs ------------------------------------------------------------------------------------------------------
 

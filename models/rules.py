@@ -63,7 +63,7 @@ class Rules:
     keep_gain: float = 12.0
     echo_blocks: int = 20
     echo_gain: float = 2.0
-    size_doubt: float = 0.05
+    size_doubt: float = 0.15
     pattern_doubt: float = 0.03
     rest: int = 3
     refit_ages: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 36, 43, 50, 58)

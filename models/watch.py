@@ -36,6 +36,7 @@ _LEARNING, _MEMORY = pd.Timedelta(days=7), pd.Timedelta(days=25)
 _RESPONSE_STATES = 24
 _HISTORY_STATES = 168
 _DOUBT_STATES = 48
+_DOUBTS = 8
 _SECANT_SHARES = (0.025, 0.06, 0.15)
 _CHUNK = 64
 
@@ -124,7 +125,10 @@ class Watch:
         drive = self.model.drive(learning, self.settings.step, phase)
         measured = self._measured(learning, drive.times)
         meters = Meters.of(self.model, measured[:, len(self.model.sensor_nodes) :])
-        self.channels: Channels = choose(self.model, drive, self._nominal(drive, phase), meters.through)
+        self.channels: Channels = choose(
+            self.model, drive, self._nominal(drive, phase), meters.through, self.settings.block >= _DAY
+        )
+        self._steady_zero: Floats = np.zeros(len(self.channels.steady))
         self._centre(drive, measured, phase)
         usable = np.flatnonzero(self.model.is_drivable(drive))
         rows = usable[np.unique(np.linspace(0, len(usable) - 1, _RESPONSE_STATES).astype(int))]
@@ -200,14 +204,17 @@ class Watch:
         per_block = int(self.settings.block / self.settings.step)
         pressure, flow = self.model.expect(drive, self._watched(measured, per_block))
         expected = np.hstack([pressure, flow]) + self._offset
-        residual = self.channels.residuals(measured, expected, drive, self._nominal(drive, phase))
+        nominal = self._nominal(drive, phase)
+        residual = self.channels.residuals(measured, expected, drive, nominal)
         # share of the intervals in which each channel reports: loggers are slower than stations
-        self._pace = np.isfinite(residual).mean(axis=0)
-        blocks = [
-            self._mean(residual[at : at + per_block]) for at in range(0, len(residual) - per_block + 1, per_block)
-        ]
-        usual = np.nan_to_num(np.nanmean(np.stack(blocks), axis=0))[: len(self.channels.picked)]
-        self._offset[self.channels.picked] += usual
+        pace = np.isfinite(residual).mean(axis=0)
+        n = len(self.channels.picked)
+        self._pace = np.concatenate([pace, pace[n + self.channels.steady]])
+        begins = range(0, len(residual) - per_block + 1, per_block)
+        blocks = [self._mean(residual[at : at + per_block], nominal[at : at + per_block]) for at in begins]
+        usual = np.nan_to_num(np.nanmean(np.stack(blocks), axis=0))
+        self._offset[self.channels.picked] += usual[:n]
+        self._steady_zero = usual[n + len(self.channels.balances) :]
 
     def _nominal(self, drive: Drive, phase: int) -> Floats:
         return self._by_district(self.model.nominal_demand(drive.times, self.settings.step, phase))
@@ -230,13 +237,12 @@ class Watch:
             watched[at : at + per_block] = part >= 0.5 * part.max()
         return watched
 
-    def _mean(self, residual: Floats) -> Floats:
+    def _mean(self, residual: Floats, nominal: Floats) -> Floats:
         """Mean of each channel over a block; balances are not clipped: what a district stores it gives back."""
         n = len(self.channels.picked)
-        seen = np.asarray(np.isfinite(residual[:, n:]).any(axis=0))
-        balance = np.full(len(seen), np.nan)
-        balance[seen] = np.nanmean(residual[:, n:][:, seen], axis=0)
-        return np.concatenate([steady_mean(residual[:, :n]), balance])
+        means = self.channels.means(residual[:, n:], nominal)
+        means[len(self.channels.balances) :] -= self._steady_zero
+        return np.concatenate([steady_mean(residual[:, :n]), means])
 
     # noise --------------------------------------------------------------------------------------------------------
 
@@ -262,15 +268,17 @@ class Watch:
         measured = self._measured(fine, drive.times)
         watched = self._watched(measured, per_block)
         expected = np.hstack(self.model.expect(drive, watched))
-        residual = self.channels.residuals(measured, expected + self._offset, drive, self._nominal(drive, phase))
+        nominal = self._nominal(drive, phase)
+        residual = self.channels.residuals(measured, expected + self._offset, drive, nominal)
         for at in range(0, len(drive.times) - per_block + 1, per_block):
             part = slice(at, at + per_block)
             drivable = at + np.flatnonzero(np.isfinite(expected[part]).all(axis=1))
             if len(drivable) < max(PROBES, watched[part].sum() // 2):
                 continue
             probes = typical_rows(drive.demand[drivable].sum(axis=1), drivable)
-            enough = np.isfinite(residual[part]).mean(axis=0) >= 0.5 * self._pace
-            values = np.where(enough, self._mean(residual[part]), np.nan)
+            seen = np.isfinite(residual[part]).mean(axis=0)
+            seen = np.concatenate([seen, seen[len(self.channels.picked) + self.channels.steady]])
+            values = np.where(seen >= 0.5 * self._pace, self._mean(residual[part], nominal[part]), np.nan)
             start = drive.times[at]
             yield Frame(start, start + block, values, drive.rows(probes), expected[probes])
 
@@ -336,7 +344,7 @@ class Watch:
         return secants
 
     def _doubt(self, drive: Drive, customers: Floats) -> None:
-        """Learn how far responses may be off: `doubt`, float64 [n_pipes, n_channels, n_channels], per m3/s.
+        """Learn how far responses may be off: `doubt`, float64 [n_pipes, k, n_channels], directions per m3/s.
 
         Parameters
         ----------
@@ -355,7 +363,7 @@ class Watch:
         model.forget()
         base = jacobian(model, one, 0, one.demand[0])
         n_channels = len(self.channels.names)
-        self.doubt: Floats = np.zeros((len(self.pipes), n_channels, n_channels))
+        self.doubt: Floats = np.zeros((len(self.pipes), _DOUBTS, n_channels))
         for k, link in enumerate(self.pipes.tolist()):
             leaking = self.with_leaks(one, {link: np.full(1, flow)})
             try:
@@ -363,14 +371,16 @@ class Watch:
             except EpanetError:
                 model.forget()
                 continue
-            self.doubt[k, :n_picked, :n_picked] = learnt.covariance(change[self.channels.picked])
+            size, direction = np.linalg.eigh(learnt.covariance(change[self.channels.picked]))
+            kept = np.argsort(-size)[:_DOUBTS]
+            self.doubt[k, : len(kept), :n_picked] = np.sqrt(np.maximum(size[kept], 0.0))[:, None] * direction[:, kept].T
 
     def doubt_of(self, used: Floats) -> Floats:
-        """Covariance of responses, float64 [n_pipes, n_channels, n_channels], scaled to the size of those used."""
+        """Directions in which responses may be off, float64 [n_pipes, k, n_channels], scaled to the size of those used."""
         n = len(self.channels.picked)
         made = (self.secants[1][:, :n] ** 2).sum(axis=1)
         share = (used[:, :n] ** 2).sum(axis=1) / np.maximum(made, 1e-30)
-        scaled: Floats = self.doubt * np.minimum(share, 1e3)[:, None, None]
+        scaled: Floats = self.doubt * np.sqrt(np.minimum(share, 1e3))[:, None, None]
         return scaled
 
     def _driving(self, drive: Drive) -> Floats:
@@ -414,7 +424,7 @@ class Watch:
             seen = np.asarray(np.isfinite(by_frame).all(axis=2))
             mean = np.where(seen[:, :, None], by_frame, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)[:, None]
             effect[running, :n_picked] = mean[:, self.channels.picked]
-        for column, number in enumerate(self.channels.balances, start=n_picked):
+        for column, number in enumerate(self.channels.districts, start=n_picked):
             for link, flow in leaks.items():
                 effect[:, column] += flow * self._share(link, number)
         return effect
