@@ -109,14 +109,29 @@ class Detector:
         return Alarm(time, entry.place, estimate, kind, entry.alarm.gain, self._sigmas(residual, entry.growth))
 
     def relearn(self, history: Record) -> None:
-        """Calibrate the model again, on a history with the leaks found in it, and look at its last frames anew."""
+        """Calibrate the model again, on a history with the leaks found in it, and look at all its frames anew."""
         frames = relearn(self.watch, history, self.ledger)
-        for entry in self.ledger.entries:
-            entry.misfit = entry.misfit[:0]
+        self._look_back(frames)
         self.ledger.replace_frames(frames, self.watch.noise)
         for entry in self.ledger.entries:
-            if not entry.is_open:
-                self.ledger.settle(entry)
+            if not entry.is_withdrawn:
+                self._reviser.settle(entry)
+
+    def _look_back(self, frames: list[Frame]) -> None:
+        """Fit every leak that runs anew on all frames of a history; withdraw those that the others can stand in for."""
+        ledger = Ledger(self.watch, len(frames))
+        ledger.entries = self.ledger.entries
+        for entry in ledger.entries:
+            entry.misfit, entry.rest = entry.misfit[:0], entry.rest[:0]
+        ledger.replace_frames(frames, self.watch.noise)
+        reviser = Reviser(ledger, self.rules)
+        for entry in ledger.entries:
+            if not entry.is_withdrawn and not entry.is_open:
+                reviser.settle(entry)
+        for entry in ledger.entries:
+            if entry.is_open:
+                reviser.refit(entry)
+        reviser.prune()
 
     def _seek(self, frame: Frame) -> Entry | None:
         """Raise the leak that explains the rest best, if it passes the rules."""

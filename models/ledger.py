@@ -55,7 +55,10 @@ class Entry:
     unit
         float64 [n_channels], effect per m3/s at its present flow.
     doubt
-        float64 [n, n_channels], directions in which the effect of one m3/s may be misjudged, one deviation each.
+        float64 [n, n_channels], directions in which the effect of one m3/s may be misjudged, one deviation each:
+        other places that it may have, its size, the patterns of flow anywhere.
+    rest
+        float64 [n, n_channels], what of this is still uncertain beside `misfit`; empty before that was learnt.
     onset_deviation
         Blocks, standard deviation of the onset.
     is_withdrawn
@@ -81,6 +84,7 @@ class Entry:
     misfit: Floats = field(default_factory=lambda: np.empty(0))
     placed: int = 0
     refitted: int = -1
+    rest: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
     def state(self) -> dict[str, object]:
         """What a refit may change."""
@@ -116,8 +120,6 @@ class Ledger:
         The frames.
     effect
         float64 [n_blocks, n_channels], simulated effect of all entries together.
-    correction
-        float64 [n_blocks, n_channels], what ended leaks did beyond their simulation.
     """
 
     def __init__(self, watch: Watch, length: int) -> None:
@@ -125,12 +127,11 @@ class Ledger:
         self.entries: list[Entry] = []
         self.window = Window(length, watch.settings.block, len(watch.channels.names))
         self.effect: Floats = np.empty((0, len(watch.channels.names)))
-        self.correction: Floats = self.effect
 
     @property
     def residual(self) -> Floats:
         """What the known leaks leave unexplained, float64 [n_blocks, n_channels]."""
-        return self.window.values - self.effect - self.correction
+        return self.window.values - self.effect
 
     def append(self, frame: Frame, noise: Noise) -> None:
         """Take a frame and simulate the known leaks in it."""
@@ -138,12 +139,11 @@ class Ledger:
         now = self._simulated([frame], block, self.entries)
         drop = self.window.append(frame, now[0], noise)
         self.effect = np.vstack([self.effect[drop:], now])
-        self.correction = np.vstack([self.correction[drop:], np.zeros_like(now)])
 
     def without(self, entry: Entry) -> Floats:
         """Residual with one entry put back, float64 [n_blocks, n_channels]."""
         others = [e for e in self.entries if e is not entry]
-        return self.window.values - self.correction - self._effect(others, self._begin(entry))
+        return self.window.values - self._effect(others, self._begin(entry))
 
     def update(self, entry: Entry, before: Growth | None = None) -> None:
         """Simulate anew after an entry has changed, from where it (or what it was) begins."""
@@ -159,19 +159,9 @@ class Ledger:
     def doubts(self, but: Entry | None = None) -> Floats:
         """What is uncertain about the open leaks, float64 [n, n_channels], but for one of them."""
         now = self.window.blocks[-1:]
-        parts = [e.doubt * float(e.flow(now)[0]) for e in self.entries if e.is_open and e is not but and len(e.doubt)]
+        entries = [e for e in self.entries if e.is_open and e is not but and len(e.doubt)]
+        parts = [(e.rest if len(e.rest) else e.doubt) * float(e.flow(now)[0]) for e in entries]
         return np.vstack(parts) if parts else np.empty((0, len(self.watch.channels.names)))
-
-    def settle(self, entry: Entry) -> None:
-        """Close the book on a leak that has ended: what followed its flow beyond its simulation was its own.
-
-        The simulation of a leak that is placed a street away is wrong by a fixed pattern times its flow. Left in the
-        window, that pattern would look like a leak that began or ended when this one ended.
-        """
-        flow = entry.flow(self.window.blocks)
-        energy = float(flow @ flow)
-        if energy > 0.0:
-            self.correction = self.correction + np.outer(flow, flow @ self.residual / energy)
 
     def _begin(self, entry: Entry) -> int:
         return self._row(entry.growth.onset)
@@ -224,7 +214,7 @@ class Ledger:
     def replace_frames(self, frames: list[Frame], noise: Noise) -> None:
         """Take the window's frames anew, against a model that was calibrated again."""
         self.window.clear()
-        self.effect = self.correction = np.empty((0, self.effect.shape[1]))
+        self.effect = np.empty((0, self.effect.shape[1]))
         for frame in frames[-self.window.length :]:
             self.append(frame, noise)
 

@@ -173,16 +173,25 @@ class Reviser:
             entry.growth = replace(entry.growth, end=before.end)
         ledger.update(entry, before)
         if not entry.is_withdrawn:
-            self._take_misfit(entry, responses)
+            self.settle(entry)
 
-    def _take_misfit(self, entry: Entry, responses: Floats) -> None:
-        """Learn what an entry does beyond its simulation, as far as the model's pipes and demands may be wrong."""
-        ledger, at = self.ledger, self.position(entry.place.link)
+    def settle(self, entry: Entry) -> None:
+        """Learn anew what an entry did beyond its simulation, as far as the model's pipes and demands may be wrong.
+
+        Left in the window, that would look like a leak that began or ended with this one. It is told from what the
+        blocks around it show: the slow bias goes on through a leak.
+        """
+        ledger = self.ledger
         flow = entry.flow(ledger.window.blocks)
-        doubt = self.watch.doubt_of(responses)[at]
-        entry.misfit, rest = self.scanner(len(ledger.window), entry).misfit(ledger.residual, flow, doubt)
-        ledger.effect = ledger.effect + np.outer(flow, entry.misfit)
-        entry.doubt = np.vstack([entry.doubt, rest])
+        left = ledger.residual + (np.outer(flow, entry.misfit) if len(entry.misfit) else 0.0)
+        known = self.watch.doubt_at(self.position(entry.place.link), entry.unit)
+        scanner = self.scanner(len(ledger.window), entry)
+        misfit, rest = scanner.misfit(left, flow, np.vstack([known, entry.doubt]))
+        # its size may still change
+        entry.rest = np.vstack([rest, self.rules.size_doubt * entry.unit])
+        before = entry.misfit if len(entry.misfit) else np.zeros_like(misfit)
+        entry.misfit = misfit
+        ledger.effect = ledger.effect + np.outer(flow, misfit - before)
 
     def _remembering(self, entry: Entry, evidence: Evidence) -> Evidence:
         """Evidence with half of what the last refit held: the model's errors differ with the moments it is asked at.
@@ -273,10 +282,10 @@ class Reviser:
         root, rotation = np.linalg.qr(templates.T, mode="reduced")[::-1]
         wanted = rotation.T @ data
         _, loss = nnls(root, wanted)
-        found = []
+        found: list[tuple[float, Entry]] = []
         for k, entry in enumerate(entries):
             _, without = nnls(np.delete(root, k, axis=1), wanted)
-            found.append((0.5 * (without**2 - loss**2), entry))
+            found.append((0.5 * float(without**2 - loss**2), entry))
         return found
 
     # ends ---------------------------------------------------------------------------------------------------------
@@ -323,7 +332,7 @@ class Reviser:
         else:
             self.ledger.update(entry, before)
         if not entry.is_withdrawn:
-            self.ledger.settle(entry)
+            self.settle(entry)
 
     def _end_of(self, entry: Entry) -> tuple[float, float, float]:
         """Gain in log likelihood of an entry's best end, that end, blocks from the window's first, and what stops.
@@ -374,7 +383,7 @@ class Reviser:
                 entry.doubt = self.rules.size_doubt * response[None, :]
         entry.growth = replace(entry.growth, end=end)
         ledger.update(entry, before)
-        ledger.settle(entry)
+        self.settle(entry)
 
 
 def best_size(now: Floats, sizes: Floats) -> NDArray[np.int64]:

@@ -123,7 +123,7 @@ class Watch:
         phase = find_phase(self.model, learning, self.settings.step)
         self.calibration: Calibration = self._calibrate(learning, phase)
         drive = self.model.drive(learning, self.settings.step, phase)
-        measured = self._measured(learning, drive.times)
+        measured = self._measured(learning, drive)
         meters = Meters.of(self.model, measured[:, len(self.model.sensor_nodes) :])
         self.channels: Channels = choose(
             self.model, drive, self._nominal(drive, phase), meters.through, self.settings.block >= _DAY
@@ -178,7 +178,7 @@ class Watch:
         model.scale(np.ones(len(self.topology.pipes)), np.ones(len(model.engine.junctions)))
         drive = model.drive(fine, step, phase)
         lost = self.lost(drive, running(drive.times))
-        self.calibration = calibrate(model, drive, self._measured(fine, drive.times), Prior(), lost, _HISTORY_STATES)
+        self.calibration = calibrate(model, drive, self._measured(fine, drive), Prior(), lost, _HISTORY_STATES)
         model.scale(self.calibration.resistance, self.calibration.demand)
         n = len(self.calibration.offset)
         self._offset[:n] = self.calibration.offset
@@ -194,7 +194,7 @@ class Watch:
 
     def _calibrate(self, learning: Record, phase: int) -> Calibration:
         drive = self.model.drive(learning, self.settings.step, phase)
-        found = calibrate(self.model, drive, self._measured(learning, drive.times), Prior())
+        found = calibrate(self.model, drive, self._measured(learning, drive), Prior())
         self.model.scale(found.resistance, found.demand)
         self._offset[: len(found.offset)] = found.offset
         return found
@@ -222,10 +222,11 @@ class Watch:
     def _by_district(self, nominal: Floats) -> Floats:
         return np.stack([nominal[:, d.junctions].sum(axis=1) for d in self.model.districts], axis=1)
 
-    def _measured(self, record: Record, times: pd.DatetimeIndex) -> Floats:
-        pressure = record.pressure.reindex(index=times, columns=list(self.model.pressure_sensors))
-        flow = record.flow.reindex(index=times, columns=list(self.model.flow_meters))
-        return np.hstack([pressure.to_numpy(dtype=float), flow.to_numpy(dtype=float)])
+    def _measured(self, record: Record, drive: Drive) -> Floats:
+        pressure = record.pressure.reindex(index=drive.times, columns=list(self.model.pressure_sensors))
+        flow = record.flow.reindex(index=drive.times, columns=list(self.model.flow_meters))
+        told = np.where(self.model.is_adrift(drive), np.nan, pressure.to_numpy(dtype=float))
+        return np.hstack([told, flow.to_numpy(dtype=float)])
 
     def _watched(self, measured: Floats, per_block: int) -> Bools:
         """Intervals to simulate: those in which most of the pressures that a block holds were read."""
@@ -265,7 +266,7 @@ class Watch:
         phase = find_phase(self.model, fine, step)
         per_block = int(block / step)
         drive = self.model.drive(fine, step, phase, per_block)
-        measured = self._measured(fine, drive.times)
+        measured = self._measured(fine, drive)
         watched = self._watched(measured, per_block)
         expected = np.hstack(self.model.expect(drive, watched))
         nominal = self._nominal(drive, phase)
@@ -376,11 +377,20 @@ class Watch:
             self.doubt[k, : len(kept), :n_picked] = np.sqrt(np.maximum(size[kept], 0.0))[:, None] * direction[:, kept].T
 
     def doubt_of(self, used: Floats) -> Floats:
-        """Directions in which responses may be off, float64 [n_pipes, k, n_channels], scaled to the size of those used."""
+        """Directions in which responses float64 [n_pipes, n_channels] may be off, float64 [n_pipes, k, n_channels].
+
+        What was made at one size is scaled to the size of those used.
+        """
+        return self._scaled(self.doubt, self.secants[1], used)
+
+    def doubt_at(self, pipe: int, used: Floats) -> Floats:
+        """The same for one pipe's response, float64 [k, n_channels]."""
+        return self._scaled(self.doubt[pipe], self.secants[1][pipe], used)
+
+    def _scaled(self, doubt: Floats, made: Floats, used: Floats) -> Floats:
         n = len(self.channels.picked)
-        made = (self.secants[1][:, :n] ** 2).sum(axis=1)
-        share = (used[:, :n] ** 2).sum(axis=1) / np.maximum(made, 1e-30)
-        scaled: Floats = self.doubt * np.sqrt(np.minimum(share, 1e3))[:, None, None]
+        share = (used[..., :n] ** 2).sum(axis=-1) / np.maximum((made[..., :n] ** 2).sum(axis=-1), 1e-30)
+        scaled: Floats = doubt * np.sqrt(np.minimum(share, 1e3))[..., None, None]
         return scaled
 
     def _driving(self, drive: Drive) -> Floats:
