@@ -68,14 +68,11 @@ class Detector:
         while self._repairs and self._repairs[0].time <= frame.end:
             self._reviser.apply(self._repairs.pop(0))
         self._reviser.run()
-        raised: list[Entry] = []
-        while len(raised) < _MOST_PER_FRAME:
-            entry = self._seek(frame)
-            if entry is None:
-                break
-            raised.append(entry)
+        entered = 0
+        while entered < _MOST_PER_FRAME and self._seek(frame) is not None:
+            entered += 1
         self._tell_again(frame)
-        return raised
+        return self._tell(frame)
 
     def begin(self, time: pd.Timestamp) -> None:
         """The data in question begin here: what runs already is old; what has ended is no longer told."""
@@ -83,17 +80,26 @@ class Detector:
             entry.superseded.clear()
             entry.is_past = not entry.is_open
             if entry.is_open:
-                entry.alarm = self._alarm(entry, time, "old")
+                entry.is_told, entry.alarm = True, self._alarm(entry, time, "old")
+
+    def _tell(self, frame: Frame) -> list[Entry]:
+        """Raise an alarm for every leak whose probation is over."""
+        told = [e for e in self.ledger.entries if e.is_open and not e.is_told and self._reviser.is_due(e)]
+        for entry in told:
+            entry.is_told, entry.alarm = True, self._alarm(entry, frame.end, entry.growth.kind)
+        return told
 
     def _tell_again(self, frame: Frame) -> None:
         """Raise another alarm for a leak that has come to lie elsewhere, and surely."""
         rules, window, topology = self.rules, self.ledger.window, self.watch.topology
         for entry in self.ledger.entries:
-            if not entry.is_open or entry.place.probability < rules.sure_mass:
+            if not (entry.is_open and entry.is_told) or entry.place.probability < rules.sure_mass:
                 continue
-            distance = topology.distance_from_link(entry.place.link)
             told = (entry.alarm, *entry.superseded)
-            if window.last - entry.placed < rules.rest or any(distance[a.place.link] <= NEAR_M for a in told):
+            near = np.zeros(len(topology.links), dtype=bool)
+            for alarm in told:
+                near |= topology.distance_from_link(alarm.place.link) <= NEAR_M
+            if window.last - entry.placed < rules.rest or entry.covered(near, topology.link_index) > 0.5:
                 continue
             entry.superseded.append(entry.alarm)
             entry.alarm = self._alarm(entry, frame.end, entry.growth.kind)
@@ -203,7 +209,7 @@ class Detector:
         """Every alarm since the data in question began; of a leak that was told twice the last alarm stands."""
         found = []
         for entry in self.ledger.entries:
-            if not entry.is_past:
+            if entry.is_told and not entry.is_past:
                 found += [self._leak(entry, alarm, True) for alarm in entry.superseded]
                 found.append(self._leak(entry, entry.alarm, entry.is_withdrawn))
         found.sort(key=lambda leak: leak.detected)

@@ -39,7 +39,9 @@ class Entry:
     Attributes
     ----------
     alarm
-        As raised, or as told again when the leak turned out to be elsewhere.
+        As entered until it is told; as told then, or as told again when the leak turned out to be elsewhere.
+    is_told
+        An alarm was raised for it; until then it is a hypothesis on probation, which is simulated like the others.
     superseded
         What was told before that.
     is_past
@@ -84,6 +86,7 @@ class Entry:
     misfit: Floats = field(default_factory=lambda: np.empty(0))
     placed: int = 0
     refitted: int = -1
+    is_told: bool = False
     rest: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
     def state(self) -> dict[str, object]:
@@ -94,6 +97,10 @@ class Entry:
         """Undo a refit."""
         for name, value in state.items():
             setattr(self, name, value)
+
+    def covered(self, near: NDArray[np.bool_], links: dict[str, int]) -> float:
+        """Probability, as known now, that it lies in one of some pipes, bool [n_links]."""
+        return sum(c.probability for c in self.place.candidates if near[links[c.pipe]])
 
     def withdraw(self, block: int) -> None:
         """Call the alarm false."""

@@ -255,6 +255,36 @@ class Reviser:
             for e in self.ledger.entries
         )
 
+    def is_due(self, entry: Entry) -> bool:
+        """Whether an entry that was not told yet has stood its probation.
+
+        After a leak has ended what its simulation missed of it may look like a small one that goes on beside it: such
+        an entry is watched longer, and where it looks like a share of the ended one it is not told at all.
+        """
+        rules, window = self.rules, self.ledger.window
+        if entry.place.probability < rules.sure_mass and entry.alarm.gain < rules.sure_gain:
+            return False
+        flow = float(entry.flow(window.blocks[-1:])[0])
+        if flow < max(rules.least_flow, rules.tell_share * self.watch.inflow_of_pipes[self.position(entry.place.link)]):
+            return False
+        ended = {
+            id(e): end
+            for e in self.ledger.entries
+            if (end := e.growth.end) is not None and not e.is_withdrawn and window.first < end <= window.last + 1
+        }
+        closed = [e for e in self.ledger.entries if id(e) in ended]
+        fresh = any(e.growth.peak > flow and abs(entry.growth.onset - ended[id(e)]) < rules.unrest for e in closed)
+        if fresh and window.last - entry.raised < rules.probation:
+            return False
+        if not closed:
+            return True
+        distance = self.watch.topology.distance_from_link(entry.place.link)
+        cosine = self.scanner(len(window), entry).alike(entry.unit, np.stack([e.unit for e in closed]))
+        return not any(
+            (c > _SIMILAR or distance[e.place.link] < _SIMILAR_M) and flow < rules.echo_share * e.growth.peak
+            for e, c in zip(closed, cosine, strict=True)
+        )
+
     def prune(self) -> None:
         """Withdraw entries that the others can stand in for: fit all flows together, leave out what adds little."""
         ledger = self.ledger
