@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +13,7 @@ from models.frame import Frame
 from models.growth import Growth
 from models.leak import Estimate
 from models.localise import Place
-from models.noise import Noise
+from models.noise import Noise, even
 from models.watch import Watch
 from models.window import Window
 
@@ -138,10 +138,20 @@ class Ledger:
     @property
     def residual(self) -> Floats:
         """What the known leaks leave unexplained, float64 [n_blocks, n_channels]."""
-        return self.window.values - self.effect
+        return even(self.window.values - self.effect, self.watch.noise)
 
     def append(self, frame: Frame, noise: Noise) -> None:
-        """Take a frame and simulate the known leaks in it."""
+        """Take a frame and simulate the known leaks in it; blocks that were left out are taken to be as expected."""
+        if len(self.window):
+            # onsets and shapes count rows: a block that nobody saw has a row too
+            length, last = self.window.block, self.window.last
+            missed = min(round(self.window.number(frame.start)) - last - 1, self.window.length)
+            for start in (frame.start - k * length for k in range(missed, 0, -1)):
+                nothing = np.full_like(frame.values, np.nan)
+                self._append(replace(frame, start=start, end=start + length, values=nothing), noise)
+        self._append(frame, noise)
+
+    def _append(self, frame: Frame, noise: Noise) -> None:
         block = np.array([float(round(self.window.number(frame.start)))])
         now = self._simulated([frame], block, self.entries)
         drop = self.window.append(frame, now[0], noise)
@@ -150,7 +160,7 @@ class Ledger:
     def without(self, entry: Entry) -> Floats:
         """Residual with one entry put back, float64 [n_blocks, n_channels]."""
         others = [e for e in self.entries if e is not entry]
-        return self.window.values - self._effect(others, self._begin(entry))
+        return even(self.window.values - self._effect(others, self._begin(entry)), self.watch.noise)
 
     def update(self, entry: Entry, before: Growth | None = None) -> None:
         """Simulate anew after an entry has changed, from where it (or what it was) begins."""

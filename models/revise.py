@@ -18,6 +18,7 @@ from models.rules import Repair, Rules
 Floats = NDArray[np.float64]
 
 _END_BLOCKS = 10
+_TRIMS, _TRIMMED = 2, 0.03
 _STOPS = 0.6  # of a leak's flow at least is missing when it has ended
 _DOUBTS = 6
 _PATTERNS = 12
@@ -173,7 +174,21 @@ class Reviser:
             entry.growth = replace(entry.growth, end=before.end)
         ledger.update(entry, before)
         if not entry.is_withdrawn:
+            self._trim(entry)
             self.settle(entry)
+
+    def _trim(self, entry: Entry) -> None:
+        """Give an entry the flow whose simulation fits: its response by size was made at other moments."""
+        ledger = self.ledger
+        without = ledger.without(entry)
+        scanner = self.scanner(len(without), entry)
+        for _ in range(_TRIMS):
+            template, data = scanner.whiten(without - ledger.residual), scanner.whiten(without)
+            share = float(np.clip(template @ data / max(float(template @ template), 1e-30), 0.5, 2.0))
+            if abs(share - 1.0) < _TRIMMED:
+                return
+            entry.growth = replace(entry.growth, peak=entry.growth.peak * share)
+            ledger.update(entry)
 
     def settle(self, entry: Entry) -> None:
         """Learn anew what an entry did beyond its simulation, as far as the model's pipes and demands may be wrong.
@@ -371,7 +386,7 @@ class Reviser:
         """
         n = len(self.ledger.window)
         scanner = self.scanner(n, entry)
-        ends = np.arange(max(1, n - _END_BLOCKS), n, 1.0 / 3.0)
+        ends = np.arange(max(1, n - _END_BLOCKS), n, 1.0 / 12.0)
         stopped = 1.0 - np.clip(ends[:, None] - np.arange(n), 0.0, 1.0)
         templates = scanner.whiten_products(-entry.flow(self.ledger.window.blocks) * stopped, entry.unit)
         match, energy = templates @ scanner.whiten(self.ledger.residual), (templates**2).sum(axis=1)
