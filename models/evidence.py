@@ -121,14 +121,18 @@ class Scanner:
         time, grown = self._time, self._time.shapes
         data = (time.basis.T @ residuals @ self._transform).T
         templates = responses @ self._transform
+        by_match, by_energy = (data * self._precision) @ time.rotated, self._precision @ time.squared
         single = templates.astype(np.float32)  # seven digits are plenty to choose by
-        match = single @ ((data * self._precision) @ time.rotated).astype(np.float32)
-        energy = single**2 @ (self._precision @ time.squared).astype(np.float32)
         n = len(responses)
         gain, flow, at = np.empty(n), np.empty(n), np.empty(n, dtype=np.int64)
+        match, energy = single @ by_match.astype(np.float32), single**2 @ by_energy.astype(np.float32)
         best_shape(match, energy, self._cost, gain, at, flow)
         picked = np.maximum(at, 0)
-        deviation = 1.0 / np.sqrt(np.maximum(energy[np.arange(n), picked], 1e-30))
+        power = np.maximum((templates**2 * by_energy[:, picked].T).sum(axis=1), 1e-30)
+        match_at = np.where(at >= 0, (templates * by_match[:, picked].T).sum(axis=1), 0.0)
+        flow = match_at / power
+        gain = np.maximum(match_at * (0.5 * flow - self._cost / power), 0.0)
+        deviation = 1.0 / np.sqrt(power)
         now = flow * grown.values[-1, picked]
         return Evidence(gain, flow, deviation, grown.onset[picked], grown.rise[picked], now, at)
 
