@@ -184,6 +184,9 @@ class Detector:
             return None
         while True:
             evidence, responses = self._reviser.scan(self.ledger.residual, self.watch.responses)
+            evidence = replace(
+                evidence, gain=np.where(self.watch.blind(self.ledger.window.frames[-1]), 0.0, evidence.gain)
+            )
             if evidence.gain.max() < self.rules.gain:
                 return None
             similar = [e for e in self._reviser.similar(evidence) if e not in tried]

@@ -82,9 +82,7 @@ def learn(model: DrivenModel, drive: Drive, customers: Floats, misfit: float, pr
         Standard deviation of pressures about the calibrated model, m.
     """
     n_pipes, n_sensors = len(model.topology.pipes), len(model.sensor_nodes)
-    deviation = np.concatenate(
-        [np.full(n_pipes, prior.resistance), np.full(len(model.engine.junctions), prior.demand)]
-    )
+    deviation = np.concatenate([np.full(n_pipes, prior.resistance), np.full(len(model.engine.junctions), prior.demand)])
     model.forget()
     rows = np.stack([jacobian(model, drive, k, customers[k])[:n_sensors] for k in range(len(customers))])
     # a sensor's zero is free: only what differs from moment to moment tells of resistances

@@ -207,7 +207,7 @@ class Scanner:
         return weight @ doubt, root @ doubt
 
     def _amplitudes(self, residuals: Floats, along: Floats) -> tuple[Floats, Floats]:
-        """Amplitude of each noise component along growths float64 [n_blocks, n], and its precision, [n, n_components]."""
+        """Amplitude of each noise component along growths [n_blocks, n], and its precision, float64 [n, n_components]."""
         data = (self._time.basis.T @ residuals @ self._transform).T
         rotated = self._time.basis.T @ along
         e = np.maximum((self._precision @ rotated**2).T, 1e-30)

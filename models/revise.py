@@ -75,8 +75,9 @@ class Reviser:
 
     def is_worth_a_scan(self, residual: Floats) -> bool:
         """Whether a small leak or a middling one anywhere comes near an alarm."""
-        scanner = self.scanner(len(residual))
-        best = max(scanner.scan(residual, each).gain.max() for each in (self.watch.responses, self.watch.secants[1]))
+        scanner, seen = self.scanner(len(residual)), ~self.watch.blind(self.ledger.window.frames[-1])
+        sizes = (self.watch.responses, self.watch.secants[1])
+        best = max(scanner.scan(residual, each[seen]).gain.max() for each in sizes) if seen.any() else 0.0
         return bool(best > _GLANCE * self.rules.gain)
 
     def doubt(self, evidence: Evidence, responses: Floats, at: int) -> Floats:
@@ -119,10 +120,14 @@ class Reviser:
         """Position of a link among the pipes that can leak."""
         return int(np.searchsorted(self.watch.pipes, link))
 
+    def is_blind(self, entry: Entry) -> bool:
+        """Whether nothing can be said of an entry now, for lack of pressures in its district."""
+        return bool(self.watch.blind(self.ledger.window.frames[-1])[self.position(entry.place.link)])
+
     def run(self) -> None:
         """Revise every open entry after a new frame."""
         for entry in self.ledger.entries:
-            if not entry.is_open:
+            if not entry.is_open or self.is_blind(entry):
                 continue
             age = self.ledger.window.last - entry.raised
             if age in self.rules.refit_ages:
@@ -245,7 +250,7 @@ class Reviser:
         """Open entries whose leak a scan's best candidate resembles: they may have grown or be misplaced."""
         watch = self.watch
         scanner = self.scanner(len(self.ledger.window))
-        entries = [e for e in self.ledger.entries if e.is_open]
+        entries = [e for e in self.ledger.entries if e.is_open and not self.is_blind(e)]
         if not entries:
             return []
         cosine = scanner.alike(watch.secants[1, evidence.best], np.stack([e.unit for e in entries]))
@@ -279,6 +284,8 @@ class Reviser:
         rules, window = self.rules, self.ledger.window
         if entry.place.probability < rules.sure_mass and entry.alarm.gain < rules.sure_gain:
             return False
+        if self.is_blind(entry):
+            return False
         flow = float(entry.flow(window.blocks[-1:])[0])
         if flow < max(rules.least_flow, rules.tell_share * self.watch.inflow_of_pipes[self.position(entry.place.link)]):
             return False
@@ -304,7 +311,9 @@ class Reviser:
         """Withdraw entries that the others can stand in for: fit all flows together, leave out what adds little."""
         ledger = self.ledger
         while True:
-            standing = [(gain, entry) for gain, entry in self.standing() if not self.is_settled(entry)]
+            standing = [
+                (gain, entry) for gain, entry in self.standing() if not (self.is_settled(entry) or self.is_blind(entry))
+            ]
             if not standing:
                 return
             gain, entry = min(standing, key=lambda pair: pair[0])
@@ -341,7 +350,7 @@ class Reviser:
         Only if that explains the residual better than any new leak does: a leak that begins elsewhere also pushes
         against the known ones.
         """
-        entries = [e for e in self.ledger.entries if e.is_open]
+        entries = [e for e in self.ledger.entries if e.is_open and not self.is_blind(e)]
         ends = [(*self._end_of(e), e) for e in entries]
         if not ends:
             return

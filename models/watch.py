@@ -20,7 +20,8 @@ from hydro.errors import EpanetError
 from hydro.phase import find_phase
 from hydro.record import Record
 from models.channels import Channels, choose
-from models.doubt import Learnt, jacobian, learn as learn_model
+from models.doubt import jacobian
+from models.doubt import learn as learn_model
 from models.errors import NotEnoughData
 from models.frame import PROBES, Frame, joined, steady_mean, typical_rows
 from models.noise import Noise, learn
@@ -89,6 +90,8 @@ class Watch:
         grows far faster than with the first drop.
     sizes
         float64 [n_sizes], those leaks' flows, m3/s.
+    districts
+        int64 [n_pipes], in which each pipe lies, -1 for none.
     largest_take
         Mean net inflow of the district that takes most, m3/s.
     noise
@@ -137,6 +140,7 @@ class Watch:
         seen = np.isfinite(drive.inflow).sum(axis=0)
         self.mean_inflow: Floats = np.nansum(np.abs(drive.inflow), axis=0) / np.maximum(seen, 1)
         districts = [self.district_of(int(link)) for link in self.pipes]
+        self.districts: Ints = np.array([-1 if d is None else d for d in districts], dtype=np.int64)
         # m3/s that pass the district in which each pipe lies; where nothing is measured, no size is excluded
         self.inflow_of_pipes: Floats = np.array([meters.through[d] if d is not None else 0.0 for d in districts])
         self.largest_take = max(float(self.mean_inflow.max()), 1e-3)
@@ -161,6 +165,19 @@ class Watch:
                     if node in district.junctions:
                         return number
         return None
+
+    def blind(self, frame: Frame) -> Bools:
+        """Pipes in districts most of whose pressure sensors are missing in a frame, bool [n_pipes].
+
+        The balance still says that water is missing, but nothing says where.
+        """
+        blind = np.zeros(len(self.pipes), dtype=bool)
+        seen = np.isfinite(frame.values[: self.channels.n_pressures])
+        for number, district in enumerate(self.model.districts):
+            inside = np.isin(self.model.sensor_nodes, self.model.engine.junctions[district.junctions])
+            if inside.any() and seen[inside].mean() < 0.5:
+                blind |= self.districts == number
+        return blind
 
     def relearn(self, history: Record, running: Callable[[pd.DatetimeIndex], Mapping[int, Floats]]) -> None:
         """Calibrate again, on a whole history with the leaks that are known to have run in it.

@@ -58,7 +58,11 @@ def test_a_misfit_is_what_the_covariances_let_expect(seed, n_blocks, n_channels)
 
 def test_what_calibration_told_takes_variance_away_only_where_it_looked():
     random = np.random.default_rng(5)
-    deviation, seen, wanted = random.uniform(0.1, 0.5, 6), random.standard_normal((3, 6)), random.standard_normal((2, 6))
+    deviation, seen, wanted = (
+        random.uniform(0.1, 0.5, 6),
+        random.standard_normal((3, 6)),
+        random.standard_normal((2, 6)),
+    )
     _, size, direction = np.linalg.svd(seen * deviation, full_matrices=False)
     learnt = Learnt(deviation, direction.T, size**2 / (1.0 + size**2))
     posterior = np.linalg.inv(np.diag(1.0 / deviation**2) + seen.T @ seen)
