@@ -113,7 +113,7 @@ class Channels:
 def choose(model: DrivenModel, drive: Drive, nominal: Floats, through: Floats, is_daily: bool) -> Channels:
     """Choose the channels and learn each district's usual take from a quiet period.
 
-    `through` is what passes each district's meters, float64 [n_districts], m3/s; blocks are whole days where `is_daily`.
+    `through` is what passes each district's meters, float64 [n_districts], m3/s; `is_daily` where blocks are days.
 
     A district's inflow is imposed on the model, so of its inlets one tells nothing new: the largest is left out.
     """

@@ -157,7 +157,7 @@ class Scanner:
         t, f = responses[chosen] @ self._transform, doubt[chosen] @ self._transform
         inner = np.matmul(f * e[:, None, :], f.transpose(0, 2, 1))
         by_z, by_t = np.matmul(f, (e * z)[:, :, None])[:, :, 0], np.matmul(f, (e * t)[:, :, None])[:, :, 0]
-        zz, zt, tt = ((a * b * e).sum(axis=1) for a, b in ((z, z), (z, t), (t, t)))
+        zt, tt = (z * t * e).sum(axis=1), (t * t * e).sum(axis=1)
         flow = evidence.flow[chosen]
         most, one = 4.0 * flow, np.eye(f.shape[1])
         for k in range(_ROUNDS + 1):
@@ -207,7 +207,7 @@ class Scanner:
         return weight @ doubt, root @ doubt
 
     def _amplitudes(self, residuals: Floats, along: Floats) -> tuple[Floats, Floats]:
-        """Amplitude of each noise component along growths [n_blocks, n], and its precision, float64 [n, n_components]."""
+        """Amplitude of each noise component along growths [n_blocks, n], and its precision, [n, n_components]."""
         data = (self._time.basis.T @ residuals @ self._transform).T
         rotated = self._time.basis.T @ along
         e = np.maximum((self._precision @ rotated**2).T, 1e-30)
