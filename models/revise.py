@@ -18,7 +18,7 @@ from models.rules import Repair, Rules
 Floats = NDArray[np.float64]
 
 _END_BLOCKS = 10
-_TRIMS, _TRIMMED = 2, 0.03
+_TRIMS, _TRIMMED = 3, 0.05
 _STOPS = 0.6  # of a leak's flow at least is missing when it has ended
 _DOUBTS = 6
 _PATTERNS = 12
@@ -186,13 +186,14 @@ class Reviser:
         """Give an entry the flow whose simulation fits: its response by size was made at other moments."""
         ledger = self.ledger
         without = ledger.without(entry)
-        scanner = self.scanner(len(without), entry)
+        scanner = self.scanner(len(without))
         for _ in range(_TRIMS):
             template, data = scanner.whiten(without - ledger.residual), scanner.whiten(without)
             share = float(np.clip(template @ data / max(float(template @ template), 1e-30), 0.5, 2.0))
             if abs(share - 1.0) < _TRIMMED:
                 return
-            entry.growth = replace(entry.growth, peak=entry.growth.peak * share)
+            # effects grow faster than flows, up to their square
+            entry.growth = replace(entry.growth, peak=entry.growth.peak * share**0.6)
             ledger.update(entry)
 
     def settle(self, entry: Entry) -> None:
