@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import svd
 
 from hydro.calibration import Prior
 from hydro.derivatives import derivatives
@@ -90,6 +89,8 @@ def learn(model: DrivenModel, drive: Drive, customers: Floats, misfit: float, pr
     mean = rows.mean(axis=0, keepdims=True)
     keep = np.sqrt(1.0 / (1.0 + len(rows) * prior.offset**2 / spread**2))
     scaled = ((rows - mean + keep * mean) * (deviation / spread)).reshape(-1, len(deviation))
-    _, size, direction = svd(scaled, full_matrices=False)
-    seen = size > _LEAST
-    return Learnt(deviation, direction[seen].T, size[seen] ** 2 / (1.0 + size[seen] ** 2))
+    # there are far fewer rows than parameters: the directions follow from the rows' products
+    power, mix = np.linalg.eigh(scaled @ scaled.T)
+    seen = power > _LEAST**2
+    directions = scaled.T @ mix[:, seen] / np.sqrt(power[seen])
+    return Learnt(deviation, directions, power[seen] / (1.0 + power[seen]))

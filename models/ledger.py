@@ -241,7 +241,7 @@ class Ledger:
         for entry in self.entries:
             flow = float(entry.flow(self.window.blocks[-1:])[0]) * (share if entry is one else 1.0)
             if flow > 0.0:
-                link = entry.place.link
+                link = entry.place.pipe
                 flows[link] = flows.get(link, np.zeros(n)) + flow
         return flows
 
@@ -252,6 +252,6 @@ def _together(entries: list[Entry], blocks: Floats) -> dict[int, Floats]:
     for entry in entries:
         flow = entry.growth.moment(blocks)
         if np.any(flow > 0.0):
-            link = entry.place.link
+            link = entry.place.pipe
             flows[link] = flows.get(link, np.zeros(len(blocks))) + flow
     return flows

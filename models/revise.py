@@ -155,7 +155,7 @@ class Reviser:
         before, first_link = entry.growth, entry.place.link
         drive = window.drive_since(before.onset)
         for _ in range(2):
-            old_flow, old_link = float(entry.flow(now)[0]), entry.place.link
+            old_flow, old_link = float(entry.flow(now)[0]), entry.place.pipe
             responses = self.watch.respond(drive, ledger.flows_now(entry, len(drive.times), 0.0))
             evidence, responses = self.scan(residual, responses, entry)
             evidence = replace(evidence, gain=np.where(self._reachable(entry, responses), evidence.gain, 0.0))
@@ -164,11 +164,11 @@ class Reviser:
                 break
             evidence = self._remembering(entry, evidence)
             entry.place = self.locate(evidence)
-            at = self.position(entry.place.link)
+            at = self.position(entry.place.pipe)
             entry.unit, entry.doubt = responses[at], self.doubt(evidence, responses, at)
             self._adopt(entry, evidence, at, now)
             flow = float(entry.flow(now)[0])
-            if entry.is_withdrawn or (entry.place.link == old_link and abs(flow - old_flow) < 0.1 * old_flow):
+            if entry.is_withdrawn or (entry.place.pipe == old_link and abs(flow - old_flow) < 0.1 * old_flow):
                 break
         entry.belief = evidence.gain - evidence.gain.max()
         if self.watch.topology.distance_from_link(first_link)[entry.place.link] > _MOVED_M:
@@ -205,7 +205,7 @@ class Reviser:
         ledger = self.ledger
         flow = entry.flow(ledger.window.blocks)
         left = ledger.residual + (np.outer(flow, entry.misfit) if len(entry.misfit) else 0.0)
-        known = self.watch.doubt_at(self.position(entry.place.link), entry.unit)
+        known = self.watch.doubt_at(self.position(entry.place.pipe), entry.unit)
         scanner = self.scanner(len(ledger.window), entry)
         misfit, rest = scanner.misfit(left, flow, np.vstack([known, entry.doubt]))
         # its size may still change

@@ -36,7 +36,7 @@ _HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
 _LEARNING, _MEMORY = pd.Timedelta(days=7), pd.Timedelta(days=25)
 _RESPONSE_STATES = 24
 _HISTORY_STATES = 168
-_DOUBT_STATES = 48
+_DOUBT_STATES, _DOUBT_ROWS, _DOUBT_PIPES = 48, 1600, 450
 _DOUBTS = 8
 _SECANT_SHARES = (0.025, 0.06, 0.15)
 _CHUNK = 64
@@ -373,16 +373,17 @@ class Watch:
         """
         model, n_picked = self.model, len(self.channels.picked)
         usable = np.flatnonzero(model.is_drivable(drive) & np.isfinite(customers).all(axis=1))
-        rows = usable[np.unique(np.linspace(0, len(usable) - 1, _DOUBT_STATES).astype(int))]
+        n_states = int(np.clip(_DOUBT_ROWS // max(len(model.sensor_nodes), 1), 4, _DOUBT_STATES))
+        rows = usable[np.unique(np.linspace(0, len(usable) - 1, n_states).astype(int))]
         learnt = learn_model(model, drive.rows(rows), customers[rows], self.calibration.after, Prior())
         flow = float(self.sizes[1])
         row = typical_rows(self._typical.demand.sum(axis=1), np.arange(len(self._typical.times)))[1]
         one = self._typical.rows(np.array([row]))
         model.forget()
         base = jacobian(model, one, 0, one.demand[0])
-        n_channels = len(self.channels.names)
-        self.doubt: Floats = np.zeros((len(self.pipes), _DOUBTS, n_channels))
-        for k, link in enumerate(self.pipes.tolist()):
+        tried = np.unique(np.linspace(0, len(self.pipes) - 1, _DOUBT_PIPES).astype(int))
+        found = np.zeros((len(tried), _DOUBTS, len(self.channels.names)))
+        for k, link in enumerate(self.pipes[tried].tolist()):
             leaking = self.with_leaks(one, {link: np.full(1, flow)})
             try:
                 change = (jacobian(model, leaking, 0, one.demand[0]) - base) / flow
@@ -391,7 +392,17 @@ class Watch:
                 continue
             size, direction = np.linalg.eigh(learnt.covariance(change[self.channels.picked]))
             kept = np.argsort(-size)[:_DOUBTS]
-            self.doubt[k, : len(kept), :n_picked] = np.sqrt(np.maximum(size[kept], 0.0))[:, None] * direction[:, kept].T
+            found[k, : len(kept), :n_picked] = np.sqrt(np.maximum(size[kept], 0.0))[:, None] * direction[:, kept].T
+        # a pipe that was not tried errs like the one that was and looks most like it
+        unit = self.secants[1][:, :n_picked] / self._sizes_of(self.secants[1])[:, None]
+        like = tried[np.argmax(unit @ unit[tried].T, axis=1)]
+        like[tried] = tried
+        share = self._sizes_of(self.secants[1]) / self._sizes_of(self.secants[1][like])
+        self.doubt: Floats = found[np.searchsorted(tried, like)] * share[:, None, None]
+
+    def _sizes_of(self, responses: Floats) -> Floats:
+        sizes: Floats = np.maximum(np.linalg.norm(responses[..., : len(self.channels.picked)], axis=-1), 1e-15)
+        return sizes
 
     def doubt_of(self, used: Floats) -> Floats:
         """Directions in which responses float64 [n_pipes, n_channels] may be off, float64 [n_pipes, k, n_channels].
@@ -405,9 +416,8 @@ class Watch:
         return self._scaled(self.doubt[pipe], self.secants[1][pipe], used)
 
     def _scaled(self, doubt: Floats, made: Floats, used: Floats) -> Floats:
-        n = len(self.channels.picked)
-        share = (used[..., :n] ** 2).sum(axis=-1) / np.maximum((made[..., :n] ** 2).sum(axis=-1), 1e-30)
-        scaled: Floats = doubt * np.sqrt(np.minimum(share, 1e3))[..., None, None]
+        share = np.minimum(self._sizes_of(used) / self._sizes_of(made), 30.0)
+        scaled: Floats = doubt * share[..., None, None]
         return scaled
 
     def _driving(self, drive: Drive) -> Floats:
