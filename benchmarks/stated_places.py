@@ -1,0 +1,104 @@
+"""How places that were stated hold: rows of told leaks, and what other tempers would have stated.
+
+Used by `benchmarks/other_networks.py` and `benchmarks/calibration_of_places.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+import models.revise
+from models.evidence import Evidence
+from models.localise import Place, locate
+from networks import Topology
+
+Floats = NDArray[np.float64]
+
+NEAR_M = 300.0
+TEMPERS = (1.0, 1.75, 2.5, 4.0, 6.0, 10.0)
+GROWTHS = (0.0, 0.02, 0.05, 0.1, 0.2)
+
+
+@dataclass
+class Scans:
+    """The evidence behind every place that was sought, by the place."""
+
+    known: dict[int, tuple[Place, Evidence]]
+
+    def of(self, place: Place) -> Evidence | None:
+        """What a place rests on."""
+        found = self.known.get(id(place))
+        return found[1] if found is not None and found[0] is place else None
+
+
+@contextmanager
+def recorded() -> Iterator[Scans]:
+    """Remember the evidence of every place that the detector seeks meanwhile."""
+    scans = Scans({})
+
+    def remember(
+        evidence: Evidence, topology: Topology, pipes: NDArray[np.int64], temper: float, growth: float
+    ) -> Place:
+        place = locate(evidence, topology, pipes, temper, growth)
+        scans.known[id(place)] = (place, evidence)
+        return place
+
+    models.revise.locate = remember
+    try:
+        yield scans
+    finally:
+        models.revise.locate = locate
+
+
+def tempered(
+    evidence: Evidence, topology: Topology, pipes: NDArray[np.int64], true: Sequence[int]
+) -> dict[str, list[float]]:
+    """For each temper: probability that it would have stated, and distance to the nearest of the true pipes, m."""
+    found = {}
+    for temper in TEMPERS:
+        for growth in GROWTHS:
+            place = locate(evidence, topology, pipes, temper, growth)
+            away = float(topology.distance_from_link(place.link)[list(true)].min()) if len(true) else float("inf")
+            found[f"{temper:g} {growth:g}"] = [round(place.probability, 4), round(away, 1)]
+    return found
+
+
+def reliability(stated: Floats, holds: NDArray[np.bool_], bins: int = 10) -> list[dict[str, float]]:
+    """Of what was stated in each bin, how much holds, with a 95 % interval (Wilson).
+
+    Parameters
+    ----------
+    stated
+        float64 [n], probabilities.
+    holds
+        bool [n].
+    """
+    rows = []
+    at = np.minimum((stated * bins).astype(int), bins - 1)
+    for k in range(bins):
+        inside = at == k
+        n = int(inside.sum())
+        if n:
+            share = float(holds[inside].mean())
+            low, high = wilson(share, n)
+            rows.append({"from": k / bins, "to": (k + 1) / bins, "n": n, "stated": float(stated[inside].mean()),
+                         "held": share, "low": low, "high": high})  # fmt: skip
+    return rows
+
+
+def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
+    """95 % interval of a share seen in n trials; E. B. Wilson, J. Am. Stat. Assoc. 22 (1927)."""
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return float(middle - half), float(middle + half)
+
+
+def log_loss(stated: Floats, holds: NDArray[np.bool_]) -> float:
+    """Mean surprise, nats: least where what is stated is what holds."""
+    p = np.clip(stated, 0.01, 0.99)
+    return float(-np.mean(np.where(holds, np.log(p), np.log(1 - p))))
