@@ -67,9 +67,20 @@ class HiddenCity:
         In which leaks will be opened, one at a time.
     days
         Longest time that will be run.
+    are_tanks_held
+        Tanks stand at levels that swing with the day, whatever flows: for models of one moment, whose pumps nobody
+        controls and whose tanks would run dry or over.
     """
 
-    def __init__(self, network: Network, seed: int, instruments: Instruments, pipes: Sequence[str], days: int) -> None:
+    def __init__(
+        self,
+        network: Network,
+        seed: int,
+        instruments: Instruments,
+        pipes: Sequence[str],
+        days: int,
+        are_tanks_held: bool = False,
+    ) -> None:
         r = self.random = np.random.default_rng([seed, 31])
         m = self.m = Mismatch.drawn(r)
         engine = self.engine = Engine(network)
@@ -87,6 +98,14 @@ class HiddenCity:
         engine.set_accuracy(1e-5)
         engine.set_hydraulic_step(STEP_S)
         engine.duration = (days + 1) * 86_400
+        self.held = instruments.tanks if are_tanks_held else ()
+        ends = [[engine.value("node", int(k), key) for key in ("min_level", "max_level")] for k in self.tanks]
+        low, high = np.array(ends).reshape(-1, 2).T
+        # heads as near to each other as the tanks' limits let, or water would only go round between them
+        bottom = np.array([engine.value("node", int(k), "elevation") for k in self.tanks])
+        common = float(np.mean(bottom + 0.5 * (low + high))) if len(low) else 0.0
+        self.swing = np.minimum(0.3, 0.1 * (high - low))
+        self.middle = np.clip(common - bottom, low + 0.15 * (high - low), high - 0.15 * (high - low))
         self.offset = r.normal(0.0, m.offset_m, len(self.loggers))
         self.people = People(0.0, r.normal(0.0, m.wander, self.n_junctions))
 
@@ -134,6 +153,9 @@ class HiddenCity:
         for step in range(n):
             every[: self.n_junctions] = demand[step]
             engine.set_demands(every)
+            phase = np.sin(2 * np.pi * (step % PER_DAY) / PER_DAY)
+            for k, tank in enumerate(self.held):
+                engine.set_tank_level(tank, float(self.middle[k] - self.swing[k] * phase))
             if leak is not None and flow > 0.0 and step == onset:
                 pressure = max(10.0, float(engine.read("node", "pressure")[leak]))
                 coefficient = flow / np.sqrt(pressure)

@@ -3,9 +3,10 @@
     python benchmarks/other_networks.py [--networks ky8 ky13 Net6 uman] [--leaks 24] [--quick] [--table FILE] [--plot FILE]
 
 Each network is a hidden city that differs from its model (`benchmarks/hidden_city.py`: roughness, diameters, demands,
-offsets, noise as in `benchmarks/worlds.py`). Flow is metered at reservoirs, pumps and valves that are no plain pipes (in
-Uman where its instruments stand), levels at tanks, pressures at one junction in 25, 65 or 100, spread evenly by length
-of pipe: every 15 minutes, pressures to 0.1 m. The detector is calibrated once for each network and density on quiet days
+offsets, noise as in `benchmarks/worlds.py`). Flow is metered at Net6's reservoir, pumps and valves and where Uman's
+instruments stand. ky8 and ky13 are models of one moment without control of their pumps, whose tanks would run dry: here
+they are held at levels that swing with the day, and the pipes of reservoirs and tanks are metered. Levels are read at
+tanks, pressures at one junction in 25, 65 or 100, spread evenly by length of pipe: every 15 minutes, pressures to 0.1 m. The detector is calibrated once for each network and density on quiet days
 and watches them; then one leak at a time is opened at a random minute of the first day that follows, abrupt, of 2, 5
 or 10 % of its zone's mean inflow, in pipes drawn by length in zones of 25 junctions or more, and watched until an alarm
 is raised or ten days are over. Demand from then on and noise are drawn anew for each leak. False alarms are counted on
@@ -24,7 +25,7 @@ import json
 import platform
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -48,8 +49,8 @@ DENSITIES = (25, 65, 100)
 SIZES = (0.02, 0.05, 0.10)
 _LOOK, _CHUNK = 10, 5
 _LEAST_ZONE = 25  # junctions
-_LEAST_M = 15.0  # where leaks are opened and loggers stand
-_RESERVOIR, _TANK, _PIPE_KINDS = 1, 2, 2
+_LEAST_M, _MOST_M = 15.0, 200.0  # where leaks are opened and loggers stand
+_RESERVOIR, _TANK, _PIPE = 1, 2, 1
 
 
 @dataclass(frozen=True)
@@ -60,31 +61,35 @@ class Site:
     instruments: Instruments
     loggers: dict[int, tuple[str, ...]]
     leaks: list[tuple[str, float, str]]
+    are_tanks_held: bool
 
 
 def meters_of(network: Network, engine: Engine) -> tuple[str, ...]:
-    """Where flow is metered: the network's own instruments; else reservoirs' links, pumps and valves."""
+    """Where flow is metered: see this script's text."""
     links = engine.topology.links
     if network.sensors is not None:
         table = network.sensors
         return tuple(dict.fromkeys(n for n in table.loc[table["quantity"] == "flow", "element"] if n in links))
     topology = engine.topology
-    sources = np.flatnonzero(engine.node_types == _RESERVOIR)
+    is_held = engine.duration == 0
+    sources = np.flatnonzero((engine.node_types == _RESERVOIR) | (is_held & (engine.node_types == _TANK)))
     is_metered = np.isin(topology.start, sources) | np.isin(topology.end, sources)
-    is_metered |= engine.link_types >= _PIPE_KINDS
+    if not is_held:
+        is_metered |= engine.link_types > _PIPE
     return tuple(links[k] for k in np.flatnonzero(is_metered))
 
 
 def survey(network: Network, n_leaks: int, random: np.random.Generator) -> Site:
     """Place instruments and draw leaks."""
     with Engine(network) as engine:
-        engine.duration = 0
-        topology = engine.topology
+        topology, is_held = engine.topology, engine.duration == 0
         meters, tanks = meters_of(network, engine), tuple(topology.nodes[k] for k in engine.tanks)
+        engine.duration = 0
         districts = [d for d in find_districts(engine, meters, tanks) if len(d.junctions) >= _LEAST_ZONE]
         engine.start()
         engine.solve()
-        is_usable = engine.read("node", "pressure") >= _LEAST_M
+        pressure = engine.read("node", "pressure")
+        is_usable = (pressure >= _LEAST_M) & (pressure <= _MOST_M)
         mean = np.mean([engine.demand_at(hour * 3600) for hour in range(168)], axis=0)
         zones = [_zone(engine, d, is_usable) for d in districts]
         n = len(engine.junctions)
@@ -96,7 +101,7 @@ def survey(network: Network, n_leaks: int, random: np.random.Generator) -> Site:
         drawn = random.choice(len(pipes), n_leaks, replace=False, p=length / length.sum())
         leaks = [(topology.links[pipes[k]], inflow[names[k]], str(names[k])) for k in drawn]
     every = tuple(dict.fromkeys(name for chosen in loggers.values() for name in chosen))
-    return Site(network, Instruments(every, meters, tanks), loggers, leaks)
+    return Site(network, Instruments(every, meters, tanks), loggers, leaks, is_held)
 
 
 def _zone(engine: Engine, district: District, is_usable: np.ndarray) -> Zone:
@@ -180,8 +185,14 @@ def measure(
     """Everything on one network; rows are added as they come."""
     random = np.random.default_rng([seed, 7])
     site = survey(load(name), options.leaks, random)
-    city = HiddenCity(site.network, seed, site.instruments, [p for p, _, _ in site.leaks], options.quiet + _LOOK)
-    quiet = city.read(city.quiet(options.quiet), 0, random, site.instruments)
+    pipes = [pipe for pipe, _, _ in site.leaks]
+    city = HiddenCity(site.network, seed, site.instruments, pipes, options.quiet + _LOOK, site.are_tanks_held)
+    truth = city.quiet(options.quiet)
+    quiet = city.read(truth, 0, random, site.instruments)
+    # nobody hangs a logger where the model has no water: behind pumps that stand
+    is_sound = (truth.pressure.min(axis=0) > 0.0) & (truth.pressure.max(axis=0) < _MOST_M)
+    sound = dict(zip(site.instruments.loggers, is_sound.tolist(), strict=True))
+    site = replace(site, loggers={k: tuple(n for n in v if sound[n]) for k, v in site.loggers.items()})
     watches = {}
     for density in options.densities:
         began = time.process_time()

@@ -40,6 +40,7 @@ _DOUBT_STATES, _DOUBT_ROWS, _DOUBT_PIPES = 48, 1600, 450
 _DOUBTS = 8
 _SECANT_SHARES = (0.025, 0.06, 0.15)
 _CHUNK = 64
+_MOST_RESPONSE = 2e6  # m per m3/s: a leak of 0.2 m3/h that takes 110 m off a sensor lies where no water comes
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +326,7 @@ class Watch:
         by_node = self.channels.responses(self.model, total / len(drive.times))
         if not leaks:
             self._node_response = by_node
-        return 0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]])
+        return _of_fed_pipes(0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]]))
 
     def sized(self, responses: Floats) -> Floats:
         """Responses by the leak's own size, float64 [1 + n_sizes, n_pipes, n_channels]: a small one's come first.
@@ -358,8 +359,9 @@ class Watch:
         change = total / (len(rows) * flow) - taken
         secants = self.responses.copy()
         solved = np.asarray(np.isfinite(change).all(axis=1))
+        solved &= np.abs(self.responses).max(axis=1) > 0.0
         secants[solved, :n_picked] = change[solved][:, self.channels.picked]
-        return secants
+        return _of_fed_pipes(secants)
 
     def _doubt(self, drive: Drive, customers: Floats) -> None:
         """Learn how far responses may be off: `doubt`, float64 [n_pipes, k, n_channels], directions per m3/s.
@@ -384,6 +386,8 @@ class Watch:
         tried = np.unique(np.linspace(0, len(self.pipes) - 1, _DOUBT_PIPES).astype(int))
         found = np.zeros((len(tried), _DOUBTS, len(self.channels.names)))
         for k, link in enumerate(self.pipes[tried].tolist()):
+            if not self.secants[1][tried[k]].any():
+                continue
             leaking = self.with_leaks(one, {link: np.full(1, flow)})
             try:
                 change = (jacobian(model, leaking, 0, one.demand[0]) - base) / flow
@@ -485,3 +489,9 @@ class Watch:
             for node in ends:
                 lost[:, node] += flow / len(ends)
         return lost
+
+
+def _of_fed_pipes(responses: Floats) -> Floats:
+    """Responses [n_pipes, n_channels] with none at pipes behind a closed pump or valve: nothing can leak there."""
+    is_fed = np.abs(responses).max(axis=1) < _MOST_RESPONSE
+    return np.where(is_fed[:, None], responses, 0.0)
