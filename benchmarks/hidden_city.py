@@ -193,4 +193,3 @@ class HiddenCity:
 def only(record: Record, loggers: Sequence[str]) -> Record:
     """A record with some of its loggers alone."""
     return replace(record, pressure=record.pressure[list(loggers)])
-

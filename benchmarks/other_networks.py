@@ -1,20 +1,22 @@
 """Leaks of our own on other networks: distance, metres to search, delay and misses over leak size and logger density.
 
-    python benchmarks/other_networks.py [--networks ky8 ky13 Net6 uman] [--leaks 24] [--quick] [--table FILE] [--plot FILE]
+    python benchmarks/other_networks.py [--networks ky8 ky13 Net6 uman] [--leaks 24] [--quick] ...
 
 Each network is a hidden city that differs from its model (`benchmarks/hidden_city.py`: roughness, diameters, demands,
 offsets, noise as in `benchmarks/worlds.py`). Flow is metered at Net6's reservoir, pumps and valves and where Uman's
-instruments stand. ky8 and ky13 are models of one moment without control of their pumps, whose tanks would run dry: here
-they are held at levels that swing with the day, and the pipes of reservoirs and tanks are metered. Levels are read at
-tanks, pressures at one junction in 25, 65 or 100, spread evenly by length of pipe: every 15 minutes, pressures to 0.1 m. The detector is calibrated once for each network and density on quiet days
-and watches them; then one leak at a time is opened at a random minute of the first day that follows, abrupt, of 2, 5
-or 10 % of its zone's mean inflow, in pipes drawn by length in zones of 25 junctions or more, and watched until an alarm
-is raised or ten days are over. Demand from then on and noise are drawn anew for each leak. False alarms are counted on
-the quiet days, on ten-day stretches without a leak, and before each leak.
+instruments stand. ky8 and ky13 are models of one moment without control of their pumps, whose tanks would run dry:
+here they are held at levels that swing with the day, and the pipes of reservoirs and tanks are metered. Levels are
+read at tanks, pressures at one junction in 25, 65 or 100, spread evenly by length of pipe: every 15 minutes, pressures
+to 0.1 m. The detector is calibrated once for each network and density on quiet days and watches them; then one leak at
+a time is opened at a random minute of the first day that follows, abrupt, of 2, 5 or 10 % of its zone's mean inflow,
+in pipes drawn by length in zones of 25 junctions or more, and watched until an alarm is raised or ten days are over.
+Demand from then on and noise are drawn anew for each leak. False alarms are counted on the quiet days, on ten-day
+stretches without a leak, and before each leak.
 
 Delay is from opening to the end of the data that raised the alarm; distance along pipes, middle to middle, from the
-pipe that was told; metres to search as told; a missed leak has no distance. Medians over leaks that were found. `--quick`
-does a few leaks on ky8. Writes one row per leak (--table, CSV), curves (--plot), and prints tables and one JSON line.
+pipe that was told; metres to search as told; a missed leak has no distance. Medians over leaks that were found.
+`--quick` does a few leaks on ky8. Writes one row per leak (--table, CSV), curves (--plot), and prints tables and one
+JSON line.
 """
 
 from __future__ import annotations
@@ -166,7 +168,7 @@ def row_of(
         if mass < 0.8:
             search.add(candidate.pipe)
         mass += candidate.probability
-    evidence = scans.of(alarm.place)
+    gain = scans.of(alarm.place.candidates)
     return {
         "is_found": True, "delay_h": round(delay, 2), "told": topology.links[alarm.place.link],
         "distance_m": round(float(topology.distance_from_link(alarm.place.link)[true]), 1),
@@ -175,7 +177,7 @@ def row_of(
         "flow_m3h": round(3600 * alarm.flow.flow, 3), "low_m3h": round(3600 * alarm.flow.low, 3),
         "high_m3h": round(3600 * alarm.flow.high, 3),
         "true_m3h": round(3600 * float(truth.lost[max(onset, told_at - PER_DAY) : told_at].mean()), 3),
-        "tempered": json.dumps(tempered(evidence, topology, watch.pipes, [true])) if evidence is not None else "",
+        "tempered": json.dumps(tempered(gain, topology, watch.pipes, [true])) if gain is not None else "",
     }  # fmt: skip
 
 
@@ -295,7 +297,8 @@ def draw(path: Path, table: pd.DataFrame) -> None:
     from matplotlib import pyplot as plt
 
     names = list(dict.fromkeys(table["network"]))
-    figure, axes = plt.subplots(4, len(names), figsize=(3.2 * len(names), 10.0), sharex=True, layout="constrained", squeeze=False)  # fmt: skip
+    size = (3.2 * len(names), 10.0)
+    figure, axes = plt.subplots(4, len(names), figsize=size, sharex=True, layout="constrained", squeeze=False)
     titles = ("distance, m", "metres to search", "delay, h", "missed, %")
     for column, name in enumerate(names):
         axes[0, column].set_title(name)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import models.revise
 from models.evidence import Evidence
-from models.localise import Place, locate
+from models.localise import Candidate, Place, locate
 from networks import Topology
 
 Floats = NDArray[np.float64]
@@ -26,14 +26,14 @@ GROWTHS = (0.0, 0.02, 0.05, 0.1, 0.2)
 
 @dataclass
 class Scans:
-    """The evidence behind every place that was sought, by the place."""
+    """The evidence behind every place that was sought, by its candidates, which leaks and alarms carry on."""
 
-    known: dict[int, tuple[Place, Evidence]]
+    known: dict[int, tuple[Place, Floats]]
 
-    def of(self, place: Place) -> Evidence | None:
-        """What a place rests on."""
-        found = self.known.get(id(place))
-        return found[1] if found is not None and found[0] is place else None
+    def of(self, candidates: tuple[Candidate, ...]) -> Floats | None:
+        """Gain of every pipe that a place rests on, float64 [n_pipes]."""
+        found = self.known.get(id(candidates))
+        return found[1] if found is not None and found[0].candidates is candidates else None
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def recorded() -> Iterator[Scans]:
         evidence: Evidence, topology: Topology, pipes: NDArray[np.int64], temper: float, growth: float
     ) -> Place:
         place = locate(evidence, topology, pipes, temper, growth)
-        scans.known[id(place)] = (place, evidence)
+        scans.known[id(place.candidates)] = (place, evidence.gain)
         return place
 
     models.revise.locate = remember
@@ -55,11 +55,11 @@ def recorded() -> Iterator[Scans]:
         models.revise.locate = locate
 
 
-def tempered(
-    evidence: Evidence, topology: Topology, pipes: NDArray[np.int64], true: Sequence[int]
-) -> dict[str, list[float]]:
+def tempered(gain: Floats, topology: Topology, pipes: NDArray[np.int64], true: Sequence[int]) -> dict[str, list[float]]:
     """For each temper: probability that it would have stated, and distance to the nearest of the true pipes, m."""
     found = {}
+    nothing = np.zeros(len(gain))
+    evidence = Evidence(gain, nothing, nothing, nothing, nothing.astype(np.int64), nothing, nothing.astype(np.int64))
     for temper in TEMPERS:
         for growth in GROWTHS:
             place = locate(evidence, topology, pipes, temper, growth)

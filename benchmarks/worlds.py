@@ -48,7 +48,6 @@ class Mismatch:
     flow: float = 0.004
     customer: float = 0.02
 
-
     @classmethod
     def drawn(cls, random: np.random.Generator) -> Mismatch:
         """One world's own."""
