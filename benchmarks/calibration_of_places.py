@@ -8,7 +8,7 @@ place holds if a leak that runs at the time of the alarm lies within 300 m of pi
 each with Wilson's 95 % interval, and the goal that of what is stated at 80 % (0.7 to 0.9) between 70 and 90 % holds.
 
 The posterior is tempered: log likelihood divided by a + b G. For each pair (a, b) of a grid the places are made anew
-from the scan behind each alarm; the pair with the least mean surprise on half of the leaks is checked on the other
+from the scan behind each alarm; the pair with the least mean surprise at where the leaks are, on half of them, is checked on the other
 half (halves drawn by leak, so that one leak's sizes and densities stay together). --rows keeps every alarm, CSV.
 """
 
@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ltown import read_truth
-from stated_places import NEAR_M, log_loss, recorded, reliability, tempered
+from stated_places import NEAR_M, gap, recorded, reliability, surprise, tempered
 
 from hydro.record import read_record
 from models.detect import detect
@@ -77,25 +77,21 @@ def fit(alarms: pd.DataFrame, seed: int) -> dict[str, object]:
     first = {leaks[k] for k in order[: len(leaks) // 2]}
     is_first = np.array([pair in first for pair in zip(known["source"], known["leak"], strict=True)])
     places = [json.loads(text) for text in known["tempered"]]
-    losses = {}
-    for key in places[0]:
-        stated, away = (np.array([p[key][k] for p in places]) for k in (0, 1))
-        holds = away <= NEAR_M
-        losses[key] = (log_loss(stated[is_first], holds[is_first]), log_loss(stated[~is_first], holds[~is_first]),
-                       stated, holds)  # fmt: skip
-    best = min(losses, key=lambda key: losses[key][0])
+    parts = {key: np.array([p[key] for p in places]).T for key in places[0]}
+    best = min(parts, key=lambda key: surprise(parts[key][2][is_first]))
     now = f"{Rules().temper:g} {Rules().temper_growth:g}"
-    return {
-        name: {
-            "temper_and_growth": key,
-            "loss_fitted": round(losses[key][0], 3), "loss_held_out": round(losses[key][1], 3),
-            "held_out": {"n": int((~is_first).sum()),
-                         "stated": round(float(losses[key][2][~is_first].mean()), 3),
-                         "held": round(float(losses[key][3][~is_first].mean()), 3)},
-            "bins": reliability(losses[key][2][~is_first], losses[key][3][~is_first]),
-        }
-        for name, key in (("as it is", now), ("fitted", best))
-    }  # fmt: skip
+    found = {}
+    for name, key in (("as it is", now), ("fitted", best)):
+        stated, away, mass = (part[~is_first] for part in parts[key])
+        holds = away <= NEAR_M
+        found[name] = {
+            "temper_and_growth": key, "alarms": int(is_first.sum()),
+            "surprise": round(surprise(parts[key][2][is_first]), 3), "held_out": len(stated),
+            "surprise_held_out": round(surprise(mass), 3), "median_m": float(np.median(away)),
+            "stated": round(float(stated.mean()), 3), "held": round(float(holds.mean()), 3),
+            "gap": round(gap(stated, holds), 3), "bins": reliability(stated, holds),
+        }  # fmt: skip
+    return found
 
 
 def show(bins: list[dict[str, float]]) -> None:

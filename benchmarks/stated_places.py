@@ -20,8 +20,8 @@ from networks import Topology
 Floats = NDArray[np.float64]
 
 NEAR_M = 300.0
-TEMPERS = (1.0, 1.75, 2.5, 4.0, 6.0, 10.0)
-GROWTHS = (0.0, 0.02, 0.05, 0.1, 0.2)
+TEMPERS = (1.0, 2.5, 5.0, 10.0, 20.0, 40.0)
+GROWTHS = (0.0, 0.002, 0.005, 0.02, 0.05)
 
 
 @dataclass
@@ -56,15 +56,21 @@ def recorded() -> Iterator[Scans]:
 
 
 def tempered(gain: Floats, topology: Topology, pipes: NDArray[np.int64], true: Sequence[int]) -> dict[str, list[float]]:
-    """For each temper: probability that it would have stated, and distance to the nearest of the true pipes, m."""
+    """For each temper: stated probability, distance to the nearest true pipe in m, and probability near true pipes."""
     found = {}
     nothing = np.zeros(len(gain))
     evidence = Evidence(gain, nothing, nothing, nothing, nothing.astype(np.int64), nothing, nothing.astype(np.int64))
+    near = np.zeros(len(pipes), dtype=bool)
+    for link in true:
+        near |= topology.distance_from_link(link)[pipes] <= NEAR_M
+    length, best = np.maximum(topology.length[pipes], 1.0), float(gain.max())
     for temper in TEMPERS:
         for growth in GROWTHS:
             place = locate(evidence, topology, pipes, temper, growth)
+            weight = np.exp((gain - best) / (temper + growth * best)) * length
             away = float(topology.distance_from_link(place.link)[list(true)].min()) if len(true) else float("inf")
-            found[f"{temper:g} {growth:g}"] = [round(place.probability, 4), round(away, 1)]
+            mass = float(weight[near].sum() / weight.sum())
+            found[f"{temper:g} {growth:g}"] = [round(place.probability, 4), round(away, 1), round(mass, 5)]
     return found
 
 
@@ -98,7 +104,15 @@ def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
     return float(middle - half), float(middle + half)
 
 
-def log_loss(stated: Floats, holds: NDArray[np.bool_]) -> float:
-    """Mean surprise, nats: least where what is stated is what holds."""
-    p = np.clip(stated, 0.01, 0.99)
-    return float(-np.mean(np.where(holds, np.log(p), np.log(1 - p))))
+def surprise(mass: Floats) -> float:
+    """Mean surprise at where leaks are, nats, from the probability that was given to their neighbourhoods.
+
+    A proper score of the whole posterior: one that is vague or wrong pays alike, one that states what it knows pays least.
+    """
+    return float(-np.mean(np.log(np.clip(mass, 1e-4, 1.0))))
+
+
+def gap(stated: Floats, holds: NDArray[np.bool_]) -> float:
+    """Mean distance between stated and held over the alarms' bins."""
+    rows = reliability(stated, holds)
+    return float(sum(r["n"] * abs(r["stated"] - r["held"]) for r in rows) / len(stated))
