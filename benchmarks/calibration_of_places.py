@@ -8,8 +8,9 @@ place holds if a leak that runs at the time of the alarm lies within 300 m of pi
 each with Wilson's 95 % interval, and the goal that of what is stated at 80 % (0.7 to 0.9) between 70 and 90 % holds.
 
 The posterior is tempered: log likelihood divided by a + b G. For each pair (a, b) of a grid the places are made anew
-from the scan behind each alarm; the pair with the least mean surprise at where the leaks are, on half of them, is checked on the other
-half (halves drawn by leak, so that one leak's sizes and densities stay together). --rows keeps every alarm, CSV.
+from the scan behind each alarm; the pair with the least mean surprise at where the leaks are, on half of them, is
+checked on the other half (halves drawn by leak, so that one leak's sizes and densities stay together). --rows keeps
+every alarm, CSV.
 """
 
 from __future__ import annotations

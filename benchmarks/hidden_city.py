@@ -101,11 +101,7 @@ class HiddenCity:
         self.held = instruments.tanks if are_tanks_held else ()
         ends = [[engine.value("node", int(k), key) for key in ("min_level", "max_level")] for k in self.tanks]
         low, high = np.array(ends).reshape(-1, 2).T
-        # heads as near to each other as the tanks' limits let, or water would only go round between them
-        bottom = np.array([engine.value("node", int(k), "elevation") for k in self.tanks])
-        common = float(np.mean(bottom + 0.5 * (low + high))) if len(low) else 0.0
-        self.swing = np.minimum(0.3, 0.1 * (high - low))
-        self.middle = np.clip(common - bottom, low + 0.15 * (high - low), high - 0.15 * (high - low))
+        self.swing, self.middle = np.minimum(0.5, 0.2 * (high - low)), low + 0.6 * (high - low)
         self.offset = r.normal(0.0, m.offset_m, len(self.loggers))
         self.people = People(0.0, r.normal(0.0, m.wander, self.n_junctions))
 

@@ -327,6 +327,32 @@ def draw(path: Path, table: pd.DataFrame) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
+def draw_flows(path: Path, rows: pd.DataFrame) -> None:
+    """Stated flows with their intervals over true ones."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "flows"
+    from matplotlib import pyplot as plt
+
+    seen = rows[rows["is_found"].astype(bool)]
+    figure, axis = plt.subplots(figsize=(5.2, 5.0), layout="constrained")
+    ends = [0.8 * seen["true_m3h"].min(), 1.25 * seen["true_m3h"].max()]
+    axis.plot(ends, ends, color="0.6", lw=0.8)
+    for name, colour in zip(
+        dict.fromkeys(seen["network"]), ("tab:blue", "tab:orange", "tab:green", "tab:red"), strict=False
+    ):
+        part = seen[seen["network"] == name]
+        spread = [part["flow_m3h"] - part["low_m3h"], part["high_m3h"] - part["flow_m3h"]]
+        axis.errorbar(part["true_m3h"], part["flow_m3h"], yerr=spread, fmt="o", ms=3, lw=0.8, color=colour, label=name)
+    axis.set(
+        xscale="log", yscale="log", xlabel="true flow of the last day, m3/h", ylabel="stated, with its interval, m3/h"
+    )
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8)
+    figure.savefig(path, metadata={"Date": None})
+
+
 def main() -> None:
     """Run everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -340,7 +366,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few leaks on ky8, one logger per 100 junctions")
     parser.add_argument("--table", type=Path, help="one row per leak, CSV")
     parser.add_argument("--from", dest="tables", type=Path, nargs="+", help="do not run: take rows from these tables")
-    parser.add_argument("--plot", type=Path)
+    parser.add_argument("--plot", type=Path, help="curves over size")
+    parser.add_argument("--flows", type=Path, help="plot of stated over true flows")
     options = parser.parse_args()
     if options.quick:
         options.networks, options.densities, options.leaks, options.calm, options.quiet = ["ky8"], [100], 3, 1, 14
@@ -364,6 +391,15 @@ def main() -> None:
         print(f"without a leak: {false} alarms in {days} days of {len(options.networks)} networks")
     if options.plot:
         draw(options.plot, table)
+    if options.flows:
+        draw_flows(options.flows, pd.DataFrame(rows))
+    found = pd.DataFrame(rows)
+    found = found[found["is_found"].astype(bool)]
+    within = (found["low_m3h"] <= found["true_m3h"]) & (found["true_m3h"] <= found["high_m3h"])
+    ratio = (found["flow_m3h"] / found["true_m3h"]).quantile([0.1, 0.5, 0.9]).round(2).tolist()
+    result["flows"] = {"alarms": len(found), "true_within_interval": round(float(within.mean()), 3),
+                       "stated_over_true_10_50_90": ratio}  # fmt: skip
+    print(f"stated flows: {result['flows']}")
     goal = table[(table["density"] == 25) & (table["size"] == 0.05)]
     result["one_per_25_and_5_percent"] = goal.set_index("network")[["distance_m", "delay_h", "missed"]].to_dict("index")
     versions = {p: version(p) for p in ("umanflow", "numpy")}

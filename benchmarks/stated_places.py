@@ -107,7 +107,8 @@ def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
 def surprise(mass: Floats) -> float:
     """Mean surprise at where leaks are, nats, from the probability that was given to their neighbourhoods.
 
-    A proper score of the whole posterior: one that is vague or wrong pays alike, one that states what it knows pays least.
+    A proper score of the whole posterior: one that is vague and one that is wrong pay, one that states what it knows
+    pays least.
     """
     return float(-np.mean(np.log(np.clip(mass, 1e-4, 1.0))))
 
