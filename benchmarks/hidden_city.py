@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,8 @@ START = pd.Timestamp("2024-01-01", tz="UTC")
 STEP_S = 900
 PER_DAY = 86_400 // STEP_S
 RESOLUTION_M = 0.1
+# as near to one head as the tanks' limits let, or each at 60 % of its range, so that water goes round between them
+Held = Literal["even heads", "part full"]
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,9 @@ class HiddenCity:
         In which leaks will be opened, one at a time.
     days
         Longest time that will be run.
-    are_tanks_held
-        Tanks stand at levels that swing with the day, whatever flows: for models of one moment, whose pumps nobody
-        controls and whose tanks would run dry or over.
+    held
+        Where tanks stand at levels that swing with the day, whatever flows: for models of one moment, whose pumps
+        nobody controls and whose tanks would run dry or over.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class HiddenCity:
         instruments: Instruments,
         pipes: Sequence[str],
         days: int,
-        are_tanks_held: bool = False,
+        held: Held | None = None,
     ) -> None:
         r = self.random = np.random.default_rng([seed, 31])
         m = self.m = Mismatch.drawn(r)
@@ -98,10 +101,16 @@ class HiddenCity:
         engine.set_accuracy(1e-5)
         engine.set_hydraulic_step(STEP_S)
         engine.duration = (days + 1) * 86_400
-        self.held = instruments.tanks if are_tanks_held else ()
+        self.held = instruments.tanks if held else ()
         ends = [[engine.value("node", int(k), key) for key in ("min_level", "max_level")] for k in self.tanks]
         low, high = np.array(ends).reshape(-1, 2).T
-        self.swing, self.middle = np.minimum(0.5, 0.2 * (high - low)), low + 0.6 * (high - low)
+        bottom = np.array([engine.value("node", int(k), "elevation") for k in self.tanks])
+        common = float(np.mean(bottom + 0.5 * (low + high))) if len(low) else 0.0
+        if held == "even heads":
+            self.swing = np.minimum(0.3, 0.1 * (high - low))
+            self.middle = np.clip(common - bottom, low + 0.15 * (high - low), high - 0.15 * (high - low))
+        else:
+            self.swing, self.middle = np.minimum(0.5, 0.2 * (high - low)), low + 0.6 * (high - low)
         self.offset = r.normal(0.0, m.offset_m, len(self.loggers))
         self.people = People(0.0, r.normal(0.0, m.wander, self.n_junctions))
 

@@ -33,7 +33,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from hidden_city import PER_DAY, START, STEP_S, HiddenCity, Instruments, Truth, only
+from hidden_city import PER_DAY, START, STEP_S, Held, HiddenCity, Instruments, Truth, only
 from stated_places import Scans, recorded, tempered
 from threadpoolctl import threadpool_limits
 
@@ -50,6 +50,8 @@ from networks import Network, load
 DENSITIES = (25, 65, 100)
 SIZES = (0.02, 0.05, 0.10)
 _LOOK, _CHUNK = 10, 5
+# ky13's pumps have constant power and reach kilometres of head where hardly anything flows
+_HELD: dict[str, Held] = {"ky8": "even heads", "ky13": "part full"}
 _LEAST_ZONE = 25  # junctions
 _LEAST_M, _MOST_M = 15.0, 200.0  # where leaks are opened and loggers stand
 _RESERVOIR, _TANK, _PIPE = 1, 2, 1
@@ -63,7 +65,7 @@ class Site:
     instruments: Instruments
     loggers: dict[int, tuple[str, ...]]
     leaks: list[tuple[str, float, str]]
-    are_tanks_held: bool
+    held: Held | None
 
 
 def meters_of(network: Network, engine: Engine) -> tuple[str, ...]:
@@ -103,7 +105,7 @@ def survey(network: Network, n_leaks: int, random: np.random.Generator) -> Site:
         drawn = random.choice(len(pipes), n_leaks, replace=False, p=length / length.sum())
         leaks = [(topology.links[pipes[k]], inflow[names[k]], str(names[k])) for k in drawn]
     every = tuple(dict.fromkeys(name for chosen in loggers.values() for name in chosen))
-    return Site(network, Instruments(every, meters, tanks), loggers, leaks, is_held)
+    return Site(network, Instruments(every, meters, tanks), loggers, leaks, _HELD[network.name] if is_held else None)
 
 
 def _zone(engine: Engine, district: District, is_usable: np.ndarray) -> Zone:
@@ -188,7 +190,7 @@ def measure(
     random = np.random.default_rng([seed, 7])
     site = survey(load(name), options.leaks, random)
     pipes = [pipe for pipe, _, _ in site.leaks]
-    city = HiddenCity(site.network, seed, site.instruments, pipes, options.quiet + _LOOK, site.are_tanks_held)
+    city = HiddenCity(site.network, seed, site.instruments, pipes, options.quiet + _LOOK, site.held)
     truth = city.quiet(options.quiet)
     quiet = city.read(truth, 0, random, site.instruments)
     # nobody hangs a logger where the model has no water: behind pumps that stand
