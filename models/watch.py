@@ -326,7 +326,7 @@ class Watch:
         by_node = self.channels.responses(self.model, total / len(drive.times))
         if not leaks:
             self._node_response = by_node
-        return _of_fed_pipes(0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]]))
+        return of_fed_pipes(0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]]))
 
     def sized(self, responses: Floats) -> Floats:
         """Responses by the leak's own size, float64 [1 + n_sizes, n_pipes, n_channels]: a small one's come first.
@@ -361,7 +361,7 @@ class Watch:
         solved = np.asarray(np.isfinite(change).all(axis=1))
         solved &= np.abs(self.responses).max(axis=1) > 0.0
         secants[solved, :n_picked] = change[solved][:, self.channels.picked]
-        return _of_fed_pipes(secants)
+        return of_fed_pipes(secants)
 
     def _doubt(self, drive: Drive, customers: Floats) -> None:
         """Learn how far responses may be off: `doubt`, float64 [n_pipes, k, n_channels], directions per m3/s.
@@ -491,7 +491,7 @@ class Watch:
         return lost
 
 
-def _of_fed_pipes(responses: Floats) -> Floats:
+def of_fed_pipes(responses: Floats) -> Floats:
     """Responses [n_pipes, n_channels] with none at pipes behind a closed pump or valve: nothing can leak there."""
     is_fed = np.abs(responses).max(axis=1) < _MOST_RESPONSE
     return np.where(is_fed[:, None], responses, 0.0)
