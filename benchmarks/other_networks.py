@@ -14,9 +14,9 @@ Demand from then on and noise are drawn anew for each leak. False alarms are cou
 stretches without a leak, and before each leak.
 
 Delay is from opening to the end of the data that raised the alarm; distance along pipes, middle to middle, from the
-pipe that was told; metres to search as told; a missed leak has no distance. Medians over leaks that were found.
-`--quick` does a few leaks on ky8. Writes one row per leak (--table, CSV), curves (--plot), and prints tables and one
-JSON line.
+pipe that was told; metres to search as told; a missed leak has no distance. Medians over leaks that were found, with a
+95 % interval (bootstrap over leaks). `--quick` does a few leaks on ky8. Writes one row per leak (--table, CSV), curves
+(--plot), and prints tables and one JSON line.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from hidden_city import PER_DAY, START, STEP_S, Held, HiddenCity, Instruments, Truth, only
+from leak_curves import draw, draw_flows, markdown, summarise
 from stated_places import Scans, recorded, tempered
 from threadpoolctl import threadpool_limits
 
@@ -228,131 +229,9 @@ def measure(
         watch.close()
 
 
-def summarise(rows: pd.DataFrame) -> pd.DataFrame:
-    """Medians and shares by network, density and size; spreads are quartiles."""
-    found = []
-    for key, part in rows.groupby(["network", "density", "size"], sort=False):
-        seen = part[part["is_found"]]
-        quartile = {q: seen["distance_m"].quantile(q) if len(seen) else np.nan for q in (0.25, 0.5, 0.75)}
-        found.append({
-            "network": key[0], "density": key[1], "size": key[2], "leaks": len(part),
-            "missed": len(part) - len(seen), "distance_m": quartile[0.5], "distance_low": quartile[0.25],
-            "distance_high": quartile[0.75], "search_m": seen["search_m"].median() if len(seen) else np.nan,
-            "delay_h": seen["delay_h"].median() if len(seen) else np.nan,
-            "within_day": float((seen["delay_h"] <= 24.0).sum()) / len(part),
-            "within_300_m": float((seen["distance_m"] <= 300.0).sum()) / len(part),
-            "covered": float(((seen["low_m3h"] <= seen["true_m3h"]) & (seen["true_m3h"] <= seen["high_m3h"])).mean())
-            if len(seen) else np.nan,
-        })  # fmt: skip
-    return pd.DataFrame(found)
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """The summary as it stands in the documentation."""
-    lines = [
-        "| network | junctions per logger | leak, share of zone's inflow | leaks | missed | distance, m (quartiles) | "
-        "metres to search | delay, h | told within 24 h | within 300 m |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {r.network} | {r.density} | {r.size:.0%} | {r.leaks} | {r.missed} | {r.distance_m:.0f} "
-        f"({r.distance_low:.0f} to {r.distance_high:.0f}) | {r.search_m:.0f} | {r.delay_h:.0f} | {r.within_day:.0%} | "
-        f"{r.within_300_m:.0%} |"
-        for r in (replace_size(row) for row in table.itertuples())
-    ]
-    return "\n".join(lines)
-
-
-@dataclass(frozen=True)
-class _Line:
-    network: str
-    density: int
-    size: float
-    leaks: int
-    missed: int
-    distance_m: float
-    distance_low: float
-    distance_high: float
-    search_m: float
-    delay_h: float
-    within_day: float
-    within_300_m: float
-
-
-def replace_size(row: object) -> _Line:
-    """A row of the table by name; pandas' own rows have a `size` of theirs."""
-    values = row._asdict()  # type: ignore[attr-defined]
-    return _Line(**{k: values[k] for k in _Line.__dataclass_fields__})
-
-
 def write(path: Path, rows: list[dict[str, object]]) -> None:
     """Write one row per leak."""
     pd.DataFrame(rows).to_csv(path, index=False)
-
-
-def draw(path: Path, table: pd.DataFrame) -> None:
-    """Curves over leak size, one line per network and density."""
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "networks"
-    from matplotlib import pyplot as plt
-
-    names = list(dict.fromkeys(table["network"]))
-    size = (3.2 * len(names), 10.0)
-    figure, axes = plt.subplots(4, len(names), figsize=size, sharex=True, layout="constrained", squeeze=False)
-    titles = ("distance, m", "metres to search", "delay, h", "missed, %")
-    for column, name in enumerate(names):
-        axes[0, column].set_title(name)
-        for density, colour in zip(DENSITIES, ("tab:green", "tab:orange", "tab:blue"), strict=True):
-            part = table[(table["network"] == name) & (table["density"] == density)].sort_values("size")
-            if not len(part):
-                continue
-            size, label = 100 * part["size"], f"one per {density}"
-            axes[0, column].plot(size, part["distance_m"], marker="o", color=colour, label=label)
-            axes[0, column].fill_between(
-                size, part["distance_low"], part["distance_high"], color=colour, alpha=0.12, lw=0
-            )
-            axes[1, column].plot(size, part["search_m"], marker="o", color=colour)
-            axes[2, column].plot(size, part["delay_h"], marker="o", color=colour)
-            axes[3, column].plot(size, 100 * part["missed"] / part["leaks"], marker="o", color=colour)
-        axes[0, column].axhline(200.0, color="0.5", lw=0.8, ls=":")
-        axes[2, column].axhline(24.0, color="0.5", lw=0.8, ls=":")
-        axes[3, column].set(xlabel="leak, % of zone's inflow", xticks=[2, 5, 10], ylim=(-3, 103))
-    for row, title in enumerate(titles):
-        axes[row, 0].set_ylabel(title)
-        for axis in axes[row]:
-            axis.grid(alpha=0.3)
-            if row < 3:
-                axis.set_ylim(bottom=0.0)
-    axes[0, 0].legend(fontsize=8)
-    figure.savefig(path, metadata={"Date": None})
-
-
-def draw_flows(path: Path, rows: pd.DataFrame) -> None:
-    """Stated flows with their intervals over true ones."""
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "flows"
-    from matplotlib import pyplot as plt
-
-    seen = rows[rows["is_found"].astype(bool)]
-    figure, axis = plt.subplots(figsize=(5.2, 5.0), layout="constrained")
-    ends = [0.8 * seen["true_m3h"].min(), 1.25 * seen["true_m3h"].max()]
-    axis.plot(ends, ends, color="0.6", lw=0.8)
-    for name, colour in zip(
-        dict.fromkeys(seen["network"]), ("tab:blue", "tab:orange", "tab:green", "tab:red"), strict=False
-    ):
-        part = seen[seen["network"] == name]
-        spread = [part["flow_m3h"] - part["low_m3h"], part["high_m3h"] - part["flow_m3h"]]
-        axis.errorbar(part["true_m3h"], part["flow_m3h"], yerr=spread, fmt="o", ms=3, lw=0.8, color=colour, label=name)
-    axis.set(
-        xscale="log", yscale="log", xlabel="true flow of the last day, m3/h", ylabel="stated, with its interval, m3/h"
-    )
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=8)
-    figure.savefig(path, metadata={"Date": None})
 
 
 def main() -> None:
