@@ -158,8 +158,8 @@ def by_detector(folder: Path, history: Record, data: Record) -> pd.DataFrame:
     )
 
 
-def compare(folder: Path, days: int, history: int, found: Path | None) -> list[dict[str, object]]:
-    """Every method on one folder."""
+def compare(folder: Path, days: int, history: int, found: Path | None, is_run: bool) -> list[dict[str, object]]:
+    """Every method on one folder; the detector from a file, or run, or left out."""
     past, data = read_record(folder / "2018"), read_record(folder / "2019")
     until = data.start + pd.Timedelta(days=days)
     past, data = past.between(data.start - pd.Timedelta(days=history), data.start), data.between(data.start, until)
@@ -170,11 +170,12 @@ def compare(folder: Path, days: int, history: int, found: Path | None) -> list[d
     )
     truth = cut(read_truth(folder / "truth", 2019), until.tz_localize(None))
     leaks = truth.leaks.assign(district=[districts.of_pipe(p) for p in truth.leaks["pipe"]]).reset_index(drop=True)
-    own = pd.read_csv(found, parse_dates=["detected"]) if found else by_detector(folder, past, data)
-    ours = pd.DataFrame(
-        {"time": own["detected"], "pipe": own["pipe"], "district": [districts.of_pipe(p) for p in own["pipe"]]}
-    )
-    rows = [_row(folder, "detector", ours, leaks, truth, begin, districts.model.topology)]
+    rows = []
+    if found or is_run:
+        own = pd.read_csv(found, parse_dates=["detected"]) if found else by_detector(folder, past, data)
+        told = [districts.of_pipe(p) for p in own["pipe"]]
+        ours = pd.DataFrame({"time": own["detected"], "pipe": own["pipe"], "district": told})
+        rows.append(_row(folder, "detector", ours, leaks, truth, begin, districts.model.topology))
     rows.append(_row(folder, "LILA's rule", by_pairs(districts, begin), leaks, truth, begin, districts.model.topology))
     rows += [
         _row(folder, f"MNF {share:.0%}", by_night(districts, begin, share), leaks, truth, begin, None)
@@ -222,6 +223,7 @@ def main() -> None:
     parser.add_argument("--found", type=Path, nargs="+", default=[])
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--history", type=int, default=365)
+    parser.add_argument("--rules-alone", action="store_true", help="without the detector, where --found has none")
     parser.add_argument("--quick", action="store_true", help="30 days of history and 30 of data")
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
@@ -229,7 +231,13 @@ def main() -> None:
         options.days, options.history = 30, 30
     rows: list[dict[str, object]] = []
     for k, folder in enumerate(options.data):
-        rows += compare(folder, options.days, options.history, options.found[k] if k < len(options.found) else None)
+        rows += compare(
+            folder,
+            options.days,
+            options.history,
+            options.found[k] if k < len(options.found) else None,
+            not options.rules_alone,
+        )
     print(markdown(rows))
     if options.table:
         options.table.write_text(markdown(rows) + "\n", encoding="utf-8")
