@@ -9,8 +9,8 @@ Nothing here is a setting of the detector: each variant replaces a part of it fo
 
 as it is; no calibration (pipes and demands stay at the model's values, sensors' offsets are learnt); no ledger (a
 found leak is taken off as flow times response as first told, not simulated, and never revised); tangent (responses of
-a small leak at every size); night (01-05 h UTC alone); diagonal (noise of channels independent); half the sensors
-(every other pressure sensor). Writes a markdown table (--table) after each run and prints one JSON line.
+a small leak at every size); night (pressures of 01-05 h UTC alone); diagonal (noise of channels independent); half the
+sensors (every other pressure sensor). Writes a markdown table (--table) after each run and prints one JSON line.
 """
 
 from __future__ import annotations
@@ -110,13 +110,10 @@ def whole(record: Record) -> Record:
 
 
 def at_night(record: Record) -> Record:
-    """The small hours alone."""
-
-    def part(table: pd.DataFrame) -> pd.DataFrame:
-        hours = table.index.hour
-        return table.where(pd.Series((hours >= _FIRST_HOUR) & (hours < _LAST_HOUR), index=table.index), axis=0)
-
-    return Record(part(record.pressure), part(record.flow), part(record.level), part(record.demand))
+    """Pressures of the small hours alone; flows and levels drive the model and its balances all day."""
+    hours = record.pressure.index.hour
+    is_night = pd.Series((hours >= _FIRST_HOUR) & (hours < _LAST_HOUR), index=record.pressure.index)
+    return replace(record, pressure=record.pressure.where(is_night, axis=0))
 
 
 def half_of_sensors(record: Record) -> Record:
