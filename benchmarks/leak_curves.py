@@ -45,12 +45,13 @@ def markdown(table: pd.DataFrame) -> str:
         "distance, m (95 % interval) | metres to search | delay, h | told within 24 h | within 300 m |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {r['network']} | {r['density']} | {r['size']:.0%} | {r['leaks']} | {r['missed']} | {r['distance_m']:.0f} "
-        f"({r['distance_low']:.0f} to {r['distance_high']:.0f}) | {r['search_m']:.0f} | {r['delay_h']:.0f} | "
-        f"{r['within_day']:.0%} | {r['within_300_m']:.0%} |"
-        for r in table.to_dict("records")
-    ]
+    for r in table.to_dict("records"):
+        place = f"{r['distance_m']:.0f} ({r['distance_low']:.0f} to {r['distance_high']:.0f}) | {r['search_m']:.0f} | "
+        cells = f"{place}{r['delay_h']:.0f}" if r["missed"] < r["leaks"] else "- | - | -"
+        lines += [
+            f"| {r['network']} | {r['density']} | {r['size']:.0%} | {r['leaks']} | {r['missed']} | {cells} | "
+            f"{r['within_day']:.0%} | {r['within_300_m']:.0%} |"
+        ]
     return "\n".join(lines)
 
 
