@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from hydro.calibration import Calibration
+from hydro.engine import Engine
 from hydro.record import Record
 from models.detector import Detector
 from models.errors import NotEnoughData
 from models.frame import Frame
+from models.health import Fault, Health
+from models.health_raw import Cleaner
 from models.known import repaired_leaks
 from models.leak import Leak
 from models.ledger import Entry
@@ -46,6 +49,8 @@ class Detection:
         Of the network.
     districts
         (name, mean inflow m3/s, whether its balance is closed) of each district.
+    health
+        What is wrong with which instrument, and what could not be done for lack of what.
     """
 
     leaks: list[Leak]
@@ -54,6 +59,7 @@ class Detection:
     calibration: Calibration
     topology: Topology
     districts: tuple[tuple[str, float, bool], ...]
+    health: Health
 
 
 def detect(
@@ -102,8 +108,14 @@ def _detect(
     rules: Rules | None,
     report: Progress,
 ) -> Detection:
+    settings = settings or Settings()
     quiet = data if history is None else history
     report("calibrate", 0.0)
+    head = quiet.between(quiet.start, quiet.start + settings.learning)
+    cleaner = Cleaner(head, settings.block, typical_pressures(network, tuple(quiet.pressure.columns)))
+    history = cleaner.clean(history) if history is not None else None
+    data = cleaner.clean(data)
+    quiet = data if history is None else history
     watch = Watch(network, quiet, settings)
     try:
         for repair in repairs:
@@ -135,9 +147,21 @@ def _detect(
         if history is None:
             watch.sharpen([f for f in later if f.end <= learnt])
         _replay(detector, later, learnt, report)
-        return _gather(watch, detector, [*frames, *later])
+        found = _gather(watch, detector, [*frames, *later])
+        found.health.faults += cleaner.finish(data.end)
+        return found
     finally:
         watch.close()
+
+
+def typical_pressures(network: Network | Path | str, sensors: tuple[str, ...]) -> dict[str, float]:
+    """Mean pressure that the model gives each sensor in its first day, m; none for a node it does not have."""
+    with Engine(network) as engine:
+        nodes = [(name, engine.topology.node_index[name]) for name in sensors if name in engine.topology.node_index]
+        engine.duration = 86400 - 3600
+        pressures = [engine.read("node", "pressure") for _ in engine.steps()]
+    mean = np.mean(pressures, axis=0)
+    return {name: float(mean[node]) for name, node in nodes}
 
 
 def _check_drivers(quiet: Record, data: Record) -> None:
@@ -175,4 +199,9 @@ def _gather(watch: Watch, detector: Detector, frames: list[Frame]) -> Detection:
         districts=tuple(
             (d.name, float(q), d.is_closed) for d, q in zip(watch.model.districts, watch.mean_inflow, strict=True)
         ),
+        health=Health([*detector.instruments.faults, *_clock_faults(watch)]),
     )
+
+
+def _clock_faults(watch: Watch) -> list[Fault]:
+    return [fault for start in sorted(watch.clocks) for fault in watch.clocks[start].faults]

@@ -16,6 +16,7 @@ from hydro.record import Record
 from models.evidence import Evidence
 from models.frame import Frame
 from models.growth import Growth
+from models.health_watch import InstrumentWatch
 from models.leak import Estimate, Leak
 from models.ledger import Alarm, Entry, Ledger
 from models.relearn import relearn
@@ -52,6 +53,7 @@ class Detector:
         self.rules = rules or Rules()
         self.ledger = Ledger(watch, self.rules.window)
         self._reviser = Reviser(self.ledger, self.rules)
+        self.instruments = InstrumentWatch(self._reviser)
         self._repairs = sorted(repairs, key=lambda r: r.time)
 
     def know(self, entries: list[Entry]) -> None:
@@ -64,7 +66,9 @@ class Detector:
 
     def step(self, frame: Frame) -> list[Entry]:
         """Take one frame; return the entries that it raised."""
+        frame = self.instruments.screened(frame)
         self.ledger.append(frame, self.watch.noise)
+        self.instruments.examine(frame)
         while self._repairs and self._repairs[0].time <= frame.end:
             self._reviser.apply(self._repairs.pop(0))
         self._reviser.run()
@@ -110,7 +114,8 @@ class Detector:
 
     def relearn(self, history: Record) -> None:
         """Calibrate the model again, on a history with the leaks found in it, and look at its last frames anew."""
-        frames = relearn(self.watch, history, self.ledger)
+        self.instruments.lift()
+        frames = relearn(self.watch, self.instruments.mended(history), self.ledger)
         for entry in self.ledger.entries:
             entry.misfit = entry.misfit[:0]
         self.ledger.replace_frames(frames, self.watch.noise)
@@ -131,6 +136,8 @@ class Detector:
         place = self._reviser.locate(evidence)
         if place.probability < rules.sure_mass and gain < rules.sure_gain:
             return None
+        if gain < rules.sure_gain and self.instruments.rival(residual) > gain:
+            return None  # it may as well be one instrument: the next blocks will tell
         at = self._reviser.position(place.link)
         growth = evidence.growth(at, window.first)
         flow = float(evidence.now[at])

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.record import QUANTITIES, Record
+from models.forecast.parts import mean_of_seen
 from models.health import GAP, SPIKE, STUCK, UNIT, Fault
 from models.scoring import Spike
 
@@ -83,6 +84,7 @@ class Cleaner:
         self.block = block
         self.faults: list[Fault] = []
         self._open: dict[tuple[str, str, str], Fault] = {}
+        self._columns = {q: list(getattr(learning, q).columns) for q in QUANTITIES}
         self._known = {q: self._learn(getattr(learning, q), q, typical or {}) for q in QUANTITIES}
 
     def _learn(self, table: pd.DataFrame, quantity: str, typical: Mapping[str, float]) -> _Column:
@@ -108,8 +110,12 @@ class Cleaner:
 
     def clean(self, record: Record) -> Record:
         """A record without readings that are no measurements, those in other units converted back."""
-        origin = record.start
-        tables = {q: self._cleaned(getattr(record, q), q, origin) for q in QUANTITIES}
+        tables = {}
+        for quantity in QUANTITIES:
+            table, columns = getattr(record, quantity), self._columns[quantity]
+            found = self._cleaned(table.reindex(columns=columns), quantity, record.start)
+            fresh = [name for name in table.columns if name not in columns]
+            tables[quantity] = pd.concat([found, table[fresh]], axis=1)[list(table.columns)]
         return Record(**tables)
 
     def _cleaned(self, table: pd.DataFrame, quantity: str, origin: pd.Timestamp) -> pd.DataFrame:
@@ -220,8 +226,8 @@ class Cleaner:
             log = np.log(values[low:high] / usual)
         log[~np.isfinite(log)] = np.nan
         far = np.abs(log) > _FAR
-        with np.errstate(all="ignore"):
-            weak = np.abs(np.nanmean(log, axis=0)) > 0.25
+        with np.errstate(invalid="ignore"):
+            weak = np.abs(mean_of_seen(log, 0)) > 0.25
         for k in np.flatnonzero((far.sum(axis=0) >= _LEAST) | weak):
             key = (str(table.columns[k]), quantity, UNIT)
             rows = np.flatnonzero(far[:, k])

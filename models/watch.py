@@ -6,7 +6,7 @@ This is what the detector knows beforehand; it does not change while it watches.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,10 @@ from hydro.record import Record
 from models.channels import Channels, choose
 from models.errors import NotEnoughData
 from models.frame import PROBES, Frame, joined, steady_mean, typical_rows
+from models.health_bridge import Bridge, Bridged
+from models.health_clock import Clocks
 from models.noise import Noise, learn
+from models.secants import respond_at_size
 from models.structure import Meters, guess_noise
 from networks import Network, Topology
 
@@ -34,7 +37,6 @@ _LEARNING, _MEMORY = pd.Timedelta(days=7), pd.Timedelta(days=25)
 _RESPONSE_STATES = 24
 _HISTORY_STATES = 168
 _SECANT_SHARES = (0.025, 0.06, 0.15)
-_CHUNK = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,9 @@ class Watch:
                 f"from {self.settings.learning / pd.Timedelta('1D'):.0f}: give a longer record or a --history"
             )
         self.model = DrivenModel(network, quiet)
+        self.per_block = int(self.settings.block / self.settings.step)
+        self.bridge = Bridge(self.model, self.settings.step, self.per_block)
+        self.clocks: dict[pd.Timestamp, Clocks] = {}
         try:
             self._prepare(learning)
         except BaseException:
@@ -120,13 +125,13 @@ class Watch:
         self.calibration: Calibration = self._calibrate(learning, phase)
         drive = self.model.drive(learning, self.settings.step, phase)
         measured = self._measured(learning, drive.times)
-        meters = Meters.of(self.model, measured[:, len(self.model.sensor_nodes) :])
+        self.meters = meters = Meters.of(self.model, measured[:, len(self.model.sensor_nodes) :])
         self.channels: Channels = choose(self.model, drive, self._nominal(drive, phase), meters.through)
         self._centre(drive, measured, phase)
         usable = np.flatnonzero(self.model.is_drivable(drive))
         rows = usable[np.unique(np.linspace(0, len(usable) - 1, _RESPONSE_STATES).astype(int))]
-        self._typical: Drive = drive.rows(rows)
-        self.responses = self.respond(self._typical, {})
+        self.typical: Drive = drive.rows(rows)
+        self.responses = self.respond(self.typical, {})
         seen = np.isfinite(drive.inflow).sum(axis=0)
         self.mean_inflow: Floats = np.nansum(np.abs(drive.inflow), axis=0) / np.maximum(seen, 1)
         districts = [self.district_of(int(link)) for link in self.pipes]
@@ -135,7 +140,7 @@ class Watch:
         self.largest_take = max(float(self.mean_inflow.max()), 1e-3)
         self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = self.largest_take
         self.sizes: Floats = np.array(_SECANT_SHARES) * self.largest_take
-        self.secants: Floats = np.stack([self._respond_at_size(q) for q in self.sizes.tolist()])
+        self.secants: Floats = np.stack([respond_at_size(self, self.typical, q) for q in self.sizes.tolist()])
         by_node = self._node_response * self.settings.demand_noise
         block, step, memory = self.settings.block, self.settings.step, self.settings.memory
         self.noise: Noise = guess_noise(self.model, self.channels, drive, by_node, meters, block, step, memory)
@@ -153,6 +158,10 @@ class Watch:
                     if node in district.junctions:
                         return number
         return None
+
+    def mean_flow(self, meter: str) -> float:
+        """Mean flow at a meter while it was learnt from, m3/s."""
+        return float(self.meters.mean[self.model.flow_meters.index(meter)])
 
     def relearn(self, history: Record, running: Callable[[pd.DatetimeIndex], Mapping[int, Floats]]) -> None:
         """Calibrate again, on a whole history with the leaks that are known to have run in it.
@@ -174,8 +183,8 @@ class Watch:
         model.scale(self.calibration.resistance, self.calibration.demand)
         n = len(self.calibration.offset)
         self._offset[:n] = self.calibration.offset
-        self.responses = self.respond(self._typical, {})
-        self.secants = np.stack([self._respond_at_size(q) for q in self.sizes.tolist()])
+        self.responses = self.respond(self.typical, {})
+        self.secants = np.stack([respond_at_size(self, self.typical, q) for q in self.sizes.tolist()])
 
     def centre(self, usual: Floats) -> None:
         """Take what channels show on average, float64 [n_channels], out of the instruments' zeros."""
@@ -248,15 +257,19 @@ class Watch:
         record
             Raw or resampled measurements.
         """
-        step, block = self.settings.step, self.settings.block
+        step, block, per_block = self.settings.step, self.settings.block, self.per_block
         fine = record.resampled(step)
         phase = find_phase(self.model, fine, step)
-        per_block = int(block / step)
-        drive = self.model.drive(fine, step, phase, per_block)
+        times = self.model.intervals(fine, step)
+        bridged = self.bridge.bridged(fine, times)
+        drive = self.model.drive(bridged.record, step, phase, per_block)
         measured = self._measured(fine, drive.times)
         watched = self._watched(measured, per_block)
         expected = np.hstack(self.model.expect(drive, watched))
+        measured = self._clocks_at(record.start).retimed(measured, expected, drive.times)
+        self._leave_out(measured, bridged)
         residual = self.channels.residuals(measured, expected + self._offset, drive, self._nominal(drive, phase))
+        residual[:, len(self.channels.picked) :][self._bridged_balances(bridged)] = np.nan
         for at in range(0, len(drive.times) - per_block + 1, per_block):
             part = slice(at, at + per_block)
             drivable = at + np.flatnonzero(np.isfinite(expected[part]).all(axis=1))
@@ -267,6 +280,35 @@ class Watch:
             values = np.where(enough, self._mean(residual[part]), np.nan)
             start = drive.times[at]
             yield Frame(start, start + block, values, drive.rows(probes), expected[probes])
+
+    def _clocks_at(self, start: pd.Timestamp) -> Clocks:
+        """Clocks of a record that begins then; what an earlier one told of them still holds."""
+        model, driving = self.model, {m for d in self.model.districts if d.is_closed for m in d.meters}
+        clocks = Clocks(model.instruments, len(model.sensor_nodes), sorted(driving), self.settings.step, self.per_block)
+        earlier = [time for time in self.clocks if time < start]
+        if earlier:
+            clocks.follow(self.clocks[max(earlier)])
+        self.clocks[start] = clocks
+        return clocks
+
+    def _leave_out(self, measured: Floats, bridged: Bridged) -> None:
+        """Pressures that hang on a tank whose level was not read are no evidence, in place."""
+        for district in self.model.districts:
+            inside = self.model.engine.junctions[district.junctions]
+            near = np.flatnonzero(np.isin(self.model.sensor_nodes, inside))
+            for tank in district.tanks:
+                for column in np.flatnonzero(self.model.tank_nodes == tank):
+                    measured[np.ix_(bridged.level[:, column], near)] = np.nan
+
+    def _bridged_balances(self, bridged: Bridged) -> Bools:
+        """Bool [n, n_balances], where a balance rests on what was not read."""
+        found = np.zeros((len(bridged.flow), len(self.channels.balances)), dtype=bool)
+        for column, number in enumerate(self.channels.balances):
+            district = self.model.districts[number]
+            meters = [self.model.flow_meters.index(m) for m in district.meters]
+            tanks = np.isin(self.model.tank_nodes, district.tanks)
+            found[:, column] = bridged.flow[:, meters].any(axis=1) | bridged.level[:, tanks].any(axis=1)
+        return found
 
     # leaks --------------------------------------------------------------------------------------------------------
 
@@ -301,46 +343,6 @@ class Watch:
         What other leaks change of a small leak's response, float64 [n_pipes, n_channels], they change of a large one's.
         """
         return np.concatenate([responses[None], self.secants + (responses - self.responses)])
-
-    def _respond_at_size(self, flow: float) -> Floats:
-        """Effect of a sizeable leak in each pipe, per m3/s, by simulation.
-
-        The leak comes on top of what flows in at a quiet time; what the driving takes off the other demands is small
-        beside them and is taken off by the tangent.
-        """
-        model, n_picked = self.model, len(self.channels.picked)
-        rows = typical_rows(self._typical.demand.sum(axis=1), np.arange(len(self._typical.times)))
-        drive = self._typical.rows(rows)
-        driving = self._driving(drive)
-        taken = np.empty((len(self.pipes), len(model.instruments)))
-        total = np.zeros_like(taken)
-        for row in range(len(rows)):
-            base = np.hstack(model.expect(drive.rows(np.array([row]))))
-            for at in range(0, len(self.pipes), _CHUNK):
-                # one pipe after another at the same moment: each solution begins near the last one
-                links = self.pipes[at : at + _CHUNK].tolist()
-                one = drive.rows(np.full(len(links), row))
-                lost = np.vstack([self.lost(drive.rows(np.array([row])), {k: np.full(1, flow)}) for k in links])
-                total[at : at + _CHUNK] += np.hstack(model.expect(replace(one, demand=one.demand + lost))) - base
-                taken[at : at + _CHUNK] = (lost / flow) @ driving
-        change = total / (len(rows) * flow) - taken
-        secants = self.responses.copy()
-        solved = np.asarray(np.isfinite(change).all(axis=1))
-        secants[solved, :n_picked] = change[solved][:, self.channels.picked]
-        return secants
-
-    def _driving(self, drive: Drive) -> Floats:
-        """What the driving takes off per m3/s of leak at each junction, float64 [n_junctions, n_instruments]."""
-        model = self.model
-        junctions = model.engine.junctions
-        total = np.zeros((len(junctions), len(model.instruments)))
-        model.forget()
-        for row in range(len(drive.times)):
-            model.impose(drive, row)
-            model.solve()
-            by_demand = derivatives(model.engine, model.sensor_nodes, model.meter_links).by_demand
-            total += by_demand[junctions] - model.leak_response(by_demand, drive.demand[row])
-        return total / len(drive.times)
 
     def effect(self, frames: list[Frame], leaks: Mapping[int, Floats]) -> Floats:
         """Effect of leaks on the channels of each frame, by simulation.

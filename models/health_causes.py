@@ -1,0 +1,158 @@
+"""What each fault would do to the channels: one sensor off, a meter that drives the model, a tank's level, a closed valve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from hydro.derivatives import derivatives
+from hydro.driven import Drive
+from models.frame import typical_rows
+from models.health import LEVEL, METER, OFFSET, VALVE
+from models.secants import driving_of
+
+if TYPE_CHECKING:
+    from models.watch import Watch
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_MOST_VALVES = 300
+_VISIBLE = 2.0  # standard deviations of a block in some channel: a closure that does less is none to be told
+_LEVEL_M = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One fault that there may be.
+
+    Attributes
+    ----------
+    element, quantity, kind
+        See `models.health.Fault`.
+    template
+        float64 [n_channels], what a unit of it does to the residuals.
+    unit
+        Of its size.
+    channel
+        The only channel that it touches, or None.
+    """
+
+    element: str
+    quantity: str
+    kind: str
+    template: Floats
+    unit: str
+    channel: int | None = None
+
+
+def instrument_causes(watch: Watch) -> list[Cause]:
+    """Every instrument that may be off."""
+    model, channels = watch.model, watch.channels
+    n, n_pressures = len(channels.names), channels.n_pressures
+    driving = {m for d in model.districts if d.is_closed for m in d.meters}
+    found = []
+    for k, name in enumerate(channels.names[: len(channels.picked)]):
+        if k < n_pressures or name not in driving:
+            quantity, unit = ("pressure", "m") if k < n_pressures else ("flow", "m3/s")
+            found.append(Cause(name, quantity, OFFSET, np.eye(n)[k], unit, k))
+    rows = typical_rows(watch.typical.demand.sum(axis=1), np.arange(len(watch.typical.times)))
+    drive = watch.typical.rows(rows)
+    if driving:
+        taken = driving_of(watch, drive)[:, channels.picked]
+        found += [Cause(m, "flow", METER, _meter(watch, m, taken), "m3/s") for m in sorted(driving)]
+    found += [Cause(name, "level", LEVEL, template, "m") for name, template in _levels(watch, drive)]
+    return found
+
+
+def _meter(watch: Watch, meter: str, taken: Floats) -> Floats:
+    """What a meter that shows a unit too much does: its districts' demands are driven up or down by it."""
+    channels = watch.channels
+    template = np.zeros(len(channels.names))
+    for number, district in enumerate(watch.model.districts):
+        if not district.is_closed or meter not in district.meters or not len(district.junctions):
+            continue
+        sign = district.signs[district.meters.index(meter)]
+        template[: len(channels.picked)] -= sign * taken[district.junctions[0]]
+        if number in channels.balances:
+            template[len(channels.picked) + channels.balances.index(number)] += sign
+    if meter in channels.names:
+        template[channels.names.index(meter)] += 1.0
+    return template
+
+
+def _levels(watch: Watch, drive: Drive) -> list[tuple[str, Floats]]:
+    """What a level that shows a metre too much does to the residuals."""
+    model, channels = watch.model, watch.channels
+    base = np.hstack(model.expect(drive))
+    found = []
+    for k, name in enumerate(model.level_sensors):
+        level = drive.level.copy()
+        level[:, k] -= _LEVEL_M
+        moved = (base - np.hstack(model.expect(replace(drive, level=level)))) / _LEVEL_M
+        template = np.zeros(len(channels.names))
+        template[: len(channels.picked)] = -np.nan_to_num(moved.mean(axis=0))[channels.picked]
+        if np.abs(template).max() > 0.0:
+            found.append((name, template))
+    return found
+
+
+def valve_causes(watch: Watch) -> list[Cause]:
+    """Pipes whose closing would be seen: ranked by the flow that would have to go round, then closed and solved."""
+    model, engine, topology = watch.model, watch.model.engine, watch.topology
+    rows = typical_rows(watch.typical.demand.sum(axis=1), np.arange(len(watch.typical.times)))
+    drive = watch.typical.rows(rows)
+    deviation = np.sqrt(np.diag(watch.noise.white))[: len(watch.channels.picked)]
+    first = np.zeros((len(watch.pipes), len(watch.channels.picked)))
+    model.forget()
+    for row in range(len(rows)):
+        model.impose(drive, row)
+        model.solve()
+        flow = engine.read("link", "flow")[watch.pipes]
+        by_demand = derivatives(engine, model.sensor_nodes, model.meter_links).by_demand[:, watch.channels.picked]
+        # what the pipe carried is missing at its end and left over at its beginning; it finds its way round
+        moved = by_demand[topology.end[watch.pipes]] - by_demand[topology.start[watch.pipes]]
+        first += flow[:, None] * moved / len(rows)
+    able = _closable(watch)
+    seen = np.where(able, np.abs(first / deviation).max(axis=1), 0.0)
+    chosen = np.argsort(-seen)[:_MOST_VALVES]
+    chosen = np.sort(chosen[seen[chosen] > 0.5 * _VISIBLE])
+    base = np.hstack(model.expect(drive))
+    found = []
+    for link in watch.pipes[chosen].tolist():
+        effect = np.zeros(len(watch.channels.names))
+        effect[: len(watch.channels.picked)] = (closed(watch, drive, (link,)) - base).mean(axis=0)[
+            watch.channels.picked
+        ]
+        if np.isfinite(effect).all() and np.abs(effect[: len(deviation)] / deviation).max() > _VISIBLE:
+            found.append(Cause(topology.links[link], "pipe", VALVE, effect, ""))
+    return found
+
+
+def closed(watch: Watch, drive: Drive, links: tuple[int, ...]) -> Floats:
+    """Expected values with some pipes closed, float64 [n, n_instruments]."""
+    engine = watch.model.engine
+    try:
+        for link in links:
+            engine.set_value("link", link, "init_status", 0.0)
+        return np.hstack(watch.model.expect(drive))
+    finally:
+        for link in links:
+            engine.set_value("link", link, "init_status", 1.0)
+        watch.model.forget()
+
+
+def _closable(watch: Watch) -> NDArray[np.bool_]:
+    """Bool [n_pipes], pipes without which everybody is still supplied, and that are open."""
+    topology = watch.topology
+    graph = nx.MultiGraph()
+    graph.add_edges_from(zip(topology.start.tolist(), topology.end.tolist(), strict=True))
+    bridges = {frozenset(edge) for edge in nx.bridges(nx.Graph(graph))}
+    is_open = watch.model.engine.read("link", "init_status")[watch.pipes] != 0
+    ends = zip(topology.start[watch.pipes].tolist(), topology.end[watch.pipes].tolist(), strict=True)
+    found = np.array([frozenset(pair) not in bridges or graph.number_of_edges(*pair) > 1 for pair in ends])
+    return np.asarray(found & is_open)

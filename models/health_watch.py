@@ -1,0 +1,419 @@
+"""Faults that the residuals show: one instrument that goes its own way, or a valve that somebody closed.
+
+A leak moves several sensors, in the proportions of its response; an instrument that drifts or was knocked moves one, a
+meter that drives the model moves its district's balance against the pressures, a closed valve the pressures without the
+balance. All are scanned as leaks are, by the same likelihood ratio over the same window, and the best explanation wins.
+What is told is taken out from then on: the channel is left out until it is steady, then has a new zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hydro.record import Record
+from models.evidence import Evidence, Scanner
+from models.frame import Frame
+from models.health import DRIFT, METER, OFFSET, VALVE, Fault
+from models.health_causes import Cause, instrument_causes, valve_causes
+from models.ledger import Entry
+from models.noise import Noise, muted, with_known
+from models.revise import Reviser
+
+Floats = NDArray[np.float64]
+
+_GAIN = 25.0
+_MARGIN, _MARGIN_SHARE = 10.0, 0.05  # by how much a fault must explain more than a leak: its own, and model errors'
+_VALVE_GAIN = 40.0
+_CLOSED = (0.5, 2.0)  # how far a closed valve's effect may be off its simulation
+_LATELY = 40  # blocks after its alarm in which a leak may turn out to have been a fault
+_SILENT = 0.3  # of the window missing: the channel's rest says little either
+_STEADY, _TREND = 6, 14
+_SIGMAS = 4.0
+_WIDE = 3.0
+_NEAR_ENTRY, _SHARE_ENTRY = 3.0, 0.3
+
+
+@dataclass
+class Case:
+    """One fault under treatment.
+
+    Attributes
+    ----------
+    cause, fault
+        What it is and how it is told.
+    onset
+        Block in which it began.
+    size
+        What is taken off, in units of the cause's template.
+    is_left_out
+        Whether the channel is left out for now.
+    raw, off
+        By block: what the channel read, and that less what the others let expect.
+    """
+
+    cause: Cause
+    fault: Fault
+    onset: float
+    size: float = 0.0
+    is_left_out: bool = True
+    raw: dict[int, float] = field(default_factory=dict)
+    off: dict[int, float] = field(default_factory=dict)
+
+
+class InstrumentWatch:
+    """Watches the instruments of one detector.
+
+    Parameters
+    ----------
+    reviser
+        Of the ledger whose residuals are looked at.
+
+    Attributes
+    ----------
+    faults
+        In the order in which they were told.
+    """
+
+    def __init__(self, reviser: Reviser) -> None:
+        self.reviser, self.ledger, self.watch = reviser, reviser.ledger, reviser.watch
+        self.faults: list[Fault] = []
+        self.cases: list[Case] = []
+        self._own: Noise | None = None
+        self._causes: list[Cause] | None = None
+        self._valves: list[Cause] = []
+
+    # a detector's step --------------------------------------------------------------------------------------------
+
+    def screened(self, frame: Frame) -> Frame:
+        """A frame without what is known to be wrong with it."""
+        values = frame.values.copy()
+        block = round(self.ledger.window.number(frame.start))
+        for case in self.cases:
+            k = case.cause.channel
+            if k is not None:
+                case.raw[block] = float(values[k])
+                values[k] = np.nan if case.is_left_out else values[k] - case.size
+            elif case.cause.kind == VALVE:
+                values -= case.size * case.cause.template
+        return replace(frame, values=values)
+
+    def examine(self, frame: Frame) -> None:
+        """After a frame was taken: look after known faults, tell a new one."""
+        if self._own is None:
+            self._own = self.watch.noise
+        if self._causes is None:
+            self._causes, self._valves = instrument_causes(self.watch), valve_causes(self.watch)
+        for case in list(self.cases):
+            self._look_after(case, frame)
+        self._mute()
+        if len(self.ledger.window) >= 3:
+            found = self._fault_behind_an_entry(frame) or self._new_fault(frame)
+            if found is not None:
+                self._mute()
+
+    def rival(self, residual: Floats) -> float:
+        """How well a fault would explain a residual."""
+        scanned = self._scan(residual)
+        return float(scanned[1].gain.max()) if scanned is not None else 0.0
+
+    def lift(self) -> None:
+        """Give the noise back as it was learnt, before it is learnt anew."""
+        if self._own is not None:
+            self.watch.noise = self._own
+        self._own = self._causes = None
+
+    def mended(self, record: Record) -> Record:
+        """A record without the faults told of it: zeros put right, what cannot be is missing."""
+        tables = {q: getattr(record, q).copy() for q in ("pressure", "flow")}
+        for fault in self.faults:
+            table = tables.get(fault.quantity)
+            if table is None or fault.element not in table or fault.kind not in (OFFSET, DRIFT):
+                continue
+            stop = fault.until or record.end + pd.Timedelta("1s")
+            # the day in which it began or ended is partly right: it is left out
+            edge = [(fault.since - self.watch.settings.block, fault.since + self.watch.settings.block)]
+            edge += [(stop - self.watch.settings.block, stop)] if fault.until is not None else []
+            rows = (table.index >= fault.since) & (table.index < stop)
+            table.loc[rows, fault.element] -= fault.size if fault.kind == OFFSET else np.nan
+            for low, high in edge:
+                table.loc[(table.index >= low) & (table.index < high), fault.element] = np.nan
+        return replace(record, **tables)
+
+    # what is scanned ----------------------------------------------------------------------------------------------
+
+    def _scan(self, residual: Floats) -> tuple[list[Cause], Evidence, Floats] | None:
+        """Evidence for each instrument's fault, its templates signed; those left out are none."""
+        assert self._causes is not None
+        busy = {id(c.cause) for c in self.cases if c.is_left_out}
+        causes = [c for c in self._causes if id(c) not in busy]
+        if not causes:
+            return None
+        templates = np.stack([c.template for c in causes])
+        signed = np.vstack([templates, -templates])
+        evidence = self._scanner(len(residual)).scan(residual, signed)
+        return [*causes, *causes], evidence, np.repeat([1.0, -1.0], len(causes))
+
+    def _scanner(self, n_blocks: int, rises: tuple[int, ...] | None = None) -> Scanner:
+        noise = with_known(self.watch.noise, self.ledger.doubts())
+        return Scanner(noise, n_blocks, self.reviser.rules.rises if rises is None else rises)
+
+    def _new_fault(self, frame: Frame) -> Case | None:
+        residual = self.ledger.residual
+        scanned = self._scan(residual)
+        instrument = float(scanned[1].gain.max()) if scanned is not None else 0.0
+        valve = self._closed_valve(residual)
+        if max(instrument, valve[0] if valve else 0.0) < _GAIN:
+            return None
+        leak = self._leaks_gain(residual)
+        if scanned is not None and instrument >= _GAIN and instrument >= (valve[0] if valve else 0.0):
+            causes, evidence, signs = scanned
+            at = evidence.best
+            if self._is_ahead(instrument, leak) and not self._is_an_entrys(causes[at], evidence, at):
+                return self._open(causes[at], evidence, at, float(signs[at]), frame, leak)
+        if valve is not None and valve[0] >= _VALVE_GAIN and self._is_ahead(valve[0], max(leak, instrument)):
+            gain, cause, onset, sign, others = valve
+            return self._open_valve(cause, gain, onset, sign, others, frame, leak)
+        return None
+
+    @staticmethod
+    def _is_ahead(fault: float, leak: float) -> bool:
+        return fault > leak + _MARGIN + _MARGIN_SHARE * fault
+
+    def _leaks_gain(self, residual: Floats) -> float:
+        """How well the best new leak, or a change of a known one, explains a residual."""
+        evidence, _ = self.reviser.scan(residual, self.watch.responses)
+        best = float(evidence.gain.max())
+        entries = [e for e in self.ledger.entries if e.is_open]
+        if entries:
+            units = np.stack([e.unit for e in entries])
+            best = max(best, float(self._scanner(len(residual)).scan(residual, np.vstack([units, -units])).gain.max()))
+        return best
+
+    def _is_an_entrys(self, cause: Cause, evidence: Evidence, at: int) -> bool:
+        """Whether a known leak began or ended then and moved this very channel: what is left may be its misfit."""
+        if cause.channel is None:
+            return False
+        onset, size = float(evidence.onset[at]) + self.ledger.window.first, abs(float(evidence.now[at]))
+        for entry in self.ledger.entries:
+            if entry.is_withdrawn:
+                continue
+            moments = [entry.growth.onset] + ([entry.growth.end] if entry.growth.end is not None else [])
+            reach = _NEAR_ENTRY + 0.5 * entry.growth.rise
+            effect = abs(float(entry.unit[cause.channel]) * entry.growth.peak)
+            if any(abs(m - onset) <= reach for m in moments) and size < effect / _SHARE_ENTRY:
+                return True
+        return False
+
+    def _fault_behind_an_entry(self, frame: Frame) -> Case | None:
+        """A leak told lately that a fault would explain better: it is withdrawn, the fault told."""
+        window = self.ledger.window
+        for entry in self.ledger.entries:
+            if not entry.is_open or window.last - entry.raised > _LATELY or entry.growth.onset < window.first:
+                continue
+            flow = entry.flow(window.blocks)
+            residual = self.ledger.residual + np.outer(flow, entry.unit)
+            scanned = self._scan(residual)
+            if scanned is None:
+                return None
+            causes, evidence, signs = scanned
+            at, gain = evidence.best, float(evidence.gain.max())
+            own = float(self._scanner(len(residual)).scan(residual, entry.unit[None, :]).gain[0])
+            if gain < _GAIN or not self._is_ahead(gain, own):
+                continue
+            leak = float(self.reviser.scan(residual, self.watch.responses, entry)[0].gain.max())
+            if self._is_ahead(gain, leak):
+                self._withdraw(entry)
+                return self._open(causes[at], evidence, at, float(signs[at]), frame, leak)
+        return None
+
+    def _withdraw(self, entry: Entry) -> None:
+        before = entry.growth
+        entry.withdraw(self.ledger.window.last)
+        self.ledger.update(entry, before)
+
+    # opening a case -----------------------------------------------------------------------------------------------
+
+    def _open(
+        self, cause: Cause, evidence: Evidence, at: int, sign: float, frame: Frame, leak: float
+    ) -> Case:
+        window = self.ledger.window
+        onset = float(evidence.onset[at]) + window.first
+        size = sign * float(evidence.now[at])
+        known = next((c for c in self.cases if c.cause.element == cause.element and c.cause is cause), None)
+        text = f"half chi-square {evidence.gain[at]:.0f}, of the best leak {leak:.0f}"
+        kind = cause.kind if cause.kind != OFFSET or evidence.rise[at] == 0 else DRIFT
+        fault = Fault(cause.element, cause.quantity, kind, window.time(onset), frame.end, size, cause.unit, text)
+        case = Case(cause, fault, onset)
+        if known is not None:
+            self.cases.remove(known)
+            known.fault.until = fault.since
+            case.raw = dict(known.raw)
+            fault.size += known.size
+        if cause.kind == METER:
+            self._size_meter(case, size)
+        self.faults.append(fault)
+        self.cases.append(case)
+        if cause.channel is not None:
+            self._leave_out(case)
+        return case
+
+    def _size_meter(self, case: Case, size: float) -> None:
+        """A meter's fault as a factor of what flows."""
+        mean = self.watch.mean_flow(case.cause.element)
+        case.size = size
+        if mean > 0.0:
+            case.fault.size, case.fault.unit = 1.0 / max(1.0 - size / mean, 1e-3), "of what flows"
+
+    def _leave_out(self, case: Case) -> None:
+        """Take the channel out of the window from the onset on."""
+        window, k = self.ledger.window, case.cause.channel
+        assert k is not None
+        for row, block in enumerate(window.blocks.astype(int).tolist()):
+            if block < int(np.floor(case.onset)):
+                continue
+            frame = window.frames[row]
+            case.raw.setdefault(block, float(frame.values[k]))
+            values = frame.values.copy()
+            values[k] = np.nan
+            window.put(row, replace(frame, values=values), self.ledger.effect[row], self.watch.noise)
+            if block > case.onset:
+                case.off[block] = case.raw[block] - float(window.values[row, k])
+
+    # looking after it ---------------------------------------------------------------------------------------------
+
+    def _look_after(self, case: Case, frame: Frame) -> None:
+        window, k = self.ledger.window, case.cause.channel
+        if k is None:
+            self._look_after_many(case)
+            return
+        if not case.is_left_out:
+            return
+        if np.isfinite(case.raw.get(window.last, np.nan)):
+            case.off[window.last] = case.raw[window.last] - float(window.values[-1, k])
+        blocks = np.array(sorted(b for b, value in case.off.items() if np.isfinite(value)), dtype=float)
+        if len(blocks) < _STEADY:
+            return
+        off = np.array([case.off[int(b)] for b in blocks])
+        usual = self._usual(k)
+        recent = off[-_STEADY:]
+        if abs(np.median(recent)) < _SIGMAS * usual:
+            case.fault.until = window.time(blocks[-_STEADY])
+            self.cases.remove(case)
+            return
+        slope, rest = _line(blocks[-_TREND:], off[-_TREND:])
+        run = abs(slope) * (min(len(blocks), _TREND) - 1)
+        if run > max(_SIGMAS * usual, 3.0 * rest, 0.1 * abs(np.median(recent))):
+            case.fault.kind, case.fault.unit, case.fault.size = DRIFT, f"{case.cause.unit}/d", _per_day(slope, self)
+            return
+        if np.ptp(recent) < 8.0 * max(usual, rest):
+            self._put_right(case, blocks, float(np.median(off[-_STEADY:])))
+
+    def _put_right(self, case: Case, blocks: Floats, size: float) -> None:
+        """Give the channel a new zero from where it became steady."""
+        window, k = self.ledger.window, case.cause.channel
+        assert k is not None
+        case.size, case.is_left_out = size, False
+        if case.fault.kind == OFFSET or "/d" not in case.fault.unit:
+            case.fault.kind, case.fault.size, case.fault.unit = OFFSET, size, case.cause.unit
+        for row, block in enumerate(window.blocks.astype(int).tolist()):
+            if block >= blocks[-_STEADY] and np.isfinite(case.raw.get(block, np.nan)):
+                values = window.frames[row].values.copy()
+                values[k] = case.raw[block] - size
+                frame = replace(window.frames[row], values=values)
+                window.put(row, frame, self.ledger.effect[row], self.watch.noise)
+
+    def _look_after_many(self, case: Case) -> None:
+        """A meter, a level or a valve: sized anew by the last blocks, ended when nothing is left of it."""
+        window = self.ledger.window
+        since = window.blocks > case.onset
+        if since.sum() < _STEADY or self._own is None:
+            return
+        precision = np.linalg.inv(self._own.white + 0.1 * self._own.slow)
+        weighted = precision @ case.cause.template
+        energy = float(weighted @ case.cause.template)
+        recent = self.ledger.residual[since][-_STEADY:]
+        amounts = recent @ weighted / energy
+        deviation = 1.0 / np.sqrt(energy)
+        if case.cause.kind == VALVE:
+            if np.median(amounts) < -0.7:  # what is taken off is missing: open again
+                case.fault.until = window.time(window.blocks[-_STEADY])
+                self.cases.remove(case)
+        elif abs(float(np.median(amounts))) < 2.0 * deviation:
+            case.fault.until = window.time(window.blocks[-_STEADY])
+            self.cases.remove(case)
+        elif case.cause.kind == METER and window.last - case.onset <= _TREND:
+            self._size_meter(case, float(np.median(amounts)))
+
+    def _usual(self, channel: int) -> float:
+        """Standard deviation of a channel's block when the others are known."""
+        assert self._own is not None
+        covariance = self._own.white + 0.2 * self._own.slow
+        return float(1.0 / np.sqrt(np.linalg.inv(covariance)[channel, channel]))
+
+    def _mute(self) -> None:
+        """Channels that were silent too long, and directions in which a meter is off, say nothing."""
+        assert self._own is not None
+        missing = np.stack([np.isnan(f.values) for f in self.ledger.window.frames]).mean(axis=0)
+        noise = muted(self._own, missing > _SILENT)
+        # a valve's effect is simulated at usual moments and at one of some alike pipes
+        wide = [
+            (_WIDE * max(abs(c.size), abs(c.fault.size)) if c.cause.kind != VALVE else 0.2) * c.cause.template
+            for c in self.cases
+            if c.cause.channel is None
+        ]
+        if wide:
+            directions = np.stack(wide)
+            noise = Noise(noise.white + directions.T @ directions, noise.slow + directions.T @ directions, noise.memory)
+        self.watch.noise = noise
+
+    # closed valves ------------------------------------------------------------------------------------------------
+
+    def _closed_valve(self, residual: Floats) -> tuple[float, Cause, float, float, tuple[str, ...]] | None:
+        """The closure that explains a residual best: gain at its simulated size, onset, and pipes that would as well."""
+        closed = {c.cause.element for c in self.cases if c.cause.kind == VALVE}
+        causes = [c for c in self._valves if c.element not in closed]
+        if not causes:
+            return None
+        evidence = self._scanner(len(residual), ()).scan(residual, np.stack([c.template for c in causes]))
+        energy = 1.0 / np.maximum(evidence.deviation, 1e-30) ** 2
+        gain = np.where(
+            (evidence.flow > _CLOSED[0]) & (evidence.flow < _CLOSED[1]), energy * (evidence.flow - 0.5), 0.0
+        )
+        at = int(np.argmax(gain))
+        alike = tuple(causes[k].element for k in np.argsort(-gain) if gain[k] > gain[at] - 3.0 and k != at)
+        return float(gain[at]), causes[at], float(evidence.onset[at]), 1.0, alike[:9]
+
+    def _open_valve(
+        self, cause: Cause, gain: float, onset: float, size: float, others: tuple[str, ...], frame: Frame, leak: float
+    ) -> Case:
+        window = self.ledger.window
+        begin = onset + window.first
+        alike = f"; {', '.join(others)} would explain it as well" if others else ""
+        text = f"closed valve near pipe {cause.element}: half chi-square {gain:.0f}, of the best leak {leak:.0f}{alike}"
+        fault = Fault(cause.element, "pipe", VALVE, window.time(begin), frame.end, 1.0, "", text)
+        case = Case(cause, fault, begin, size, is_left_out=False)
+        self.faults.append(fault)
+        self.cases.append(case)
+        for row, block in enumerate(window.blocks.tolist()):
+            share = float(np.clip(block + 1.0 - begin, 0.0, 1.0)) * size
+            if share > 0.0:
+                values = window.frames[row].values - share * cause.template
+                old = replace(window.frames[row], values=values)
+                window.put(row, old, self.ledger.effect[row], self.watch.noise)
+        return case
+
+
+def _line(blocks: Floats, values: Floats) -> tuple[float, float]:
+    """Slope per block, and standard deviation of what it leaves."""
+    at = blocks - blocks.mean()
+    slope = float(at @ (values - values.mean()) / max(float(at @ at), 1e-12))
+    rest = values - values.mean() - slope * at
+    return slope, float(np.sqrt((rest**2).sum() / max(1, len(values) - 2)))
+
+
+def _per_day(slope: float, watch: InstrumentWatch) -> float:
+    return slope * float(pd.Timedelta("1D") / watch.watch.settings.block)
