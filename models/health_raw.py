@@ -100,9 +100,9 @@ class Cleaner:
             # what no pressure of a model is off by: the learning period itself came in another unit
             if model > 1.0 and usual[k] > 0.0 and abs(np.log(usual[k] / model)) > _FAR:
                 usual[k] = model
-            begin, end = _runs(values[:, k], seconds)
-            moving = np.median(np.diff(seconds)) if len(seconds) > 1 else 0.0
-            longest = float((end - begin).max()) + moving if len(begin) else 0.0
+            first, last = _runs(values[:, k])
+            pace = _pace(seconds[np.isfinite(values[:, k])])
+            longest = float((last - first).max() + 1) * pace if len(first) else 0.0
             low, high = (3600.0 * h for h in _STILL_H)
             # what always stands for long (a valve that is shut, a full tank) tells nothing by standing
             still[k] = _STILL_TIMES * longest if longest > high else np.clip(_STILL_TIMES * longest, low, high)
@@ -152,24 +152,25 @@ class Cleaner:
         self, table: pd.DataFrame, raw: Floats, values: Floats, quantity: str, number: Ints, origin: pd.Timestamp
     ) -> None:
         seconds = _seconds(table)
-        block = self.block.total_seconds()
-        begun = (origin - table.index[0]).total_seconds()
         for k, name in enumerate(table.columns):
             limit = self._known[quantity].still[k]
-            begin, end = _runs(raw[:, k], seconds)
-            for since, until in zip(begin[end - begin >= limit], end[end - begin >= limit], strict=True):
-                rows = np.flatnonzero((seconds >= since) & (seconds <= until))
-                # by the end of a row's block so much of the run was seen
-                shown = np.minimum(begun + (number[rows] + 1) * block, until) - since
+            seen = np.flatnonzero(np.isfinite(raw[:, k]))
+            first, last = _runs(raw[:, k])
+            pace = _pace(seconds[seen])
+            long = np.flatnonzero((last - first + 1) * pace >= limit)
+            for since, until in zip(first[long], last[long], strict=True):
+                rows = seen[since : until + 1]
+                # by the end of a row's block so many of the run's readings had come in
+                shown = np.searchsorted(number[rows], number[rows], side="right") * pace
                 hit = rows[shown >= limit]
                 if not len(hit):
                     continue
                 values[hit, k] = np.nan
                 start = pd.Timestamp(table.index[rows[0]])
                 told = origin + (int(number[hit[0]]) + 1) * self.block
-                still_on = until >= seconds[np.isfinite(raw[:, k])][-1]
+                still_on = rows[-1] == seen[-1]
                 stop = None if still_on else pd.Timestamp(table.index[rows[-1]])
-                hours = (until - since) / 3600.0
+                hours = len(rows) * pace / 3600.0
                 value = float(raw[rows[0], k])
                 self._tell(
                     Fault(
@@ -231,7 +232,7 @@ class Cleaner:
         for k in np.flatnonzero((far.sum(axis=0) >= _LEAST) | weak):
             key = (str(table.columns[k]), quantity, UNIT)
             rows = np.flatnonzero(far[:, k])
-            if len(rows) < _LEAST:
+            if len(rows) < _LEAST or quantity != "pressure":  # flows go far from the median every night
                 rows = np.flatnonzero(np.isfinite(log[:, k]))
                 if len(rows) < _LEAST:
                     continue
@@ -239,7 +240,7 @@ class Cleaner:
             unit = min(_FACTORS[quantity], key=lambda u: abs(np.log(_FACTORS[quantity][u]) - middle))
             factor = _FACTORS[quantity][unit]
             spread = float(np.median(np.abs(log[rows, k] - middle)))
-            if abs(np.log(factor) - middle) > (_NEAR if quantity == "pressure" else 1.5 * _NEAR) or spread > 0.3:
+            if abs(np.log(factor) - middle) > (_NEAR if quantity == "pressure" else 1.5 * _NEAR) or spread > 0.5:
                 continue
             if quantity in ("flow", "demand") and not self._is_steady(quantity, int(k)):
                 continue
@@ -264,13 +265,14 @@ class Cleaner:
 
     def _note_gaps(self, table: pd.DataFrame, raw: Floats, quantity: str) -> None:
         """Gaps of a day and more; shorter ones are told by the share that came in."""
-        times = table.index
+        times, seconds = table.index, _seconds(table)
         for k, name in enumerate(table.columns):
             seen = np.flatnonzero(np.isfinite(raw[:, k]))
             stamps = times[seen]
-            inner = [*zip(stamps[:-1], stamps[1:], strict=True)] if len(seen) > 1 else []
+            wide = np.flatnonzero(np.diff(seconds[seen]) >= _GAP.total_seconds())
+            inner = [(stamps[at], stamps[at + 1]) for at in wide]
             last = [(stamps[-1] if len(seen) else times[0], None)]
-            for since, until in [*(p for p in inner if p[1] - p[0] >= _GAP), *last]:
+            for since, until in [*inner, *last]:
                 stop = times[-1] if until is None else until
                 if stop - since < _GAP:
                     continue
@@ -311,12 +313,15 @@ def _seconds(table: pd.DataFrame) -> Floats:
     return seconds
 
 
-def _runs(column: Floats, seconds: Floats) -> tuple[Floats, Floats]:
-    """Begin and end, s, of every run of equal readings; missing ones neither end nor lengthen a run."""
-    seen = np.flatnonzero(np.isfinite(column))
+def _runs(column: Floats) -> tuple[Ints, Ints]:
+    """First and last of every run of equal readings, counted among those that came in."""
+    seen = column[np.isfinite(column)]
     if not len(seen):
-        return np.empty(0), np.empty(0)
-    change = np.flatnonzero(np.diff(column[seen]) != 0.0)
-    first = np.concatenate([[0], change + 1])
-    last = np.concatenate([change, [len(seen) - 1]])
-    return seconds[seen[first]], seconds[seen[last]]
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    change = np.flatnonzero(np.diff(seen) != 0.0)
+    return np.concatenate([[0], change + 1]), np.concatenate([change, [len(seen) - 1]])
+
+
+def _pace(seconds: Floats) -> float:
+    """Usual time from reading to reading, s."""
+    return float(np.median(np.diff(seconds))) if len(seconds) > 1 else 0.0
