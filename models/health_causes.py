@@ -22,7 +22,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _MOST_VALVES = 300
-_VISIBLE = 2.0  # standard deviations of a block in some channel: a closure that does less is none to be told
+# in some channel, standard deviations of a block and m: a closure that does less is none to be told
+_VISIBLE, _VISIBLE_M = 3.0, 0.03
 _LEVEL_M = 0.1
 
 
@@ -128,7 +129,9 @@ def valve_causes(watch: Watch) -> list[Cause]:
         effect[: len(watch.channels.picked)] = (closed(watch, drive, (link,)) - base).mean(axis=0)[
             watch.channels.picked
         ]
-        if np.isfinite(effect).all() and np.abs(effect[: len(deviation)] / deviation).max() > _VISIBLE:
+        most = np.abs(effect[: watch.channels.n_pressures]).max(initial=0.0)
+        seen_by = np.abs(effect[: len(deviation)] / deviation).max()
+        if np.isfinite(effect).all() and seen_by > _VISIBLE and most > _VISIBLE_M:
             found.append(Cause(topology.links[link], "pipe", VALVE, effect, ""))
     return found
 

@@ -23,11 +23,12 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 _USUAL_BLOCKS = 14
-_STILL_H = (3.0, 24.0)
+_STILL_H = {"pressure": 3.0, "flow": 6.0, "level": 12.0, "demand": 24.0}
+_LONG_H = 24.0
 _STILL_TIMES = 3.0  # longer than the longest run of equal readings in the learning period
 _SPIKE_SIGMAS, _SPIKE_SHARE = 15.0, 0.1
 _FAR = 0.8  # natural logarithm: no pressure more than doubles for good
-_NEAR = 0.08
+_STILL_NEAR = 0.12
 _GAP = pd.Timedelta("1D")
 _LEAST = 3
 
@@ -91,7 +92,8 @@ class Cleaner:
         values = table.to_numpy(dtype=float)
         n = values.shape[1]
         usual = np.full(n, np.nan)
-        still = np.full(n, _STILL_H[0] * 3600.0)
+        low, high = 3600.0 * _STILL_H[quantity], 3600.0 * _LONG_H
+        still = np.full(n, low)
         seconds = _seconds(table)
         for k in range(n):
             seen = values[np.isfinite(values[:, k]), k]
@@ -103,9 +105,8 @@ class Cleaner:
             first, last = _runs(values[:, k])
             pace = _pace(seconds[np.isfinite(values[:, k])])
             longest = float((last - first).max() + 1) * pace if len(first) else 0.0
-            low, high = (3600.0 * h for h in _STILL_H)
             # what always stands for long (a valve that is shut, a full tank) tells nothing by standing
-            still[k] = _STILL_TIMES * longest if longest > high else np.clip(_STILL_TIMES * longest, low, high)
+            still[k] = _STILL_TIMES * longest if longest > high else np.clip(_STILL_TIMES * longest, low, max(low, high))
         return _Column(usual, np.empty((0, n)), still)
 
     def clean(self, record: Record) -> Record:
@@ -139,6 +140,8 @@ class Cleaner:
                 middle = np.full(values.shape[1], np.nan)
                 if seen.any():
                     middle[seen] = np.nanmedian(values[low:high][:, seen], axis=0)
+                if quantity == "pressure":  # never learn from what is far off: no pressure changes so for good
+                    middle[~(np.abs(np.log(middle / known.usual)) < _FAR)] = np.nan
                 known.past = np.vstack([known.past, middle])[-_USUAL_BLOCKS:]
                 told_of = np.isfinite(known.past).any(axis=0)
                 if told_of.any():
@@ -237,16 +240,19 @@ class Cleaner:
                 if len(rows) < _LEAST:
                     continue
             middle = float(np.median(log[rows, k]))
-            unit = min(_FACTORS[quantity], key=lambda u: abs(np.log(_FACTORS[quantity][u]) - middle))
+            fault = self._open.get(key)
+            if fault is not None and abs(np.log(_FACTORS[quantity][fault.unit]) - middle) < _STILL_NEAR:
+                unit = fault.unit
+            else:
+                unit = min(_FACTORS[quantity], key=lambda u: abs(np.log(_FACTORS[quantity][u]) - middle))
             factor = _FACTORS[quantity][unit]
             spread = float(np.median(np.abs(log[rows, k] - middle)))
-            if abs(np.log(factor) - middle) > (_NEAR if quantity == "pressure" else 1.5 * _NEAR) or spread > 0.5:
+            if abs(np.log(factor) - middle) > _STILL_NEAR or spread > 0.5:
                 continue
-            if quantity in ("flow", "demand") and not self._is_steady(quantity, int(k)):
+            if quantity != "pressure" and not self._is_steady(quantity, int(k)):
                 continue
             values[low + rows, k] /= factor
             since = pd.Timestamp(table.index[low + rows[0]])
-            fault = self._open.get(key)
             if fault is not None and fault.unit == unit:
                 fault.until = pd.Timestamp(table.index[low + rows[-1]])
                 continue

@@ -27,13 +27,15 @@ Floats = NDArray[np.float64]
 
 _GAIN = 25.0
 _MARGIN, _MARGIN_SHARE = 10.0, 0.05  # by how much a fault must explain more than a leak: its own, and model errors'
-_VALVE_GAIN = 40.0
-_CLOSED = (0.5, 2.0)  # how far a closed valve's effect may be off its simulation
+_VALVE_GAIN, _VALVE_BLOCKS = 60.0, 2.0
+_CLOSED = (0.6, 1.6)  # how far a closed valve's effect may be off its simulation
 _LATELY = 40  # blocks after its alarm in which a leak may turn out to have been a fault
 _SILENT = 0.3  # of the window missing: the channel's rest says little either
 _STEADY, _TREND = 6, 14
 _SIGMAS = 4.0
 _WIDE = 3.0
+_LEAST_M, _LEAST_SHARE = 0.03, 0.02  # smaller faults are left to the noise: m, and share of a meter's mean flow
+_GAP_BONUS = 15.0
 _NEAR_ENTRY, _SHARE_ENTRY = 3.0, 0.3
 
 
@@ -155,7 +157,15 @@ class InstrumentWatch:
         templates = np.stack([c.template for c in causes])
         signed = np.vstack([templates, -templates])
         evidence = self._scanner(len(residual)).scan(residual, signed)
+        least = np.tile([self._least(c) for c in causes], 2)
+        evidence = replace(evidence, gain=np.where(evidence.now >= least, evidence.gain, 0.0))
         return [*causes, *causes], evidence, np.repeat([1.0, -1.0], len(causes))
+
+    def _least(self, cause: Cause) -> float:
+        """Smallest size of a fault that is told, in the unit of the cause's template."""
+        if cause.unit == "m":
+            return _LEAST_M
+        return _LEAST_SHARE * self.watch.mean_flow(cause.element)
 
     def _scanner(self, n_blocks: int, rises: tuple[int, ...] | None = None) -> Scanner:
         noise = with_known(self.watch.noise, self.ledger.doubts())
@@ -172,6 +182,8 @@ class InstrumentWatch:
         if scanned is not None and instrument >= _GAIN and instrument >= (valve[0] if valve else 0.0):
             causes, evidence, signs = scanned
             at = evidence.best
+            if self._was_away(causes[at], evidence, at):
+                leak -= _GAP_BONUS + _MARGIN_SHARE * instrument
             if self._is_ahead(instrument, leak) and not self._is_an_entrys(causes[at], evidence, at):
                 return self._open(causes[at], evidence, at, float(signs[at]), frame, leak)
         if valve is not None and valve[0] >= _VALVE_GAIN and self._is_ahead(valve[0], max(leak, instrument)):
@@ -207,6 +219,17 @@ class InstrumentWatch:
             if any(abs(m - onset) <= reach for m in moments) and size < effect / _SHARE_ENTRY:
                 return True
         return False
+
+    def _was_away(self, cause: Cause, evidence: Evidence, at: int) -> bool:
+        """Whether a meter was silent for an hour or more when it changed: somebody had it out of the pipe.
+
+        A meter that shows more than flows and a leak beside it look alike but for that.
+        """
+        if cause.kind != METER or evidence.rise[at] != 0:
+            return False
+        onset = self.ledger.window.time(float(evidence.onset[at]) + self.ledger.window.first)
+        away = self.watch.silences.get(cause.element, pd.DatetimeIndex([]))
+        return bool((np.abs(away - onset) <= self.watch.settings.block).any())
 
     def _fault_behind_an_entry(self, frame: Frame) -> Case | None:
         """A leak told lately that a fault would explain better: it is withdrawn, the fault told."""
@@ -302,6 +325,7 @@ class InstrumentWatch:
         recent = off[-_STEADY:]
         if abs(np.median(recent)) < _SIGMAS * usual:
             case.fault.until = window.time(blocks[-_STEADY])
+            self._put_right(case, blocks, 0.0)
             self.cases.remove(case)
             return
         slope, rest = _line(blocks[-_TREND:], off[-_TREND:])
@@ -317,7 +341,7 @@ class InstrumentWatch:
         window, k = self.ledger.window, case.cause.channel
         assert k is not None
         case.size, case.is_left_out = size, False
-        if case.fault.kind == OFFSET or "/d" not in case.fault.unit:
+        if case.fault.until is None and "/d" not in case.fault.unit:
             case.fault.kind, case.fault.size, case.fault.unit = OFFSET, size, case.cause.unit
         for row, block in enumerate(window.blocks.astype(int).tolist()):
             if block >= blocks[-_STEADY] and np.isfinite(case.raw.get(block, np.nan)):
@@ -380,9 +404,9 @@ class InstrumentWatch:
             return None
         evidence = self._scanner(len(residual), ()).scan(residual, np.stack([c.template for c in causes]))
         energy = 1.0 / np.maximum(evidence.deviation, 1e-30) ** 2
-        gain = np.where(
-            (evidence.flow > _CLOSED[0]) & (evidence.flow < _CLOSED[1]), energy * (evidence.flow - 0.5), 0.0
-        )
+        is_one = (evidence.flow > _CLOSED[0]) & (evidence.flow < _CLOSED[1])
+        is_one &= evidence.onset <= len(residual) - _VALVE_BLOCKS  # a day's disturbance is none
+        gain = np.where(is_one, energy * (evidence.flow - 0.5), 0.0)
         at = int(np.argmax(gain))
         alike = tuple(causes[k].element for k in np.argsort(-gain) if gain[k] > gain[at] - 3.0 and k != at)
         return float(gain[at]), causes[at], float(evidence.onset[at]), 1.0, alike[:9]

@@ -20,7 +20,7 @@ from hydro.phase import find_phase
 from hydro.record import Record
 from models.channels import Channels, choose
 from models.errors import NotEnoughData
-from models.frame import PROBES, Frame, joined, steady_mean, typical_rows
+from models.frame import PROBES, Frame, evened, joined, steady_mean, typical_rows
 from models.health_bridge import Bridge, Bridged
 from models.health_clock import Clocks
 from models.noise import Noise, learn
@@ -110,6 +110,7 @@ class Watch:
         self.per_block = int(self.settings.block / self.settings.step)
         self.bridge = Bridge(self.model, self.settings.step, self.per_block)
         self.clocks: dict[pd.Timestamp, Clocks] = {}
+        self.silences: dict[str, pd.DatetimeIndex] = {}  # intervals in which a meter was not read
         try:
             self._prepare(learning)
         except BaseException:
@@ -137,7 +138,9 @@ class Watch:
         districts = [self.district_of(int(link)) for link in self.pipes]
         # m3/s that pass the district in which each pipe lies; where nothing is measured, no size is excluded
         self.inflow_of_pipes: Floats = np.array([meters.through[d] if d is not None else 0.0 for d in districts])
-        self.largest_take = max(float(self.mean_inflow.max()), 1e-3)
+        # a district whose inflow is not measured takes what the model says
+        taken = [self._nominal(drive, phase)[:, k].mean() for k, d in enumerate(self.model.districts) if not d.is_closed]
+        self.largest_take = max(float(self.mean_inflow.max()), *taken, 1e-3)
         self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = self.largest_take
         self.sizes: Floats = np.array(_SECANT_SHARES) * self.largest_take
         self.secants: Floats = np.stack([respond_at_size(self, self.typical, q) for q in self.sizes.tolist()])
@@ -262,6 +265,8 @@ class Watch:
         phase = find_phase(self.model, fine, step)
         times = self.model.intervals(fine, step)
         bridged = self.bridge.bridged(fine, times)
+        for name, lost in zip(self.model.flow_meters, bridged.flow.T, strict=True):
+            self.silences[name] = self.silences.get(name, times[:0]).union(times[lost])
         drive = self.model.drive(bridged.record, step, phase, per_block)
         measured = self._measured(fine, drive.times)
         watched = self._watched(measured, per_block)
@@ -270,6 +275,7 @@ class Watch:
         self._leave_out(measured, bridged)
         residual = self.channels.residuals(measured, expected + self._offset, drive, self._nominal(drive, phase))
         residual[:, len(self.channels.picked) :][self._bridged_balances(bridged)] = np.nan
+        residual = evened(residual, per_block)
         for at in range(0, len(drive.times) - per_block + 1, per_block):
             part = slice(at, at + per_block)
             drivable = at + np.flatnonzero(np.isfinite(expected[part]).all(axis=1))
