@@ -136,8 +136,8 @@ class Detector:
         place = self._reviser.locate(evidence)
         if place.probability < rules.sure_mass and gain < rules.sure_gain:
             return None
-        if gain < rules.sure_gain and self.instruments.rival(residual) > gain:
-            return None  # it may as well be one instrument: the next blocks will tell
+        if self.instruments.may_be_a_fault(residual, gain):
+            return None  # the next blocks will tell
         at = self._reviser.position(place.link)
         growth = evidence.growth(at, window.first)
         flow = float(evidence.now[at])

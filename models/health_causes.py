@@ -13,7 +13,6 @@ from hydro.derivatives import derivatives
 from hydro.driven import Drive
 from models.frame import typical_rows
 from models.health import LEVEL, METER, OFFSET, VALVE
-from models.secants import driving_of
 
 if TYPE_CHECKING:
     from models.watch import Watch
@@ -23,8 +22,8 @@ Ints = NDArray[np.int64]
 
 _MOST_VALVES = 300
 # in some channel, standard deviations of a block and m: a closure that does less is none to be told
-_VISIBLE, _VISIBLE_M = 3.0, 0.03
-_LEVEL_M = 0.1
+_VISIBLE, _VISIBLE_M = 2.0, 0.015
+_LEVEL_M, _METER_SHARE = 0.1, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +34,8 @@ class Cause:
     ----------
     element, quantity, kind
         See `models.health.Fault`.
-    template
-        float64 [n_channels], what a unit of it does to the residuals.
+    template, curve
+        float64 [n_channels], what a unit of it does to the residuals, and how that changes with its size.
     unit
         Of its size.
     channel
@@ -47,8 +46,13 @@ class Cause:
     quantity: str
     kind: str
     template: Floats
+    curve: Floats
     unit: str
     channel: int | None = None
+
+    def effect(self, size: float) -> Floats:
+        """What it does at a size, float64 [n_channels]."""
+        return size * self.template + 0.5 * size**2 * self.curve
 
 
 def instrument_causes(watch: Watch) -> list[Cause]:
@@ -60,30 +64,50 @@ def instrument_causes(watch: Watch) -> list[Cause]:
     for k, name in enumerate(channels.names[: len(channels.picked)]):
         if k < n_pressures or name not in driving:
             quantity, unit = ("pressure", "m") if k < n_pressures else ("flow", "m3/s")
-            found.append(Cause(name, quantity, OFFSET, np.eye(n)[k], unit, k))
+            found.append(Cause(name, quantity, OFFSET, np.eye(n)[k], np.zeros(n), unit, k))
     rows = typical_rows(watch.typical.demand.sum(axis=1), np.arange(len(watch.typical.times)))
     drive = watch.typical.rows(rows)
-    if driving:
-        taken = driving_of(watch, drive)[:, channels.picked]
-        found += [Cause(m, "flow", METER, _meter(watch, m, taken), "m3/s") for m in sorted(driving)]
-    found += [Cause(name, "level", LEVEL, template, "m") for name, template in _levels(watch, drive)]
+    found += [Cause(m, "flow", METER, *_meter(watch, drive, m), "m3/s") for m in sorted(driving)]
+    found += [Cause(name, "level", LEVEL, t, np.zeros_like(t), "m") for name, t in _levels(watch, drive)]
     return found
 
 
-def _meter(watch: Watch, meter: str, taken: Floats) -> Floats:
-    """What a meter that shows a unit too much does: its districts' demands are driven up or down by it."""
-    channels = watch.channels
-    template = np.zeros(len(channels.names))
-    for number, district in enumerate(watch.model.districts):
-        if not district.is_closed or meter not in district.meters or not len(district.junctions):
-            continue
-        sign = district.signs[district.meters.index(meter)]
-        template[: len(channels.picked)] -= sign * taken[district.junctions[0]]
-        if number in channels.balances:
-            template[len(channels.picked) + channels.balances.index(number)] += sign
+def _meter(watch: Watch, drive: Drive, meter: str) -> tuple[Floats, Floats]:
+    """What a meter that shows too much does: its districts' demands are driven up or down by it.
+
+    Returns
+    -------
+    template, curve : float64 [n_channels], first and second derivative of the residuals by what it shows too much.
+    """
+    channels, n = watch.channels, len(watch.channels.picked)
+    step = max(_METER_SHARE * watch.mean_flow(meter), 1e-5)
+    low, middle, high = (_driven(watch, drive, meter, k * step)[channels.picked] for k in (-1.0, 0.0, 1.0))
+    template, curve = np.zeros(len(channels.names)), np.zeros(len(channels.names))
+    template[:n] = -np.nan_to_num(high - low) / (2.0 * step)
+    curve[:n] = -np.nan_to_num(high + low - 2.0 * middle) / step**2
+    for column, number in enumerate(channels.balances, start=n):
+        district = watch.model.districts[number]
+        if meter in district.meters:
+            template[column] += district.signs[district.meters.index(meter)]
     if meter in channels.names:
         template[channels.names.index(meter)] += 1.0
-    return template
+    return template, curve
+
+
+def _driven(watch: Watch, drive: Drive, meter: str, more: float) -> Floats:
+    """Mean expected values where a meter shows more, float64 [n_instruments]."""
+    demand, pump_flow = drive.demand.copy(), drive.pump_flow.copy()
+    for district in watch.model.districts:
+        inside = district.junctions
+        if district.is_closed and meter in district.meters and len(inside):
+            total = demand[:, inside].sum(axis=1)
+            sign = district.signs[district.meters.index(meter)]
+            demand[:, inside] *= (1.0 + np.where(np.abs(total) > 1e-9, sign * more / total, 0.0))[:, None]
+    for column, link in enumerate(watch.model.pumps.tolist()):
+        if watch.topology.links[link] == meter:
+            pump_flow[:, column] += more
+    expected: Floats = np.hstack(watch.model.expect(replace(drive, demand=demand, pump_flow=pump_flow))).mean(axis=0)
+    return expected
 
 
 def _levels(watch: Watch, drive: Drive) -> list[tuple[str, Floats]]:
@@ -132,7 +156,7 @@ def valve_causes(watch: Watch) -> list[Cause]:
         most = np.abs(effect[: watch.channels.n_pressures]).max(initial=0.0)
         seen_by = np.abs(effect[: len(deviation)] / deviation).max()
         if np.isfinite(effect).all() and seen_by > _VISIBLE and most > _VISIBLE_M:
-            found.append(Cause(topology.links[link], "pipe", VALVE, effect, ""))
+            found.append(Cause(topology.links[link], "pipe", VALVE, effect, np.zeros_like(effect), ""))
     return found
 
 

@@ -278,6 +278,9 @@ class Cleaner:
             wide = np.flatnonzero(np.diff(seconds[seen]) >= _GAP.total_seconds())
             inner = [(stamps[at], stamps[at + 1]) for at in wide]
             last = [(stamps[-1] if len(seen) else times[0], None)]
+            going_on = self._open.get((str(name), quantity, GAP))
+            if going_on is not None and going_on.until is None and len(seen):
+                going_on.until = pd.Timestamp(stamps[0])
             for since, until in [*inner, *last]:
                 stop = times[-1] if until is None else until
                 if stop - since < _GAP:

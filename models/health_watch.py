@@ -27,15 +27,17 @@ Floats = NDArray[np.float64]
 
 _GAIN = 25.0
 _MARGIN, _MARGIN_SHARE = 10.0, 0.05  # by how much a fault must explain more than a leak: its own, and model errors'
-_VALVE_GAIN, _VALVE_BLOCKS = 60.0, 2.0
+_VALVE_GAIN = 60.0
+_LASTS = 2.0  # blocks that a fault is old when it is told: a day's disturbance is none
 _CLOSED = (0.6, 1.6)  # how far a closed valve's effect may be off its simulation
 _LATELY = 40  # blocks after its alarm in which a leak may turn out to have been a fault
 _SILENT = 0.3  # of the window missing: the channel's rest says little either
 _STEADY, _TREND = 6, 14
 _SIGMAS = 4.0
-_WIDE = 3.0
+_WIDE = 0.3  # share of a fault's effect that may be misjudged
 _LEAST_M, _LEAST_SHARE = 0.03, 0.02  # smaller faults are left to the noise: m, and share of a meter's mean flow
 _GAP_BONUS = 15.0
+_WAIT = 4.0  # blocks
 _NEAR_ENTRY, _SHARE_ENTRY = 3.0, 0.3
 
 
@@ -51,8 +53,8 @@ class Case:
         Block in which it began.
     size
         What is taken off, in units of the cause's template.
-    is_left_out
-        Whether the channel is left out for now.
+    is_left_out, is_growing
+        Whether the channel is left out for now, and whether it began as a drift.
     raw, off
         By block: what the channel read, and that less what the others let expect.
     """
@@ -62,6 +64,7 @@ class Case:
     onset: float
     size: float = 0.0
     is_left_out: bool = True
+    is_growing: bool = False
     raw: dict[int, float] = field(default_factory=dict)
     off: dict[int, float] = field(default_factory=dict)
 
@@ -99,8 +102,8 @@ class InstrumentWatch:
             if k is not None:
                 case.raw[block] = float(values[k])
                 values[k] = np.nan if case.is_left_out else values[k] - case.size
-            elif case.cause.kind == VALVE:
-                values -= case.size * case.cause.template
+            else:
+                values -= case.cause.effect(case.size)
         return replace(frame, values=values)
 
     def examine(self, frame: Frame) -> None:
@@ -117,10 +120,22 @@ class InstrumentWatch:
             if found is not None:
                 self._mute()
 
-    def rival(self, residual: Floats) -> float:
-        """How well a fault would explain a residual."""
+    def may_be_a_fault(self, residual: Floats, gain: float) -> bool:
+        """Whether a fault would explain better what a new leak explains with some gain, so far as it can be told.
+
+        The first blocks of a change are waited for; a leak that is sure is not held back by one that is no surer.
+        """
         scanned = self._scan(residual)
-        return float(scanned[1].gain.max()) if scanned is not None else 0.0
+        if scanned is not None:
+            causes, evidence, _ = scanned
+            at, best = evidence.best, float(evidence.gain.max())
+            if self._was_away(causes[at], evidence, at):
+                gain -= _GAP_BONUS + _MARGIN_SHARE * best
+            young = evidence.onset[at] > len(residual) - _WAIT
+            if best > gain and (gain < self.reviser.rules.sure_gain or (young and self._is_ahead(best, gain))):
+                return True
+        valve = self._closed_valve(residual, 0.0)
+        return valve is not None and valve[0] > gain and valve[2] > len(residual) - _WAIT
 
     def lift(self) -> None:
         """Give the noise back as it was learnt, before it is learnt anew."""
@@ -180,15 +195,15 @@ class InstrumentWatch:
             return None
         leak = self._leaks_gain(residual)
         if scanned is not None and instrument >= _GAIN and instrument >= (valve[0] if valve else 0.0):
-            causes, evidence, signs = scanned
+            causes, evidence, _ = scanned
             at = evidence.best
             if self._was_away(causes[at], evidence, at):
                 leak -= _GAP_BONUS + _MARGIN_SHARE * instrument
-            if self._is_ahead(instrument, leak) and not self._is_an_entrys(causes[at], evidence, at):
-                return self._open(causes[at], evidence, at, float(signs[at]), frame, leak)
+            lasts = evidence.onset[at] <= len(residual) - _LASTS
+            if lasts and self._is_ahead(instrument, leak) and not self._is_an_entrys(causes[at], evidence, at):
+                return self._open(scanned, frame, leak)
         if valve is not None and valve[0] >= _VALVE_GAIN and self._is_ahead(valve[0], max(leak, instrument)):
-            gain, cause, onset, sign, others = valve
-            return self._open_valve(cause, gain, onset, sign, others, frame, leak)
+            return self._open_valve(valve, frame, max(leak, instrument))
         return None
 
     @staticmethod
@@ -225,7 +240,7 @@ class InstrumentWatch:
 
         A meter that shows more than flows and a leak beside it look alike but for that.
         """
-        if cause.kind != METER or evidence.rise[at] != 0:
+        if cause.kind != METER:
             return False
         onset = self.ledger.window.time(float(evidence.onset[at]) + self.ledger.window.first)
         away = self.watch.silences.get(cause.element, pd.DatetimeIndex([]))
@@ -239,18 +254,21 @@ class InstrumentWatch:
                 continue
             flow = entry.flow(window.blocks)
             residual = self.ledger.residual + np.outer(flow, entry.unit)
-            scanned = self._scan(residual)
-            if scanned is None:
-                return None
-            causes, evidence, signs = scanned
-            at, gain = evidence.best, float(evidence.gain.max())
             own = float(self._scanner(len(residual)).scan(residual, entry.unit[None, :]).gain[0])
-            if gain < _GAIN or not self._is_ahead(gain, own):
+            scanned, valve = self._scan(residual), self._closed_valve(residual)
+            gain = float(scanned[1].gain.max()) if scanned is not None else 0.0
+            best = max(gain, valve[0] if valve is not None and valve[0] >= _VALVE_GAIN else 0.0)
+            if best < _GAIN or not self._is_ahead(best, own):
                 continue
             leak = float(self.reviser.scan(residual, self.watch.responses, entry)[0].gain.max())
-            if self._is_ahead(gain, leak):
+            if not self._is_ahead(best, leak):
+                continue
+            if valve is not None and valve[0] == best:
                 self._withdraw(entry)
-                return self._open(causes[at], evidence, at, float(signs[at]), frame, leak)
+                return self._open_valve(valve, frame, leak)
+            if scanned is not None and scanned[1].onset[scanned[1].best] <= len(residual) - _LASTS:
+                self._withdraw(entry)
+                return self._open(scanned, frame, leak)
         return None
 
     def _withdraw(self, entry: Entry) -> None:
@@ -260,36 +278,39 @@ class InstrumentWatch:
 
     # opening a case -----------------------------------------------------------------------------------------------
 
-    def _open(
-        self, cause: Cause, evidence: Evidence, at: int, sign: float, frame: Frame, leak: float
-    ) -> Case:
-        window = self.ledger.window
+    def _open(self, scanned: tuple[list[Cause], Evidence, Floats], frame: Frame, leak: float) -> Case:
+        causes, evidence, signs = scanned
+        window, at = self.ledger.window, evidence.best
+        cause, sign = causes[at], float(signs[at])
         onset = float(evidence.onset[at]) + window.first
         size = sign * float(evidence.now[at])
         known = next((c for c in self.cases if c.cause.element == cause.element and c.cause is cause), None)
         text = f"half chi-square {evidence.gain[at]:.0f}, of the best leak {leak:.0f}"
         kind = cause.kind if cause.kind != OFFSET or evidence.rise[at] == 0 else DRIFT
         fault = Fault(cause.element, cause.quantity, kind, window.time(onset), frame.end, size, cause.unit, text)
-        case = Case(cause, fault, onset)
+        is_growing = bool(evidence.rise[at] > 0) and onset < window.last - 3.0
+        case = Case(cause, fault, onset, is_growing=is_growing)
         if known is not None:
             self.cases.remove(known)
             known.fault.until = fault.since
             case.raw = dict(known.raw)
             fault.size += known.size
-        if cause.kind == METER:
-            self._size_meter(case, size)
+        if cause.channel is None:
+            self._resize(case, size)
         self.faults.append(fault)
         self.cases.append(case)
         if cause.channel is not None:
             self._leave_out(case)
         return case
 
-    def _size_meter(self, case: Case, size: float) -> None:
-        """A meter's fault as a factor of what flows."""
-        mean = self.watch.mean_flow(case.cause.element)
-        case.size = size
+    def _resize(self, case: Case, more: float) -> None:
+        """Take more of a meter's or level's fault off, and tell a meter's as a factor of what flows."""
+        self._take_off(case, case.onset, case.cause.effect(case.size + more) - case.cause.effect(case.size))
+        case.size += more
+        case.fault.size = case.size
+        mean = self.watch.mean_flow(case.cause.element) if case.cause.kind == METER else 0.0
         if mean > 0.0:
-            case.fault.size, case.fault.unit = 1.0 / max(1.0 - size / mean, 1e-3), "of what flows"
+            case.fault.size, case.fault.unit = 1.0 / max(1.0 - case.size / mean, 1e-3), "of what flows"
 
     def _leave_out(self, case: Case) -> None:
         """Take the channel out of the window from the onset on."""
@@ -362,15 +383,18 @@ class InstrumentWatch:
         recent = self.ledger.residual[since][-_STEADY:]
         amounts = recent @ weighted / energy
         deviation = 1.0 / np.sqrt(energy)
-        if case.cause.kind == VALVE:
-            if np.median(amounts) < -0.7:  # what is taken off is missing: open again
-                case.fault.until = window.time(window.blocks[-_STEADY])
-                self.cases.remove(case)
-        elif abs(float(np.median(amounts))) < 2.0 * deviation:
-            case.fault.until = window.time(window.blocks[-_STEADY])
+        amount, since_then = float(np.median(amounts)), float(window.blocks[-_STEADY])
+        left = abs(case.size + amount)
+        if left < (0.3 if case.cause.kind == VALVE else max(2.0 * deviation, 0.3 * abs(case.size))):
+            case.fault.until = window.time(since_then)
+            self._take_off(case, since_then, -case.cause.effect(case.size))  # what is taken off is missing: it is over
             self.cases.remove(case)
-        elif case.cause.kind == METER and window.last - case.onset <= _TREND:
-            self._size_meter(case, float(np.median(amounts)))
+        elif case.cause.kind != VALVE and abs(amount) > 3.0 * deviation and self._may_move(case):
+            self._resize(case, amount)
+
+    def _may_move(self, case: Case) -> bool:
+        """Whether a size is still being found: later on, what changes is something else."""
+        return case.is_growing or self.ledger.window.last - case.onset <= _TREND
 
     def _usual(self, channel: int) -> float:
         """Standard deviation of a channel's block when the others are known."""
@@ -383,9 +407,9 @@ class InstrumentWatch:
         assert self._own is not None
         missing = np.stack([np.isnan(f.values) for f in self.ledger.window.frames]).mean(axis=0)
         noise = muted(self._own, missing > _SILENT)
-        # a valve's effect is simulated at usual moments and at one of some alike pipes
+        # these effects are of usual moments, and a valve's of one of some alike pipes
         wide = [
-            (_WIDE * max(abs(c.size), abs(c.fault.size)) if c.cause.kind != VALVE else 0.2) * c.cause.template
+            _WIDE * (c.cause.effect(c.size) if c.cause.kind == VALVE else c.size * c.cause.template)
             for c in self.cases
             if c.cause.channel is None
         ]
@@ -396,7 +420,9 @@ class InstrumentWatch:
 
     # closed valves ------------------------------------------------------------------------------------------------
 
-    def _closed_valve(self, residual: Floats) -> tuple[float, Cause, float, float, tuple[str, ...]] | None:
+    def _closed_valve(
+        self, residual: Floats, least_age: float = _LASTS
+    ) -> tuple[float, Cause, float, tuple[str, ...]] | None:
         """The closure that explains a residual best: gain at its simulated size, onset, and pipes that would as well."""
         closed = {c.cause.element for c in self.cases if c.cause.kind == VALVE}
         causes = [c for c in self._valves if c.element not in closed]
@@ -405,16 +431,17 @@ class InstrumentWatch:
         evidence = self._scanner(len(residual), ()).scan(residual, np.stack([c.template for c in causes]))
         energy = 1.0 / np.maximum(evidence.deviation, 1e-30) ** 2
         is_one = (evidence.flow > _CLOSED[0]) & (evidence.flow < _CLOSED[1])
-        is_one &= evidence.onset <= len(residual) - _VALVE_BLOCKS  # a day's disturbance is none
+        is_one &= evidence.onset <= len(residual) - least_age
         gain = np.where(is_one, energy * (evidence.flow - 0.5), 0.0)
         at = int(np.argmax(gain))
         alike = tuple(causes[k].element for k in np.argsort(-gain) if gain[k] > gain[at] - 3.0 and k != at)
-        return float(gain[at]), causes[at], float(evidence.onset[at]), 1.0, alike[:9]
+        return float(gain[at]), causes[at], float(evidence.onset[at]), alike[:9]
 
     def _open_valve(
-        self, cause: Cause, gain: float, onset: float, size: float, others: tuple[str, ...], frame: Frame, leak: float
+        self, found: tuple[float, Cause, float, tuple[str, ...]], frame: Frame, leak: float
     ) -> Case:
-        window = self.ledger.window
+        gain, cause, onset, others = found
+        window, size = self.ledger.window, 1.0
         begin = onset + window.first
         alike = f"; {', '.join(others)} would explain it as well" if others else ""
         text = f"closed valve near pipe {cause.element}: half chi-square {gain:.0f}, of the best leak {leak:.0f}{alike}"
@@ -422,13 +449,17 @@ class InstrumentWatch:
         case = Case(cause, fault, begin, size, is_left_out=False)
         self.faults.append(fault)
         self.cases.append(case)
-        for row, block in enumerate(window.blocks.tolist()):
-            share = float(np.clip(block + 1.0 - begin, 0.0, 1.0)) * size
-            if share > 0.0:
-                values = window.frames[row].values - share * cause.template
-                old = replace(window.frames[row], values=values)
-                window.put(row, old, self.ledger.effect[row], self.watch.noise)
+        self._take_off(case, begin, cause.effect(size))
         return case
+
+    def _take_off(self, case: Case, since: float, effect: Floats) -> None:
+        """Take so much more, float64 [n_channels], off the window's frames from a block on."""
+        window = self.ledger.window
+        for row, block in enumerate(window.blocks.tolist()):
+            share = float(np.clip(block + 1.0 - since, 0.0, 1.0))
+            if share > 0.0:
+                mended = replace(window.frames[row], values=window.frames[row].values - share * effect)
+                window.put(row, mended, self.ledger.effect[row], self.watch.noise)
 
 
 def _line(blocks: Floats, values: Floats) -> tuple[float, float]:
