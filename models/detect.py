@@ -199,7 +199,7 @@ def _gather(watch: Watch, detector: Detector, frames: list[Frame]) -> Detection:
         districts=tuple(
             (d.name, float(q), d.is_closed) for d, q in zip(watch.model.districts, watch.mean_inflow, strict=True)
         ),
-        health=Health([*detector.instruments.faults, *_clock_faults(watch)]),
+        health=Health([*detector.instruments.faults, *detector.surges.faults, *_clock_faults(watch)]),
     )
 
 

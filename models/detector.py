@@ -16,6 +16,7 @@ from hydro.record import Record
 from models.evidence import Evidence
 from models.frame import Frame
 from models.growth import Growth
+from models.health_surge import Surges
 from models.health_watch import InstrumentWatch
 from models.leak import Estimate, Leak
 from models.ledger import Alarm, Entry, Ledger
@@ -54,6 +55,7 @@ class Detector:
         self.ledger = Ledger(watch, self.rules.window)
         self._reviser = Reviser(self.ledger, self.rules)
         self.instruments = InstrumentWatch(self._reviser)
+        self.surges = Surges(watch, self.ledger.window)
         self._repairs = sorted(repairs, key=lambda r: r.time)
 
     def know(self, entries: list[Entry]) -> None:
@@ -142,6 +144,8 @@ class Detector:
         growth = evidence.growth(at, window.first)
         flow = float(evidence.now[at])
         if flow < max(rules.least_flow, rules.least_share * watch.inflow_of_pipes[at]):
+            return None
+        if self.surges.is_one(place.link, growth, frame):
             return None
         deviation = float(evidence.deviation[at]) * flow / max(growth.peak, 1e-12)
         alarm = Alarm(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from hydro.driven import Drive
+from models.forecast.parts import mean_of_seen
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -35,6 +36,9 @@ class Frame:
         Boundary conditions at a few moments of the block, to simulate leaks at.
     base
         float64 [n_probes, n_instruments], the model without leaks at those moments.
+    parts
+        float64 [n_probes, n_channels], mean residual in the parts of the block with least, middling and most demand;
+        empty where it is not known.
     """
 
     start: pd.Timestamp
@@ -42,6 +46,7 @@ class Frame:
     values: Floats
     drive: Drive
     base: Floats
+    parts: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
 
 def joined(parts: Sequence[Drive]) -> Drive:
@@ -98,6 +103,12 @@ def evened(residual: Floats, per_block: int) -> Floats:
             course = (total[k] - total[first]) / np.maximum(times[k] - times[first], 1.0)
             found[k * per_block : (k + 1) * per_block, gappy] -= course[:, gappy]
     return found
+
+
+def by_part(residual: Floats, demand: Floats) -> Floats:
+    """Mean residual in the parts of a block with least, middling and most demand, float64 [n_probes, n_channels]."""
+    order = np.argsort(demand, kind="stable")
+    return np.stack([mean_of_seen(residual[rows]) for rows in np.array_split(order, PROBES)])
 
 
 def typical_rows(demand: Floats, rows: Ints) -> Ints:

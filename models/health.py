@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-GAP, STUCK, SPIKE, UNIT, CLOCK, OFFSET, DRIFT, METER, LEVEL, VALVE = (
-    "gap", "stuck", "spike", "unit", "clock", "offset", "drift", "meter", "level", "closed valve",
+GAP, STUCK, SPIKE, UNIT, CLOCK, OFFSET, DRIFT, METER, LEVEL, VALVE, OPEN, SURGE = (
+    "gap", "stuck", "spike", "unit", "clock", "offset", "drift", "meter", "level", "closed valve", "open valve", "surge",
 )  # fmt: skip
 
 
@@ -20,10 +20,11 @@ class Fault:
     element
         Name of the node or link; for a closed valve, of the pipe near which it is.
     quantity
-        "pressure", "flow", "level", "demand", or "pipe" for a valve.
+        "pressure", "flow", "level", "demand", or "pipe" for a valve and for where a surge of demand is.
     kind
         "gap", "stuck", "spike", "unit", "clock", "offset", "drift", "meter" (a share more or less than flows),
-        "level" (of a tank) or "closed valve".
+        "level" (of a tank), "closed valve", "open valve" (water that passes between districts unmeasured) or "surge" (of
+        demand, which is none of an instrument).
     since, until
         UTC; `until` is None while it lasts.
     told

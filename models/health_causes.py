@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hydro.derivatives import derivatives
 from hydro.driven import Drive
 from models.frame import typical_rows
-from models.health import LEVEL, METER, OFFSET, VALVE
+from models.health import LEVEL, METER, OFFSET, OPEN, VALVE
 
 if TYPE_CHECKING:
     from models.watch import Watch
@@ -23,6 +23,7 @@ Ints = NDArray[np.int64]
 _MOST_VALVES = 300
 # in some channel, standard deviations of a block and m: a closure that does less is none to be told
 _VISIBLE, _VISIBLE_M = 2.0, 0.015
+_APART_M, _MOST_BOUNDARIES = 100.0, 60
 _LEVEL_M, _METER_SHARE = 0.1, 0.05
 
 
@@ -69,7 +70,7 @@ def instrument_causes(watch: Watch) -> list[Cause]:
     drive = watch.typical.rows(rows)
     found += [Cause(m, "flow", METER, *_meter(watch, drive, m), "m3/s") for m in sorted(driving)]
     found += [Cause(name, "level", LEVEL, t, np.zeros_like(t), "m") for name, t in _levels(watch, drive)]
-    return found
+    return [*found, *boundary_causes(watch)]
 
 
 def _meter(watch: Watch, drive: Drive, meter: str) -> tuple[Floats, Floats]:
@@ -124,6 +125,41 @@ def _levels(watch: Watch, drive: Drive) -> list[tuple[str, Floats]]:
         if np.abs(template).max() > 0.0:
             found.append((name, template))
     return found
+
+
+def boundary_causes(watch: Watch) -> list[Cause]:
+    """Places where water may pass from one district to another unmeasured, if somebody opened a valve there.
+
+    Pipes between districts that are closed in the model, and pairs of nodes of two districts that lie close together.
+    """
+    topology, junctions = watch.topology, watch.model.engine.junctions
+    number = np.full(len(topology.nodes), -1)
+    for k, district in enumerate(watch.model.districts):
+        if district.is_closed:
+            number[junctions[district.junctions]] = k
+    is_open = watch.model.engine.read("link", "init_status") != 0
+    found: dict[tuple[int, int], str] = {}
+    for link in np.flatnonzero(~is_open & topology.is_pipe).tolist():
+        a, b = int(topology.start[link]), int(topology.end[link])
+        if min(number[a], number[b]) >= 0 and number[a] != number[b]:
+            found[a, b] = topology.links[link]
+    near = []
+    inside = np.flatnonzero((number >= 0) & np.isfinite(topology.xy).all(axis=1))
+    metered = {watch.topology.link(m) for m in watch.model.flow_meters}
+    joined = {frozenset((int(topology.start[k]), int(topology.end[k]))) for k in metered}
+    for a in inside.tolist():
+        others = inside[number[inside] > number[a]]
+        away = np.hypot(*(topology.xy[others] - topology.xy[a]).T)
+        for b in others[away <= _APART_M].tolist():
+            if frozenset((a, b)) not in joined:
+                near.append((float(np.hypot(*(topology.xy[b] - topology.xy[a]))), a, b))
+    for _, a, b in sorted(near)[:_MOST_BOUNDARIES]:
+        found.setdefault((a, b), f"{topology.nodes[a]}-{topology.nodes[b]}")
+    causes = []
+    for (a, b), name in found.items():
+        template = watch.node_response[a] - watch.node_response[b]
+        causes.append(Cause(name, "pipe", OPEN, template, np.zeros_like(template), "m3/s"))
+    return causes
 
 
 def valve_causes(watch: Watch) -> list[Cause]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hydro.record import Record
 from models.evidence import Evidence, Scanner
 from models.frame import Frame
-from models.health import DRIFT, METER, OFFSET, VALVE, Fault
+from models.health import DRIFT, METER, OFFSET, OPEN, VALVE, Fault
 from models.health_causes import Cause, instrument_causes, valve_causes
 from models.ledger import Entry
 from models.noise import Noise, muted, with_known
@@ -180,7 +180,8 @@ class InstrumentWatch:
         """Smallest size of a fault that is told, in the unit of the cause's template."""
         if cause.unit == "m":
             return _LEAST_M
-        return _LEAST_SHARE * self.watch.mean_flow(cause.element)
+        flow = self.watch.largest_take if cause.kind == OPEN else self.watch.mean_flow(cause.element)
+        return _LEAST_SHARE * flow
 
     def _scanner(self, n_blocks: int, rises: tuple[int, ...] | None = None) -> Scanner:
         noise = with_known(self.watch.noise, self.ledger.doubts())

@@ -20,7 +20,7 @@ from hydro.phase import find_phase
 from hydro.record import Record
 from models.channels import Channels, choose
 from models.errors import NotEnoughData
-from models.frame import PROBES, Frame, evened, joined, steady_mean, typical_rows
+from models.frame import PROBES, Frame, by_part, evened, joined, steady_mean, typical_rows
 from models.health_bridge import Bridge, Bridged
 from models.health_clock import Clocks
 from models.noise import Noise, learn
@@ -144,7 +144,7 @@ class Watch:
         self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = self.largest_take
         self.sizes: Floats = np.array(_SECANT_SHARES) * self.largest_take
         self.secants: Floats = np.stack([respond_at_size(self, self.typical, q) for q in self.sizes.tolist()])
-        by_node = self._node_response * self.settings.demand_noise
+        by_node = self.node_response * self.settings.demand_noise
         block, step, memory = self.settings.block, self.settings.step, self.settings.memory
         self.noise: Noise = guess_noise(self.model, self.channels, drive, by_node, meters, block, step, memory)
 
@@ -281,11 +281,13 @@ class Watch:
             drivable = at + np.flatnonzero(np.isfinite(expected[part]).all(axis=1))
             if len(drivable) < max(PROBES, watched[part].sum() // 2):
                 continue
-            probes = typical_rows(drive.demand[drivable].sum(axis=1), drivable)
+            total = drive.demand[drivable].sum(axis=1)
+            probes = typical_rows(total, drivable)
             enough = np.isfinite(residual[part]).mean(axis=0) >= 0.5 * self._pace
             values = np.where(enough, self._mean(residual[part]), np.nan)
             start = drive.times[at]
-            yield Frame(start, start + block, values, drive.rows(probes), expected[probes])
+            parts = by_part(residual[drivable], total)
+            yield Frame(start, start + block, values, drive.rows(probes), expected[probes], parts)
 
     def _clocks_at(self, start: pd.Timestamp) -> Clocks:
         """Clocks of a record that begins then; what an earlier one told of them still holds."""
@@ -340,7 +342,7 @@ class Watch:
             total += self.model.leak_response(s.by_demand, leaking.demand[row])
         by_node = self.channels.responses(self.model, total / len(drive.times))
         if not leaks:
-            self._node_response = by_node
+            self.node_response = by_node
         return 0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]])
 
     def sized(self, responses: Floats) -> Floats:
@@ -380,10 +382,10 @@ class Watch:
             effect[running, :n_picked] = mean[:, self.channels.picked]
         for column, number in enumerate(self.channels.balances, start=n_picked):
             for link, flow in leaks.items():
-                effect[:, column] += flow * self._share(link, number)
+                effect[:, column] += flow * self.share(link, number)
         return effect
 
-    def _share(self, link: int, district: int) -> float:
+    def share(self, link: int, district: int) -> float:
         """Share of a link's two ends that lies in a district."""
         inside = self.model.engine.junctions[self.model.districts[district].junctions]
         return float(np.isin([self.topology.start[link], self.topology.end[link]], inside).mean())
