@@ -18,6 +18,7 @@ from models.detector import Detector
 from models.errors import NotEnoughData
 from models.frame import Frame
 from models.health import Fault, Health
+from models.health_limits import limits_of
 from models.health_raw import Cleaner
 from models.known import repaired_leaks
 from models.leak import Leak
@@ -149,6 +150,7 @@ def _detect(
         _replay(detector, later, learnt, report)
         found = _gather(watch, detector, [*frames, *later])
         found.health.faults += cleaner.finish(data.end)
+        found.health.limits += limits_of(watch)
         return found
     finally:
         watch.close()

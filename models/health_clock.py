@@ -87,7 +87,8 @@ class Clocks:
         changed = np.flatnonzero(is_other)
         told = times[-1] + self.step
         pressures = changed[changed < self.n_pressures]
-        if len(pressures) > 0.5 * self.n_pressures and len(set(self._lags[best[pressures]])) == 1:
+        is_many = len(pressures) > max(2, 0.5 * self.n_pressures) and bool(self.drivers)
+        if is_many and len(set(self._lags[best[pressures]])) == 1:
             self._tell_drivers(int(self._lags[best[pressures[0]]]), told)
             return
         for k in changed.tolist():
@@ -110,7 +111,7 @@ class Clocks:
         self.faults.append(self._open[k])
 
     def _tell_drivers(self, lag: int, told: pd.Timestamp) -> None:
-        if not self.drivers or -1 in self._open:
+        if -1 in self._open:
             return
         seconds = -lag * self.step.total_seconds()
         text = f"most pressures follow the model {-seconds / 60.0:+.0f} min from where its inflow puts them"

@@ -172,6 +172,7 @@ def _run(found: Detection, record: Record, network: Network, timezone: str | Non
             {"name": name, "inflow_m3h": round(3600.0 * inflow, 3), "is_closed": is_closed}
             for name, inflow, is_closed in found.districts
         ],
+        "limits": found.health.limits,
         "versions": {
             "python": platform.python_version(),
             **{p: version(p) for p in ("umanflow", "wntr", "owa-epanet", "numpy", "pandas", "numba")},
