@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_MOST_VALVES = 300
+_MOST_VALVES = 1200
 # in some channel, standard deviations of a block and m: a closure that does less is none to be told
 _VISIBLE, _VISIBLE_M = 2.0, 0.015
 _APART_M, _MOST_BOUNDARIES = 100.0, 60
@@ -163,7 +163,11 @@ def boundary_causes(watch: Watch) -> list[Cause]:
 
 
 def valve_causes(watch: Watch) -> list[Cause]:
-    """Pipes whose closing would be seen: ranked by the flow that would have to go round, then closed and solved."""
+    """Pipes whose closing would be seen: ranked by the flow that would have to go round, then closed and solved.
+
+    The ranking leaves out how much the way round costs, which may be many times what the pipe did: it only says which
+    come first where a network has more pipes than can be closed one by one.
+    """
     model, engine, topology = watch.model, watch.model.engine, watch.topology
     rows = typical_rows(watch.typical.demand.sum(axis=1), np.arange(len(watch.typical.times)))
     drive = watch.typical.rows(rows)
@@ -181,7 +185,7 @@ def valve_causes(watch: Watch) -> list[Cause]:
     able = _closable(watch)
     seen = np.where(able, np.abs(first / deviation).max(axis=1), 0.0)
     chosen = np.argsort(-seen)[:_MOST_VALVES]
-    chosen = np.sort(chosen[seen[chosen] > 0.5 * _VISIBLE])
+    chosen = np.sort(chosen[seen[chosen] > 0.0])
     base = np.hstack(model.expect(drive))
     found = []
     for link in watch.pipes[chosen].tolist():

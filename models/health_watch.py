@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hydro.record import Record
 from models.evidence import Evidence, Scanner
 from models.frame import Frame
-from models.health import DRIFT, METER, OFFSET, OPEN, VALVE, Fault
+from models.health import DRIFT, LEVEL, METER, OFFSET, OPEN, VALVE, Fault
 from models.health_causes import Cause, instrument_causes, valve_causes
 from models.ledger import Entry
 from models.noise import Noise, muted, with_known
@@ -29,13 +29,15 @@ _GAIN = 25.0
 _MARGIN, _MARGIN_SHARE = 10.0, 0.05  # by how much a fault must explain more than a leak: its own, and model errors'
 _VALVE_GAIN = 60.0
 _LASTS = 2.0  # blocks that a fault is old when it is told: a day's disturbance is none
-_CLOSED = (0.6, 1.6)  # how far a closed valve's effect may be off its simulation
+_CLOSED, _SIZED = (0.4, 4.0), 8.0  # how far a closed valve's effect may be off its simulation, and the price of it
+_ALIKE, _OTHER = 8, 0.5  # other closures that it may have been, and the share of their difference that is doubt
 _LATELY = 40  # blocks after its alarm in which a leak may turn out to have been a fault
 _SILENT = 0.3  # of the window missing: the channel's rest says little either
 _STEADY, _TREND = 6, 14
 _SIGMAS = 4.0
 _WIDE = 0.3  # share of a fault's effect that may be misjudged
 _LEAST_M, _LEAST_SHARE = 0.03, 0.02  # smaller faults are left to the noise: m, and share of a meter's mean flow
+_MOST_SHARE, _MOST_LEVEL_M = 0.5, 2.0
 _GAP_BONUS = 15.0
 _WAIT = 4.0  # blocks
 _NEAR_ENTRY, _SHARE_ENTRY = 3.0, 0.3
@@ -55,6 +57,8 @@ class Case:
         What is taken off, in units of the cause's template.
     is_left_out, is_growing
         Whether the channel is left out for now, and whether it began as a drift.
+    doubt
+        float64 [n, n_channels], what else it may have done, one standard deviation each.
     raw, off
         By block: what the channel read, and that less what the others let expect.
     """
@@ -65,8 +69,29 @@ class Case:
     size: float = 0.0
     is_left_out: bool = True
     is_growing: bool = False
+    doubt: Floats = field(default_factory=lambda: np.empty(0))
     raw: dict[int, float] = field(default_factory=dict)
     off: dict[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """A pipe that may have been closed: how well that explains, since which block of the window, at what size.
+
+    Attributes
+    ----------
+    alike
+        Pipes that would explain it as well.
+    doubt
+        See `Case`.
+    """
+
+    gain: float
+    cause: Cause
+    onset: float
+    size: float
+    alike: tuple[str, ...]
+    doubt: Floats
 
 
 class InstrumentWatch:
@@ -135,7 +160,7 @@ class InstrumentWatch:
             if best > gain and (gain < self.reviser.rules.sure_gain or (young and self._is_ahead(best, gain))):
                 return True
         valve = self._closed_valve(residual, 0.0)
-        return valve is not None and valve[0] > gain and valve[2] > len(residual) - _WAIT
+        return valve is not None and valve.gain > gain and valve.onset > len(residual) - _WAIT
 
     def lift(self) -> None:
         """Give the noise back as it was learnt, before it is learnt anew."""
@@ -173,15 +198,26 @@ class InstrumentWatch:
         signed = np.vstack([templates, -templates])
         evidence = self._scanner(len(residual)).scan(residual, signed)
         least = np.tile([self._least(c) for c in causes], 2)
-        evidence = replace(evidence, gain=np.where(evidence.now >= least, evidence.gain, 0.0))
+        most = np.tile([self._most(c) for c in causes], 2)
+        believed = (evidence.now >= least) & (evidence.now <= most)
+        evidence = replace(evidence, gain=np.where(believed, evidence.gain, 0.0))
         return [*causes, *causes], evidence, np.repeat([1.0, -1.0], len(causes))
 
     def _least(self, cause: Cause) -> float:
         """Smallest size of a fault that is told, in the unit of the cause's template."""
         if cause.unit == "m":
             return _LEAST_M
-        flow = self.watch.largest_take if cause.kind == OPEN else self.watch.mean_flow(cause.element)
-        return _LEAST_SHARE * flow
+        return _LEAST_SHARE * self._flow(cause)
+
+    def _most(self, cause: Cause) -> float:
+        """Largest size that is believed: a meter half wrong, a level by two metres."""
+        if cause.kind == LEVEL:
+            return _MOST_LEVEL_M
+        return _MOST_SHARE * self._flow(cause) if cause.unit == "m3/s" else np.inf
+
+    def _flow(self, cause: Cause) -> float:
+        """What flows where a cause may be, m3/s."""
+        return self.watch.largest_take if cause.kind == OPEN else self.watch.mean_flow(cause.element)
 
     def _scanner(self, n_blocks: int, rises: tuple[int, ...] | None = None) -> Scanner:
         noise = with_known(self.watch.noise, self.ledger.doubts())
@@ -192,18 +228,19 @@ class InstrumentWatch:
         scanned = self._scan(residual)
         instrument = float(scanned[1].gain.max()) if scanned is not None else 0.0
         valve = self._closed_valve(residual)
-        if max(instrument, valve[0] if valve else 0.0) < _GAIN:
+        closure = valve.gain if valve is not None else 0.0
+        if max(instrument, closure) < _GAIN:
             return None
         leak = self._leaks_gain(residual)
-        if scanned is not None and instrument >= _GAIN and instrument >= (valve[0] if valve else 0.0):
+        if scanned is not None and instrument >= _GAIN:
             causes, evidence, _ = scanned
             at = evidence.best
             if self._was_away(causes[at], evidence, at):
                 leak -= _GAP_BONUS + _MARGIN_SHARE * instrument
             lasts = evidence.onset[at] <= len(residual) - _LASTS
-            if lasts and self._is_ahead(instrument, leak) and not self._is_an_entrys(causes[at], evidence, at):
+            if lasts and self._is_ahead(instrument, max(leak, closure)) and not self._is_an_entrys(causes[at], evidence, at):
                 return self._open(scanned, frame, leak)
-        if valve is not None and valve[0] >= _VALVE_GAIN and self._is_ahead(valve[0], max(leak, instrument)):
+        if valve is not None and valve.gain >= _VALVE_GAIN and self._is_ahead(valve.gain, max(leak, instrument)):
             return self._open_valve(valve, frame, max(leak, instrument))
         return None
 
@@ -258,13 +295,13 @@ class InstrumentWatch:
             own = float(self._scanner(len(residual)).scan(residual, entry.unit[None, :]).gain[0])
             scanned, valve = self._scan(residual), self._closed_valve(residual)
             gain = float(scanned[1].gain.max()) if scanned is not None else 0.0
-            best = max(gain, valve[0] if valve is not None and valve[0] >= _VALVE_GAIN else 0.0)
+            best = max(gain, valve.gain if valve is not None and valve.gain >= _VALVE_GAIN else 0.0)
             if best < _GAIN or not self._is_ahead(best, own):
                 continue
             leak = float(self.reviser.scan(residual, self.watch.responses, entry)[0].gain.max())
             if not self._is_ahead(best, leak):
                 continue
-            if valve is not None and valve[0] == best:
+            if valve is not None and valve.gain == best:
                 self._withdraw(entry)
                 return self._open_valve(valve, frame, leak)
             if scanned is not None and scanned[1].onset[scanned[1].best] <= len(residual) - _LASTS:
@@ -386,7 +423,7 @@ class InstrumentWatch:
         deviation = 1.0 / np.sqrt(energy)
         amount, since_then = float(np.median(amounts)), float(window.blocks[-_STEADY])
         left = abs(case.size + amount)
-        if left < (0.3 if case.cause.kind == VALVE else max(2.0 * deviation, 0.3 * abs(case.size))):
+        if left < (0.3 * case.size if case.cause.kind == VALVE else max(2.0 * deviation, 0.3 * abs(case.size))):
             case.fault.until = window.time(since_then)
             self._take_off(case, since_then, -case.cause.effect(case.size))  # what is taken off is missing: it is over
             self.cases.remove(case)
@@ -415,42 +452,45 @@ class InstrumentWatch:
             if c.cause.channel is None
         ]
         if wide:
-            directions = np.stack(wide)
+            directions = np.vstack([*wide, *(c.doubt for c in self.cases if len(c.doubt))])
             noise = Noise(noise.white + directions.T @ directions, noise.slow + directions.T @ directions, noise.memory)
         self.watch.noise = noise
 
     # closed valves ------------------------------------------------------------------------------------------------
 
-    def _closed_valve(
-        self, residual: Floats, least_age: float = _LASTS
-    ) -> tuple[float, Cause, float, tuple[str, ...]] | None:
-        """The closure that explains a residual best: gain at its simulated size, onset, and pipes that would as well."""
+    def _closed_valve(self, residual: Floats, least_age: float = _LASTS) -> Closure | None:
+        """The closure that explains a residual best; one that is not of its simulated size explains less."""
         closed = {c.cause.element for c in self.cases if c.cause.kind == VALVE}
         causes = [c for c in self._valves if c.element not in closed]
         if not causes:
             return None
         evidence = self._scanner(len(residual), ()).scan(residual, np.stack([c.template for c in causes]))
-        energy = 1.0 / np.maximum(evidence.deviation, 1e-30) ** 2
-        is_one = (evidence.flow > _CLOSED[0]) & (evidence.flow < _CLOSED[1])
-        is_one &= evidence.onset <= len(residual) - least_age
-        gain = np.where(is_one, energy * (evidence.flow - 0.5), 0.0)
+        size = np.maximum(evidence.now, 1e-6)
+        is_one = (size > _CLOSED[0]) & (size < _CLOSED[1]) & (evidence.onset <= len(residual) - least_age)
+        gain = np.where(is_one, evidence.gain - _SIZED * np.log(size) ** 2, 0.0)
         at = int(np.argmax(gain))
-        alike = tuple(causes[k].element for k in np.argsort(-gain) if gain[k] > gain[at] - 3.0 and k != at)
-        return float(gain[at]), causes[at], float(evidence.onset[at]), alike[:9]
+        if gain[at] <= 0.0:
+            return None
+        order = [k for k in np.argsort(-gain)[1 : 1 + _ALIKE].tolist() if gain[k] > 0.5 * gain[at]]
+        effect = size[at] * causes[at].template
+        doubt = np.stack([size[k] * causes[k].template - effect for k in order]) if order else effect[None] * 0.0
+        alike = tuple(causes[k].element for k in order if gain[k] > gain[at] - 3.0)
+        return Closure(
+            float(gain[at]), causes[at], float(evidence.onset[at]), float(size[at]), alike, _OTHER * doubt
+        )
 
-    def _open_valve(
-        self, found: tuple[float, Cause, float, tuple[str, ...]], frame: Frame, leak: float
-    ) -> Case:
-        gain, cause, onset, others = found
-        window, size = self.ledger.window, 1.0
-        begin = onset + window.first
-        alike = f"; {', '.join(others)} would explain it as well" if others else ""
-        text = f"closed valve near pipe {cause.element}: half chi-square {gain:.0f}, of the best leak {leak:.0f}{alike}"
-        fault = Fault(cause.element, "pipe", VALVE, window.time(begin), frame.end, 1.0, "", text)
-        case = Case(cause, fault, begin, size, is_left_out=False)
+    def _open_valve(self, found: Closure, frame: Frame, leak: float) -> Case:
+        cause, window = found.cause, self.ledger.window
+        begin = found.onset + window.first
+        alike = f"; {', '.join(found.alike)} would explain it as well" if found.alike else ""
+        text = (
+            f"closed valve near pipe {cause.element}: half chi-square {found.gain:.0f}, of anything else {leak:.0f}{alike}"
+        )
+        fault = Fault(cause.element, "pipe", VALVE, window.time(begin), frame.end, found.size, "of its effect", text)
+        case = Case(cause, fault, begin, found.size, is_left_out=False, doubt=found.doubt)
         self.faults.append(fault)
         self.cases.append(case)
-        self._take_off(case, begin, cause.effect(size))
+        self._take_off(case, begin, cause.effect(found.size))
         return case
 
     def _take_off(self, case: Case, since: float, effect: Floats) -> None:
