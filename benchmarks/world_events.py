@@ -95,6 +95,7 @@ class Valves:
         return int(random.choice([k for k, q in zip(able, flow, strict=True) if low <= q <= high]))
 
     def act(self, world: World, step: int) -> None:
+        """Shut it or open it when the time has come."""
         shut = self.since <= step < self.until
         if shut != self.is_shut:
             link = world.engine.topology.link(self.name)
@@ -177,8 +178,10 @@ def _gaps(values: Floats, random: np.random.Generator, share: float = 0.1, mean_
 
 
 class Calm(Events):
-    """A second year without a new leak, with everything else: power cuts and refill, a boundary valve that somebody
-    opened, a pilgrimage, clock changes (people live by summer time, records by UTC), and an inlet meter exchanged.
+    """A second year without a new leak, with everything else.
+
+    Power cuts and refill, a boundary valve that somebody opened, a pilgrimage, clock changes (people live by summer
+    time, records by UTC), and an inlet meter exchanged.
     """
 
     def draw(self, world: World) -> None:

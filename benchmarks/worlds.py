@@ -14,7 +14,6 @@ is in `truth/faults.csv`.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path

@@ -55,7 +55,7 @@ class Detector:
         self.ledger = Ledger(watch, self.rules.window)
         self._reviser = Reviser(self.ledger, self.rules)
         self.instruments = InstrumentWatch(self._reviser)
-        self.surges = Surges(watch, self.ledger.window)
+        self.surges = Surges(self.ledger)
         self._repairs = sorted(repairs, key=lambda r: r.time)
 
     def know(self, entries: list[Entry]) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 GAP, STUCK, SPIKE, UNIT, CLOCK, OFFSET, DRIFT, METER, LEVEL, VALVE, OPEN, SURGE = (
-    "gap", "stuck", "spike", "unit", "clock", "offset", "drift", "meter", "level", "closed valve", "open valve", "surge",
+    "gap", "stuck", "spike", "unit", "clock", "offset", "drift", "meter", "level", "closed valve", "open valve",
+    "surge",
 )  # fmt: skip
 
 
@@ -23,7 +24,7 @@ class Fault:
         "pressure", "flow", "level", "demand", or "pipe" for a valve and for where a surge of demand is.
     kind
         "gap", "stuck", "spike", "unit", "clock", "offset", "drift", "meter" (a share more or less than flows),
-        "level" (of a tank), "closed valve", "open valve" (water that passes between districts unmeasured) or "surge" (of
+        "level" (of a tank), "closed valve", "open valve" (water passes between districts unmeasured) or "surge" (of
         demand, which is none of an instrument).
     since, until
         UTC; `until` is None while it lasts.

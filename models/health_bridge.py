@@ -1,10 +1,10 @@
-"""What drives the model and was not read: flows from the other instruments and the hour, levels from what flowed in.
+"""What drives the model and was not read: flows by the other instruments and the hour, levels by what flowed in.
 
-The driven model needs every flow at a district's boundary and every tank's level. A gap of hours in one of them must not
-cost the day. A missing flow is taken as its conditional mean, given what else was read in that interval: deviations of
-flows, pressures and stored volumes from their usual course over the day are Gaussian together, learnt from the last four
-weeks. Mass balance is among what is learnt so: a tank's pump is its inflow's rise. A missing level follows the measured
-inflow less the usual take, and meets the next reading where that is known by the end of the block.
+The driven model needs every flow at a district's boundary and every tank's level. A gap of hours in one of them must
+not cost the day. A missing flow is taken as its conditional mean, given what else was read in that interval: deviations
+of flows, pressures and stored volumes from their usual course over the day are Gaussian together, learnt from the last
+four weeks. Mass balance is among what is learnt so: a tank's pump is its inflow's rise. A missing level follows the
+measured inflow less the usual take, and meets the next reading where that is known by the end of the block.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Bridge:
         back = int(_LOOK_BACK / self.step)
         head = pd.date_range(end=times[0] - self.step, periods=back, freq=self.step)
         use_head = known is not None and known.end < times[0]
-        whole = head.append(times) if use_head else times
+        whole = head.union(times) if use_head else times
         flow, level, pressure = (
             _rows(getattr(fine, q), getattr(known, q) if use_head else None, whole, columns)
             for q, columns in (
@@ -105,7 +105,9 @@ class Bridge:
                     age = 0
                 if usual is not None:
                     self._fill_levels(flow, level, usual, times, part)
-                    volume = self._stored(level[max(0, part.start - 1) : part.stop])[part.start - max(0, part.start - 1) :]
+                    volume = self._stored(level[max(0, part.start - 1) : part.stop])[
+                        part.start - max(0, part.start - 1) :
+                    ]
                     usual.fill(flow, pressure, volume, times, part)
             age += 1
 

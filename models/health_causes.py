@@ -1,4 +1,4 @@
-"""What each fault would do to the channels: one sensor off, a meter that drives the model, a tank's level, a closed valve."""
+"""What each fault would do to the channels: one sensor off, a meter, a tank's level, a valve closed or opened."""
 
 from __future__ import annotations
 
@@ -150,9 +150,8 @@ def boundary_causes(watch: Watch) -> list[Cause]:
     for a in inside.tolist():
         others = inside[number[inside] > number[a]]
         away = np.hypot(*(topology.xy[others] - topology.xy[a]).T)
-        for b in others[away <= _APART_M].tolist():
-            if frozenset((a, b)) not in joined:
-                near.append((float(np.hypot(*(topology.xy[b] - topology.xy[a]))), a, b))
+        close = np.flatnonzero(away <= _APART_M).tolist()
+        near += [(float(away[k]), a, int(others[k])) for k in close if frozenset((a, int(others[k]))) not in joined]
     for _, a, b in sorted(near)[:_MOST_BOUNDARIES]:
         found.setdefault((a, b), f"{topology.nodes[a]}-{topology.nodes[b]}")
     causes = []

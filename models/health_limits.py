@@ -24,9 +24,8 @@ def limits_of(watch: Watch) -> list[str]:
         )
     elif not watch.channels.balances:
         found.append("no district is wholly measured: leaks show in pressures alone")
-    for district in model.districts:
-        if len(district.junctions) and not district.is_closed and model.flow_meters:
-            found.append(f"district {district.name}: no balance, for lack of {_lack(watch, district)}")
+    open_ones = [d for d in model.districts if len(d.junctions) and not d.is_closed and model.flow_meters]
+    found += [f"district {d.name}: no balance, for lack of {_lack(watch, d)}" for d in open_ones]
     inside = np.zeros(len(topology.nodes), dtype=bool)
     inside[model.sensor_nodes] = True
     for number, district in enumerate(model.districts):

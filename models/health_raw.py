@@ -106,7 +106,9 @@ class Cleaner:
             pace = _pace(seconds[np.isfinite(values[:, k])])
             longest = float((last - first).max() + 1) * pace if len(first) else 0.0
             # what always stands for long (a valve that is shut, a full tank) tells nothing by standing
-            still[k] = _STILL_TIMES * longest if longest > high else np.clip(_STILL_TIMES * longest, low, max(low, high))
+            still[k] = (
+                _STILL_TIMES * longest if longest > high else np.clip(_STILL_TIMES * longest, low, max(low, high))
+            )
         return _Column(usual, np.empty((0, n)), still)
 
     def clean(self, record: Record) -> Record:
@@ -125,9 +127,10 @@ class Cleaner:
         raw = table.to_numpy(dtype=float)
         values = raw.copy()
         times = table.index
-        number = ((times - origin) // self.block).to_numpy()
+        number = (_seconds(table) + (times[0] - origin).total_seconds()) // self.block.total_seconds()
+        number = number.astype(np.int64)
         edges = np.flatnonzero(np.diff(number, prepend=number[0] - 1))
-        spans = list(zip(edges, [*edges[1:], len(number)], strict=True))
+        spans = list(zip(edges.tolist(), [*edges[1:].tolist(), len(number)], strict=True))
         self._mask_still(table, raw, values, quantity, number, origin)
         if quantity == "pressure":
             self._mask_spikes(table, values, number, origin)
@@ -193,7 +196,7 @@ class Cleaner:
         _, scores = scorer.score(scorer.start(values.shape[1]), np.ascontiguousarray(values))
         hit = np.abs(np.nan_to_num(scores)) > _SPIKE_SIGMAS
         few = hit.sum(axis=1) <= max(1, int(_SPIKE_SHARE * values.shape[1]))
-        for row, k in np.argwhere(hit & few[:, None]):
+        for row, k in np.argwhere(hit & few[:, None]).tolist():
             before = np.flatnonzero(np.isfinite(values[max(0, row - 50) : row, k]))
             if not len(before):
                 continue
@@ -232,7 +235,7 @@ class Cleaner:
         far = np.abs(log) > _FAR
         with np.errstate(invalid="ignore"):
             weak = np.abs(mean_of_seen(log, 0)) > 0.25
-        for k in np.flatnonzero((far.sum(axis=0) >= _LEAST) | weak):
+        for k in np.flatnonzero((far.sum(axis=0) >= _LEAST) | weak).tolist():
             key = (str(table.columns[k]), quantity, UNIT)
             rows = np.flatnonzero(far[:, k])
             if len(rows) < _LEAST or quantity != "pressure":  # flows go far from the median every night
@@ -257,7 +260,9 @@ class Cleaner:
                 fault.until = pd.Timestamp(table.index[low + rows[-1]])
                 continue
             text = f"{np.exp(middle):.4g} times what is usual; {unit} would be {factor:.4g} times"
-            fault = Fault(key[0], quantity, UNIT, since, told, factor, unit, text, pd.Timestamp(table.index[low + rows[-1]]))
+            fault = Fault(
+                key[0], quantity, UNIT, since, told, factor, unit, text, pd.Timestamp(table.index[low + rows[-1]])
+            )
             self._open[key] = fault
             self.faults.append(fault)
 

@@ -1,11 +1,13 @@
 """A surge of demand somewhere is no leak: it follows the clock, a leak runs day and night.
 
 Whole days tell where water leaves, not when. Each frame also holds its residuals in the parts of the day with least,
-middling and most demand; what a place takes more since the onset is compared in these parts with a leak that runs evenly
-and with demand that goes as the district's does.
+middling and most demand; what a place takes more since the onset is compared in these parts with a leak that runs
+evenly and with demand that goes as the district's does.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +16,13 @@ from models.forecast.parts import mean_of_seen
 from models.frame import PROBES, Frame
 from models.growth import Growth
 from models.health import SURGE, Fault
-from models.watch import Watch
-from models.window import Window
+from models.ledger import Ledger
 
 Floats = NDArray[np.float64]
 
 _BEFORE, _AFTER, _LEAST = 20, 10, 5
 _GAIN = 8.0
+_GOES_ON = 3  # blocks
 _TEMPER = 3.0  # channels err together: their evidence does not add up
 
 
@@ -33,17 +35,20 @@ class Surges:
         Surges that were taken for none; the last is extended while it goes on.
     """
 
-    def __init__(self, watch: Watch, window: Window) -> None:
-        self.watch, self.window = watch, window
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger, self.watch, self.window = ledger, ledger.watch, ledger.window
         self.faults: list[Fault] = []
+        self._left_out: set[int] = set()
 
     def is_one(self, link: int, growth: Growth, frame: Frame) -> bool:
         """Whether what looks like a leak in a pipe takes water as people do; notes it then."""
         gain, flow = self.gain(link, growth)
         if gain < _GAIN:
             return False
-        if self.window.last <= np.floor(growth.onset):
+        is_known = bool(self._left_out) and self.window.last - max(self._left_out) <= _GOES_ON
+        if self.window.last <= np.floor(growth.onset) and not is_known:
             return True  # what began in the middle of this day has no night yet: the next day tells
+        self._leave_out(growth)
         topology = self.watch.topology
         name, text = topology.links[link], f"follows demand over the day: half chi-square {gain:.0f} over a steady leak"
         since = self.window.time(growth.onset)
@@ -54,13 +59,26 @@ class Surges:
         self.faults.append(Fault(name, "pipe", SURGE, since, frame.end, flow, "m3/s", text, frame.end))
         return True
 
+    def _leave_out(self, growth: Growth) -> None:
+        """Days of a surge say nothing about leaks, nor may what they leave in the window look like one's end."""
+        ledger = self.ledger
+        for row, block in enumerate(self.window.blocks.astype(int).tolist()):
+            if block >= int(np.floor(growth.onset)) and block not in self._left_out:
+                self._left_out.add(block)
+                frame = self.window.frames[row]
+                silent = replace(frame, values=np.full_like(frame.values, np.nan))
+                self.window.put(row, silent, ledger.effect[row] + ledger.correction[row], self.watch.noise)
+
     def gain(self, link: int, growth: Growth) -> tuple[float, float]:
         """By how much a surge explains the parts of the days since an onset better than a leak, and its mean flow."""
-        frames, blocks = self.window.frames, self.window.blocks
+        known = zip(self.window.frames, self.window.blocks.tolist(), strict=True)
+        seen_days = [(f, b) for f, b in known if int(b) not in self._left_out]
+        if not seen_days:
+            return 0.0, 0.0
         begin = np.floor(growth.onset) + 1.0  # the first day is only partly a leak's
-        after = [f for f, b in zip(frames, blocks, strict=True) if b >= begin + growth.rise / 2.0][-_AFTER:]
-        before = [f for f, b in zip(frames, blocks, strict=True) if b + 1.0 <= growth.onset][-_BEFORE:]
-        after = after or frames[-1:]
+        after = [f for f, b in seen_days if b >= begin + growth.rise / 2.0][-_AFTER:]
+        before = [f for f, b in seen_days if b + 1.0 <= growth.onset][-_BEFORE:]
+        after = after or [seen_days[-1][0]]
         if len(before) < _LEAST or any(len(f.parts) == 0 for f in (*before, *after)):
             return 0.0, 0.0
         old = np.stack([f.parts for f in before])
@@ -68,8 +86,8 @@ class Surges:
         spread = 1.4826 * np.sqrt(mean_of_seen((old - mean_of_seen(old)) ** 2) + 1e-12)
         floor = np.sqrt(np.diag(self.watch.noise.white))
         weight = 1.0 / (np.maximum(spread, floor) ** 2 * (1.0 / len(after) + 1.0 / len(before)))
-        flow = float(growth.flow(blocks[-1:])[0])
-        response, demand = self._by_part(frames[-1], link, max(flow, 1e-6))
+        flow = float(growth.flow(self.window.blocks[-1:])[0])
+        response, demand = self._by_part(self.window.frames[-1], link, max(flow, 1e-6))
         seen = np.isfinite(moved) & np.isfinite(response)
         weight = np.where(seen, weight, 0.0)
         moved, response = np.where(seen, moved, 0.0), np.where(seen, response, 0.0)

@@ -15,32 +15,24 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.record import Record
-from models.evidence import Evidence, Scanner
 from models.frame import Frame
-from models.health import DRIFT, LEVEL, METER, OFFSET, OPEN, VALVE, Fault
-from models.health_causes import Cause, instrument_causes, valve_causes
+from models.health import DRIFT, METER, OFFSET, VALVE, Fault
+from models.health_causes import Cause
+from models.health_scan import LASTS, Closure, FaultScan, Suspect, is_ahead
 from models.ledger import Entry
-from models.noise import Noise, muted, with_known
+from models.noise import Noise, muted
 from models.revise import Reviser
 
 Floats = NDArray[np.float64]
 
 _GAIN = 25.0
-_MARGIN, _MARGIN_SHARE = 10.0, 0.05  # by how much a fault must explain more than a leak: its own, and model errors'
 _VALVE_GAIN = 60.0
-_LASTS = 2.0  # blocks that a fault is old when it is told: a day's disturbance is none
-_CLOSED, _SIZED = (0.4, 4.0), 8.0  # how far a closed valve's effect may be off its simulation, and the price of it
-_ALIKE, _OTHER = 8, 0.5  # other closures that it may have been, and the share of their difference that is doubt
 _LATELY = 40  # blocks after its alarm in which a leak may turn out to have been a fault
 _SILENT = 0.3  # of the window missing: the channel's rest says little either
 _STEADY, _TREND = 6, 14
 _SIGMAS = 4.0
 _WIDE = 0.3  # share of a fault's effect that may be misjudged
-_LEAST_M, _LEAST_SHARE = 0.03, 0.02  # smaller faults are left to the noise: m, and share of a meter's mean flow
-_MOST_SHARE, _MOST_LEVEL_M = 0.5, 2.0
-_GAP_BONUS = 15.0
 _WAIT = 4.0  # blocks
-_NEAR_ENTRY, _SHARE_ENTRY = 3.0, 0.3
 
 
 @dataclass
@@ -74,26 +66,6 @@ class Case:
     off: dict[int, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Closure:
-    """A pipe that may have been closed: how well that explains, since which block of the window, at what size.
-
-    Attributes
-    ----------
-    alike
-        Pipes that would explain it as well.
-    doubt
-        See `Case`.
-    """
-
-    gain: float
-    cause: Cause
-    onset: float
-    size: float
-    alike: tuple[str, ...]
-    doubt: Floats
-
-
 class InstrumentWatch:
     """Watches the instruments of one detector.
 
@@ -113,8 +85,7 @@ class InstrumentWatch:
         self.faults: list[Fault] = []
         self.cases: list[Case] = []
         self._own: Noise | None = None
-        self._causes: list[Cause] | None = None
-        self._valves: list[Cause] = []
+        self._scan = FaultScan(reviser)
 
     # a detector's step --------------------------------------------------------------------------------------------
 
@@ -135,8 +106,7 @@ class InstrumentWatch:
         """After a frame was taken: look after known faults, tell a new one."""
         if self._own is None:
             self._own = self.watch.noise
-        if self._causes is None:
-            self._causes, self._valves = instrument_causes(self.watch), valve_causes(self.watch)
+        self._scan.learn()
         for case in list(self.cases):
             self._look_after(case, frame)
         self._mute()
@@ -150,23 +120,21 @@ class InstrumentWatch:
 
         The first blocks of a change are waited for; a leak that is sure is not held back by one that is no surer.
         """
-        scanned = self._scan(residual)
-        if scanned is not None:
-            causes, evidence, _ = scanned
-            at, best = evidence.best, float(evidence.gain.max())
-            if self._was_away(causes[at], evidence, at):
-                gain -= _GAP_BONUS + _MARGIN_SHARE * best
-            young = evidence.onset[at] > len(residual) - _WAIT
-            if best > gain and (gain < self.reviser.rules.sure_gain or (young and self._is_ahead(best, gain))):
+        young = len(residual) - _WAIT
+        suspect = self._suspect(residual)
+        if suspect is not None and suspect.gain > gain - suspect.bonus:
+            is_sure = gain - suspect.bonus >= self.reviser.rules.sure_gain
+            if not is_sure or (suspect.onset > young and is_ahead(suspect.gain, gain - suspect.bonus)):
                 return True
-        valve = self._closed_valve(residual, 0.0)
-        return valve is not None and valve.gain > gain and valve.onset > len(residual) - _WAIT
+        valve = self._closure(residual, 0.0)
+        return valve is not None and valve.gain > gain and valve.onset > young
 
     def lift(self) -> None:
         """Give the noise back as it was learnt, before it is learnt anew."""
         if self._own is not None:
             self.watch.noise = self._own
-        self._own = self._causes = None
+        self._own = None
+        self._scan.forget()
 
     def mended(self, record: Record) -> Record:
         """A record without the faults told of it: zeros put right, what cannot be is missing."""
@@ -185,104 +153,30 @@ class InstrumentWatch:
                 table.loc[(table.index >= low) & (table.index < high), fault.element] = np.nan
         return replace(record, **tables)
 
-    # what is scanned ----------------------------------------------------------------------------------------------
+    # telling a new one --------------------------------------------------------------------------------------------
 
-    def _scan(self, residual: Floats) -> tuple[list[Cause], Evidence, Floats] | None:
-        """Evidence for each instrument's fault, its templates signed; those left out are none."""
-        assert self._causes is not None
-        busy = {id(c.cause) for c in self.cases if c.is_left_out}
-        causes = [c for c in self._causes if id(c) not in busy]
-        if not causes:
-            return None
-        templates = np.stack([c.template for c in causes])
-        signed = np.vstack([templates, -templates])
-        evidence = self._scanner(len(residual)).scan(residual, signed)
-        least = np.tile([self._least(c) for c in causes], 2)
-        most = np.tile([self._most(c) for c in causes], 2)
-        believed = (evidence.now >= least) & (evidence.now <= most)
-        evidence = replace(evidence, gain=np.where(believed, evidence.gain, 0.0))
-        return [*causes, *causes], evidence, np.repeat([1.0, -1.0], len(causes))
+    def _suspect(self, residual: Floats) -> Suspect | None:
+        return self._scan.suspect(residual, {id(c.cause) for c in self.cases if c.is_left_out})
 
-    def _least(self, cause: Cause) -> float:
-        """Smallest size of a fault that is told, in the unit of the cause's template."""
-        if cause.unit == "m":
-            return _LEAST_M
-        return _LEAST_SHARE * self._flow(cause)
-
-    def _most(self, cause: Cause) -> float:
-        """Largest size that is believed: a meter half wrong, a level by two metres."""
-        if cause.kind == LEVEL:
-            return _MOST_LEVEL_M
-        return _MOST_SHARE * self._flow(cause) if cause.unit == "m3/s" else np.inf
-
-    def _flow(self, cause: Cause) -> float:
-        """What flows where a cause may be, m3/s."""
-        return self.watch.largest_take if cause.kind == OPEN else self.watch.mean_flow(cause.element)
-
-    def _scanner(self, n_blocks: int, rises: tuple[int, ...] | None = None) -> Scanner:
-        noise = with_known(self.watch.noise, self.ledger.doubts())
-        return Scanner(noise, n_blocks, self.reviser.rules.rises if rises is None else rises)
+    def _closure(self, residual: Floats, least_age: float = LASTS) -> Closure | None:
+        closed = {c.cause.element for c in self.cases if c.cause.kind == VALVE}
+        return self._scan.closure(residual, closed, least_age)
 
     def _new_fault(self, frame: Frame) -> Case | None:
         residual = self.ledger.residual
-        scanned = self._scan(residual)
-        instrument = float(scanned[1].gain.max()) if scanned is not None else 0.0
-        valve = self._closed_valve(residual)
+        suspect, valve = self._suspect(residual), self._closure(residual)
+        instrument = suspect.gain if suspect is not None else 0.0
         closure = valve.gain if valve is not None else 0.0
         if max(instrument, closure) < _GAIN:
             return None
-        leak = self._leaks_gain(residual)
-        if scanned is not None and instrument >= _GAIN:
-            causes, evidence, _ = scanned
-            at = evidence.best
-            if self._was_away(causes[at], evidence, at):
-                leak -= _GAP_BONUS + _MARGIN_SHARE * instrument
-            lasts = evidence.onset[at] <= len(residual) - _LASTS
-            if lasts and self._is_ahead(instrument, max(leak, closure)) and not self._is_an_entrys(causes[at], evidence, at):
-                return self._open(scanned, frame, leak)
-        if valve is not None and valve.gain >= _VALVE_GAIN and self._is_ahead(valve.gain, max(leak, instrument)):
+        leak = self._scan.leaks_gain(residual)
+        if suspect is not None and instrument >= _GAIN and suspect.onset <= len(residual) - LASTS:
+            other = max(leak - suspect.bonus, closure)
+            if is_ahead(instrument, other) and not self._scan.is_an_entrys(suspect):
+                return self._open(suspect, frame, leak)
+        if valve is not None and closure >= _VALVE_GAIN and is_ahead(closure, max(leak, instrument)):
             return self._open_valve(valve, frame, max(leak, instrument))
         return None
-
-    @staticmethod
-    def _is_ahead(fault: float, leak: float) -> bool:
-        return fault > leak + _MARGIN + _MARGIN_SHARE * fault
-
-    def _leaks_gain(self, residual: Floats) -> float:
-        """How well the best new leak, or a change of a known one, explains a residual."""
-        evidence, _ = self.reviser.scan(residual, self.watch.responses)
-        best = float(evidence.gain.max())
-        entries = [e for e in self.ledger.entries if e.is_open]
-        if entries:
-            units = np.stack([e.unit for e in entries])
-            best = max(best, float(self._scanner(len(residual)).scan(residual, np.vstack([units, -units])).gain.max()))
-        return best
-
-    def _is_an_entrys(self, cause: Cause, evidence: Evidence, at: int) -> bool:
-        """Whether a known leak began or ended then and moved this very channel: what is left may be its misfit."""
-        if cause.channel is None:
-            return False
-        onset, size = float(evidence.onset[at]) + self.ledger.window.first, abs(float(evidence.now[at]))
-        for entry in self.ledger.entries:
-            if entry.is_withdrawn:
-                continue
-            moments = [entry.growth.onset] + ([entry.growth.end] if entry.growth.end is not None else [])
-            reach = _NEAR_ENTRY + 0.5 * entry.growth.rise
-            effect = abs(float(entry.unit[cause.channel]) * entry.growth.peak)
-            if any(abs(m - onset) <= reach for m in moments) and size < effect / _SHARE_ENTRY:
-                return True
-        return False
-
-    def _was_away(self, cause: Cause, evidence: Evidence, at: int) -> bool:
-        """Whether a meter was silent for an hour or more when it changed: somebody had it out of the pipe.
-
-        A meter that shows more than flows and a leak beside it look alike but for that.
-        """
-        if cause.kind != METER:
-            return False
-        onset = self.ledger.window.time(float(evidence.onset[at]) + self.ledger.window.first)
-        away = self.watch.silences.get(cause.element, pd.DatetimeIndex([]))
-        return bool((np.abs(away - onset) <= self.watch.settings.block).any())
 
     def _fault_behind_an_entry(self, frame: Frame) -> Case | None:
         """A leak told lately that a fault would explain better: it is withdrawn, the fault told."""
@@ -290,23 +184,24 @@ class InstrumentWatch:
         for entry in self.ledger.entries:
             if not entry.is_open or window.last - entry.raised > _LATELY or entry.growth.onset < window.first:
                 continue
-            flow = entry.flow(window.blocks)
-            residual = self.ledger.residual + np.outer(flow, entry.unit)
-            own = float(self._scanner(len(residual)).scan(residual, entry.unit[None, :]).gain[0])
-            scanned, valve = self._scan(residual), self._closed_valve(residual)
-            gain = float(scanned[1].gain.max()) if scanned is not None else 0.0
-            best = max(gain, valve.gain if valve is not None and valve.gain >= _VALVE_GAIN else 0.0)
-            if best < _GAIN or not self._is_ahead(best, own):
+            residual = self.ledger.residual + np.outer(entry.flow(window.blocks), entry.unit)
+            own = float(self._scan.scanner(len(residual)).scan(residual, entry.unit[None, :]).gain[0])
+            suspect, valve = self._suspect(residual), self._closure(residual)
+            if suspect is not None and suspect.onset > len(residual) - LASTS:
+                suspect = None
+            instrument = suspect.gain if suspect is not None else 0.0
+            closure = valve.gain if valve is not None and valve.gain >= _VALVE_GAIN else 0.0
+            best = max(instrument, closure)
+            if best < _GAIN or not is_ahead(best, own):
                 continue
             leak = float(self.reviser.scan(residual, self.watch.responses, entry)[0].gain.max())
-            if not self._is_ahead(best, leak):
+            if not is_ahead(best, leak):
                 continue
-            if valve is not None and valve.gain == best:
-                self._withdraw(entry)
+            self._withdraw(entry)
+            if valve is not None and closure > instrument:
                 return self._open_valve(valve, frame, leak)
-            if scanned is not None and scanned[1].onset[scanned[1].best] <= len(residual) - _LASTS:
-                self._withdraw(entry)
-                return self._open(scanned, frame, leak)
+            if suspect is not None:
+                return self._open(suspect, frame, leak)
         return None
 
     def _withdraw(self, entry: Entry) -> None:
@@ -316,17 +211,14 @@ class InstrumentWatch:
 
     # opening a case -----------------------------------------------------------------------------------------------
 
-    def _open(self, scanned: tuple[list[Cause], Evidence, Floats], frame: Frame, leak: float) -> Case:
-        causes, evidence, signs = scanned
-        window, at = self.ledger.window, evidence.best
-        cause, sign = causes[at], float(signs[at])
-        onset = float(evidence.onset[at]) + window.first
-        size = sign * float(evidence.now[at])
+    def _open(self, suspect: Suspect, frame: Frame, leak: float) -> Case:
+        window, cause, size = self.ledger.window, suspect.cause, suspect.size
+        onset = suspect.onset + window.first
         known = next((c for c in self.cases if c.cause.element == cause.element and c.cause is cause), None)
-        text = f"half chi-square {evidence.gain[at]:.0f}, of the best leak {leak:.0f}"
-        kind = cause.kind if cause.kind != OFFSET or evidence.rise[at] == 0 else DRIFT
+        text = f"half chi-square {suspect.gain:.0f}, of the best leak {leak:.0f}"
+        kind = cause.kind if cause.kind != OFFSET or not suspect.is_growing else DRIFT
         fault = Fault(cause.element, cause.quantity, kind, window.time(onset), frame.end, size, cause.unit, text)
-        is_growing = bool(evidence.rise[at] > 0) and onset < window.last - 3.0
+        is_growing = suspect.is_growing and onset < window.last - 3.0
         case = Case(cause, fault, onset, is_growing=is_growing)
         if known is not None:
             self.cases.remove(known)
@@ -458,34 +350,12 @@ class InstrumentWatch:
 
     # closed valves ------------------------------------------------------------------------------------------------
 
-    def _closed_valve(self, residual: Floats, least_age: float = _LASTS) -> Closure | None:
-        """The closure that explains a residual best; one that is not of its simulated size explains less."""
-        closed = {c.cause.element for c in self.cases if c.cause.kind == VALVE}
-        causes = [c for c in self._valves if c.element not in closed]
-        if not causes:
-            return None
-        evidence = self._scanner(len(residual), ()).scan(residual, np.stack([c.template for c in causes]))
-        size = np.maximum(evidence.now, 1e-6)
-        is_one = (size > _CLOSED[0]) & (size < _CLOSED[1]) & (evidence.onset <= len(residual) - least_age)
-        gain = np.where(is_one, evidence.gain - _SIZED * np.log(size) ** 2, 0.0)
-        at = int(np.argmax(gain))
-        if gain[at] <= 0.0:
-            return None
-        order = [k for k in np.argsort(-gain)[1 : 1 + _ALIKE].tolist() if gain[k] > 0.5 * gain[at]]
-        effect = size[at] * causes[at].template
-        doubt = np.stack([size[k] * causes[k].template - effect for k in order]) if order else effect[None] * 0.0
-        alike = tuple(causes[k].element for k in order if gain[k] > gain[at] - 3.0)
-        return Closure(
-            float(gain[at]), causes[at], float(evidence.onset[at]), float(size[at]), alike, _OTHER * doubt
-        )
-
     def _open_valve(self, found: Closure, frame: Frame, leak: float) -> Case:
         cause, window = found.cause, self.ledger.window
         begin = found.onset + window.first
         alike = f"; {', '.join(found.alike)} would explain it as well" if found.alike else ""
-        text = (
-            f"closed valve near pipe {cause.element}: half chi-square {found.gain:.0f}, of anything else {leak:.0f}{alike}"
-        )
+        gains = f"half chi-square {found.gain:.0f}, of anything else {leak:.0f}"
+        text = f"closed valve near pipe {cause.element}: {gains}{alike}"
         fault = Fault(cause.element, "pipe", VALVE, window.time(begin), frame.end, found.size, "of its effect", text)
         case = Case(cause, fault, begin, found.size, is_left_out=False, doubt=found.doubt)
         self.faults.append(fault)

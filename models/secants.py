@@ -1,4 +1,4 @@
-"""What sizeable leaks do, by simulation: where little flows usually, head loss grows far faster than with the first drop."""
+"""What sizeable leaks do, by simulation: where little flows, head loss grows far faster than with the first drop."""
 
 from __future__ import annotations
 

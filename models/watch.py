@@ -21,8 +21,9 @@ from hydro.record import Record
 from models.channels import Channels, choose
 from models.errors import NotEnoughData
 from models.frame import PROBES, Frame, by_part, evened, joined, steady_mean, typical_rows
-from models.health_bridge import Bridge, Bridged
+from models.health_bridge import Bridge
 from models.health_clock import Clocks
+from models.health_frames import clocks_of, leave_out
 from models.noise import Noise, learn
 from models.secants import respond_at_size
 from models.structure import Meters, guess_noise
@@ -139,7 +140,9 @@ class Watch:
         # m3/s that pass the district in which each pipe lies; where nothing is measured, no size is excluded
         self.inflow_of_pipes: Floats = np.array([meters.through[d] if d is not None else 0.0 for d in districts])
         # a district whose inflow is not measured takes what the model says
-        taken = [self._nominal(drive, phase)[:, k].mean() for k, d in enumerate(self.model.districts) if not d.is_closed]
+        taken = [
+            self._nominal(drive, phase)[:, k].mean() for k, d in enumerate(self.model.districts) if not d.is_closed
+        ]
         self.largest_take = max(float(self.mean_inflow.max()), *taken, 1e-3)
         self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = self.largest_take
         self.sizes: Floats = np.array(_SECANT_SHARES) * self.largest_take
@@ -271,10 +274,11 @@ class Watch:
         measured = self._measured(fine, drive.times)
         watched = self._watched(measured, per_block)
         expected = np.hstack(self.model.expect(drive, watched))
-        measured = self._clocks_at(record.start).retimed(measured, expected, drive.times)
-        self._leave_out(measured, bridged)
+        self.clocks[record.start] = clocks_of(self, record.start)
+        measured = self.clocks[record.start].retimed(measured, expected, drive.times)
+        untrusted = leave_out(self, measured, expected, bridged)
         residual = self.channels.residuals(measured, expected + self._offset, drive, self._nominal(drive, phase))
-        residual[:, len(self.channels.picked) :][self._bridged_balances(bridged)] = np.nan
+        residual[:, len(self.channels.picked) :][untrusted] = np.nan
         residual = evened(residual, per_block)
         for at in range(0, len(drive.times) - per_block + 1, per_block):
             part = slice(at, at + per_block)
@@ -288,35 +292,6 @@ class Watch:
             start = drive.times[at]
             parts = by_part(residual[drivable], total)
             yield Frame(start, start + block, values, drive.rows(probes), expected[probes], parts)
-
-    def _clocks_at(self, start: pd.Timestamp) -> Clocks:
-        """Clocks of a record that begins then; what an earlier one told of them still holds."""
-        model, driving = self.model, {m for d in self.model.districts if d.is_closed for m in d.meters}
-        clocks = Clocks(model.instruments, len(model.sensor_nodes), sorted(driving), self.settings.step, self.per_block)
-        earlier = [time for time in self.clocks if time < start]
-        if earlier:
-            clocks.follow(self.clocks[max(earlier)])
-        self.clocks[start] = clocks
-        return clocks
-
-    def _leave_out(self, measured: Floats, bridged: Bridged) -> None:
-        """Pressures that hang on a tank whose level was not read are no evidence, in place."""
-        for district in self.model.districts:
-            inside = self.model.engine.junctions[district.junctions]
-            near = np.flatnonzero(np.isin(self.model.sensor_nodes, inside))
-            for tank in district.tanks:
-                for column in np.flatnonzero(self.model.tank_nodes == tank):
-                    measured[np.ix_(bridged.level[:, column], near)] = np.nan
-
-    def _bridged_balances(self, bridged: Bridged) -> Bools:
-        """Bool [n, n_balances], where a balance rests on what was not read."""
-        found = np.zeros((len(bridged.flow), len(self.channels.balances)), dtype=bool)
-        for column, number in enumerate(self.channels.balances):
-            district = self.model.districts[number]
-            meters = [self.model.flow_meters.index(m) for m in district.meters]
-            tanks = np.isin(self.model.tank_nodes, district.tanks)
-            found[:, column] = bridged.flow[:, meters].any(axis=1) | bridged.level[:, tanks].any(axis=1)
-        return found
 
     # leaks --------------------------------------------------------------------------------------------------------
 

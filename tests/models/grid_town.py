@@ -33,7 +33,9 @@ def write_town(path: Path) -> Path:
                 lines.append(f"P{row}{col}E J{row}{col} J{row}{col + 1} 200 {size} 110 0 Open")
             if row + 1 < SIDE:
                 lines.append(f"P{row}{col}S J{row}{col} J{row + 1}{col} 200 {size} 110 0 Open")
-    shape = 1.0 + 0.5 * np.sin(2 * np.pi * (np.arange(24) - 9) / 24) + 0.25 * np.sin(4 * np.pi * (np.arange(24) - 7) / 24)
+    shape = (
+        1.0 + 0.5 * np.sin(2 * np.pi * (np.arange(24) - 9) / 24) + 0.25 * np.sin(4 * np.pi * (np.arange(24) - 7) / 24)
+    )
     lines += ["[PATTERNS]", *(f"1 {value:.3f}" for value in shape), "[TIMES]", "Duration 24:00"]
     lines += ["Pattern Timestep 1:00", "Hydraulic Timestep 0:15", "[OPTIONS]", "Units LPS", "Headloss H-W", "[END]"]
     path.write_text("\n".join(lines) + "\n")
@@ -41,8 +43,13 @@ def write_town(path: Path) -> Path:
 
 
 def simulate(
-    inp: Path, days: int, seed: int = 1, leak: tuple[str, float, float] | None = None,
-    shut: tuple[str, float] | None = None, feast: tuple[float, float] | None = None, noise_m: float = 0.015,
+    inp: Path,
+    days: int,
+    seed: int = 1,
+    leak: tuple[str, float, float] | None = None,
+    shut: tuple[str, float] | None = None,
+    feast: tuple[float, float] | None = None,
+    noise_m: float = 0.015,
 ) -> Record:
     """What the instruments show.
 
@@ -81,7 +88,11 @@ def simulate(
             pressure.append(engine.read("node", "pressure")[sensors])
             flow.append(engine.read("link", "flow")[meters])
     times = pd.date_range(START, periods=days * _DAY, freq=f"{STEP_S}s")
-    shown = np.array(pressure) + chance.normal(0.0, 0.2, len(sensors)) + chance.normal(0.0, noise_m, (len(times), len(sensors)))
+    shown = (
+        np.array(pressure)
+        + chance.normal(0.0, 0.2, len(sensors))
+        + chance.normal(0.0, noise_m, (len(times), len(sensors)))
+    )
     flows = np.array(flow) * (1.0 + chance.normal(0.0, 0.004, (len(times), len(meters))))
     return Record(
         pressure=pd.DataFrame(shown.round(3), index=times, columns=list(SENSORS)),

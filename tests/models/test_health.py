@@ -78,7 +78,14 @@ def test_nothing_is_told_of_sound_instruments(inp: Path, quiet: Record) -> None:
         ("J33", lambda r: r.pressure["J33"] + 0.5 * after(r, 45.0), OFFSET, 45.0, 0.5, 0.02),
         ("J14", lambda r: r.pressure["J14"] - 0.2 * after(r, 45.4), OFFSET, 45.4, -0.2, 0.02),
         ("J21", lambda r: r.pressure["J21"] + 0.02 * since_start(r, 42.0), DRIFT, 42.0, 0.02, 0.004),
-        ("J52", lambda r: r.pressure["J52"].where(~after(r, 44.0), r.pressure["J52"].shift(4)), CLOCK, 44.0, 3600.0, 1.0),
+        (
+            "J52",
+            lambda r: r.pressure["J52"].where(~after(r, 44.0), r.pressure["J52"].shift(4)),
+            CLOCK,
+            44.0,
+            3600.0,
+            1.0,
+        ),
         ("J05", lambda r: r.pressure["J05"] * np.where(after(r, 43.3), 9.80665, 1.0), UNIT, 43.3, 9.80665, 1e-9),
         ("J05", lambda r: r.pressure["J05"] * 0.0980665, UNIT, 0.0, 0.0980665, 1e-9),
     ],
@@ -145,7 +152,7 @@ def test_a_closed_valve_is_told_by_its_pipe(inp: Path) -> None:
 def test_a_meter_that_was_exchanged_is_no_leak(
     inp: Path, quiet: Record, meter: str, factor: float, away: float
 ) -> None:
-    """One that shows less is told by the pressures; one that shows more looks like a leak beside it, but for its gap."""
+    """One that shows less is told by the pressures; one that shows more looks like a leak but for its gap."""
     flow = quiet.flow[meter] * np.where(after(quiet, 45.0), factor, 1.0)
     flow = flow.where(~(after(quiet, 45.0) & ~after(quiet, 45.0 + away)))
     found = run(inp, changed(quiet, flow={meter: flow}))
@@ -201,5 +208,6 @@ def test_what_was_told_by_a_day_does_not_change_afterwards(inp: Path, leaking: R
         return faults, leaks
 
     assert rows(short) == rows(long)
-    assert len(rows(short)[0]) >= 2 and len(rows(short)[1]) >= 1
+    assert len(rows(short)[0]) >= 2
+    assert len(rows(short)[1]) >= 1
     pd.testing.assert_frame_equal(short.residuals, long.residuals.loc[: short.residuals.index[-1]])
