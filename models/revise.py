@@ -297,7 +297,7 @@ class Reviser:
         }
         closed = [e for e in self.ledger.entries if id(e) in ended]
         fresh = any(e.growth.peak > flow and abs(entry.growth.onset - ended[id(e)]) < rules.unrest for e in closed)
-        if fresh and window.last - entry.raised < rules.probation:
+        if window.last - entry.raised < (rules.probation if fresh else 1):
             return False
         if not closed:
             return True
@@ -396,7 +396,8 @@ class Reviser:
         """
         n = len(self.ledger.window)
         scanner = self.scanner(n, entry)
-        ends = np.arange(max(1, n - _END_BLOCKS), n, 1.0 / 12.0)
+        # one block alone may be odd: an end shows in the newest two
+        ends = np.arange(max(1, n - _END_BLOCKS), n - 1 + 1e-9, 1.0 / 12.0)
         stopped = 1.0 - np.clip(ends[:, None] - np.arange(n), 0.0, 1.0)
         templates = scanner.whiten_products(-entry.flow(self.ledger.window.blocks) * stopped, entry.unit)
         match, energy = templates @ scanner.whiten(self.ledger.residual), (templates**2).sum(axis=1)
