@@ -26,6 +26,7 @@ from models.watch import Watch
 Floats = NDArray[np.float64]
 
 _MOST_PER_FRAME = 1
+_BEYOND_DOUBT = 10.0
 NEAR_M = 300.0  # a crew that looks for a leak finds it within this length of pipe
 
 
@@ -84,7 +85,18 @@ class Detector:
 
     def _tell(self, frame: Frame) -> list[Entry]:
         """Raise an alarm for every leak whose probation is over."""
-        told = [e for e in self.ledger.entries if e.is_open and not e.is_told and self._reviser.is_due(e)]
+        told = []
+        for entry in self.ledger.entries:
+            if not entry.is_open or entry.is_told:
+                continue
+            if not self._reviser.is_due(entry):
+                entry.due = -1
+                continue
+            last = self.ledger.window.last
+            entry.due = last if entry.due < 0 else entry.due
+            # what one block alone shows may be the block's own, unless it is beyond doubt
+            if last > entry.due or (entry.raised == last and entry.alarm.gain >= _BEYOND_DOUBT * self.rules.sure_gain):
+                told.append(entry)
         for entry in told:
             entry.is_told, entry.alarm = True, self._alarm(entry, frame.end, entry.growth.kind)
         return told

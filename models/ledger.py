@@ -67,6 +67,8 @@ class Entry:
         Later data spoke against it.
     withdrawn
         Block in which they did.
+    due
+        Block since which it might be told, -1 where it may not.
     belief
         float64 [n_pipes], how far each pipe's gain lay below the best at the last refit; empty before the first.
     """
@@ -87,6 +89,7 @@ class Entry:
     placed: int = 0
     refitted: int = -1
     is_told: bool = False
+    due: int = -1
     rest: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
     def state(self) -> dict[str, object]:

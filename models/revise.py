@@ -297,7 +297,7 @@ class Reviser:
         }
         closed = [e for e in self.ledger.entries if id(e) in ended]
         fresh = any(e.growth.peak > flow and abs(entry.growth.onset - ended[id(e)]) < rules.unrest for e in closed)
-        if window.last - entry.raised < (rules.probation if fresh else 1):
+        if fresh and window.last - entry.raised < rules.probation:
             return False
         if not closed:
             return True
