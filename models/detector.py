@@ -108,8 +108,11 @@ class Detector:
         residual = self.ledger.residual + np.outer(entry.flow(window.blocks), entry.unit)
         return Alarm(time, entry.place, estimate, kind, entry.alarm.gain, self._sigmas(residual, entry.growth))
 
-    def relearn(self, history: Record) -> None:
-        """Calibrate the model again, on a history with the leaks found in it, and look at its last frames anew."""
+    def relearn(self, history: Record) -> list[Frame]:
+        """Calibrate the model again, on a history with the leaks found in it, and look at its last frames anew.
+
+        Returns the history's frames against the new calibration.
+        """
         frames = relearn(self.watch, history, self.ledger)
         for entry in self.ledger.entries:
             entry.misfit = entry.misfit[:0]
@@ -117,6 +120,7 @@ class Detector:
         for entry in self.ledger.entries:
             if not entry.is_open:
                 self.ledger.settle(entry)
+        return frames
 
     def _seek(self, frame: Frame) -> Entry | None:
         """Raise the leak that explains the rest best, if it passes the rules."""

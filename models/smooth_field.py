@@ -87,12 +87,11 @@ class Doubts:
         self._stacked = np.vstack(directions) if directions else np.empty((0, n_channels))
         self._leak = np.repeat(np.arange(len(directions)), counts)
         # float64 [n_leaks, n_leaks, n_channels]
-        weighted = flows[:, None, :] * field.precision[None]
-        overlap = np.einsum("kcb,lb->klc", weighted, flows, optimize=True)
+        overlap = np.stack([(flows * row) @ flows.T for row in field.precision], axis=2)
         gram = np.eye(len(self._stacked))
         for k in range(len(directions)):
             rows = slice(self._first[k], self._first[k + 1])
-            gram[rows] += (self._stacked[rows][:, None, :] * overlap[k][self._leak][None] * self._stacked[None]).sum(2)
+            gram[rows] += self._stacked[rows] @ (overlap[k][self._leak] * self._stacked).T
         self._gram = cho_factor(gram, lower=True, check_finite=False)
         self.log_volume = float(np.log(np.diag(self._gram[0])).sum())
 
@@ -116,14 +115,41 @@ class Doubts:
         Parameters
         ----------
         responses, flows
-            float64 [n, n_channels] and [n, n_blocks], in the field's coordinates.
+            float64 [n, n_channels] and [n, n_blocks], in the field's coordinates; either may be one for all, [1, ...].
         """
-        plain = ((responses**2) * ((flows**2) @ self.field.precision.T)).sum(axis=1)
+        precision = self.field.precision
+        if len(responses) == 1:
+            unit = responses[0]
+            plain = (flows**2) @ ((unit**2) @ precision)
+            through = ((self._stacked * unit) @ precision) * self._flows[self._leak]
+            onto = flows @ through.T
+        elif len(flows) == 1:
+            weight = precision * flows[0]
+            plain = (responses**2) @ (weight @ flows[0])
+            onto = responses @ (self._stacked * (self._flows @ weight.T)[self._leak]).T
+        else:
+            plain = ((responses**2) * ((flows**2) @ precision.T)).sum(axis=1)
+            overlap = np.stack([(flows * row) @ self._flows.T for row in precision], axis=2)
+            onto = np.stack(
+                [(overlap[j, self._leak] * self._stacked) @ responses[j] for j in range(len(responses))]
+            )
         if not len(self._stacked):
             return plain
-        # float64 [n, n_leaks, n_channels]
-        overlap = np.einsum("nb,cb,lb->nlc", flows, self.field.precision, self._flows, optimize=True)
-        onto = np.einsum("nic,ic->ni", overlap[:, self._leak] * responses[:, None, :], self._stacked, optimize=True)
         lost = solve_triangular(self._gram[0], onto.T, lower=True, check_finite=False)
-        energy: Floats = plain - (lost**2).sum(axis=0)
-        return np.maximum(energy, 0.0)
+        return np.maximum(plain - (lost**2).sum(axis=0), 0.0)
+
+
+def odd_blocks(residual: Floats, noise: Noise, most: float = 3.0) -> NDArray[np.bool_]:
+    """Blocks that are unlike the one before and the one after, bool [n_blocks]: they tell nothing of what lasts.
+
+    Parameters
+    ----------
+    residual
+        float64 [n_blocks, n_channels].
+    most
+        Mean square of a block's differences to the more similar of its neighbours, in variances of such a difference.
+    """
+    scaled = np.linalg.solve(np.linalg.cholesky(noise.white), np.diff(residual, axis=0).T)
+    step = (scaled**2).mean(axis=0) / 2.0
+    odd: NDArray[np.bool_] = np.minimum(np.append(step, np.inf), np.append(np.inf, step)) > most
+    return odd

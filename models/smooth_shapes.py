@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 
 _DURATIONS = (10.0, 20.0, 40.0, 80.0, 160.0)
 _STEPS_OF_RISE = 4.0
-_FINEST = 1.0 / 3.0
+_SHORTEST = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def around(growth: Growth, blocks: Floats, wide: float, is_end_known: bool) -> L
         for onset in onsets
         for rise in rises
         for end in ends
-        if onset < last and (end is None or end > onset + _FINEST)
+        if onset < last and (end is None or end > onset + max(_SHORTEST, 0.4 * rise) or is_end_known)
     ]
     grown.append(replace(growth, peak=1.0))
     if growth.rise > 0:
@@ -91,6 +91,18 @@ def around(growth: Growth, blocks: Floats, wide: float, is_end_known: bool) -> L
 
 def ends(growth: Growth, blocks: Floats) -> Library:
     """The same growth with every end that it may have."""
-    begin = max(growth.onset + 1.0, float(blocks[0]) + 1.0)
+    begin = max(growth.onset, float(blocks[0])) + max(_SHORTEST, 0.4 * growth.rise)
     found = [replace(growth, peak=1.0, end=float(e)) for e in np.arange(begin, float(blocks[-1]), 1.0)]
     return Library.of([replace(growth, peak=1.0, end=None), *found], blocks)
+
+
+def onsets_of(growth: Growth, blocks: Floats) -> Library:
+    """Every onset near a leak's, each with many rises, on an even grid: to weigh them against each other."""
+    if growth.rise == 0:
+        onsets, rises = growth.onset + np.linspace(-4.0, 4.0, 65), [0.0]
+    else:
+        reach = max(4.0, 0.6 * growth.rise)
+        onsets = growth.onset + reach * np.linspace(-1.0, 1.0, 41)
+        rises = (growth.rise * np.exp(np.linspace(-0.7, 0.7, 15))).tolist()
+    growths = [Growth(float(onset), rise, 1.0, growth.end) for onset in onsets for rise in rises]
+    return Library.of([g for g in growths if g.end is None or g.end > g.onset + 1.0], blocks)
