@@ -17,12 +17,11 @@ from models.growth import Growth
 from models.localise import Candidate, Place, locate
 from models.rules import Rules
 from models.smooth_effect import Effects, Supposed
-from models.smooth_field import odd_blocks
+from models.smooth_field import odd_blocks, without_gaps
 from models.smooth_judge import Judge
 from models.smooth_search import Search
 from models.smooth_seek import Seeker
 from models.watch import Watch
-from models.window import filled
 
 Floats = NDArray[np.float64]
 
@@ -97,9 +96,8 @@ def smooth(
     first = [_supposed(watch, leak) for leak in known if leak.growth.peak > 0.0]
     effects = Effects(watch, frames, blocks)
     effects.simulate(first)
-    expected = effects.several(first)
-    values = np.stack([filled(f.values, e, watch.noise) for f, e in zip(frames, expected, strict=True)])
-    kept = ~odd_blocks(values - expected, watch.noise)
+    values = np.stack([frame.values for frame in frames])
+    kept = ~odd_blocks(without_gaps(values - effects.several(first), blocks, watch.noise), watch.noise)
     kept[[0, -1]] = True
     effects = Effects(watch, [f for f, k in zip(frames, kept, strict=True) if k], blocks[kept])
     search = Search(Judge(watch, effects, values[kept], rules), first)

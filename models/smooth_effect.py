@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.frame import Frame
-from models.growth import Growth, shape
+from models.growth import Growth
 from models.watch import Watch
 
 Floats = NDArray[np.float64]
@@ -62,20 +62,29 @@ class Effects:
 
     def response(self, at: int, flow: float) -> Floats:
         """Effect of one m3/s from a pipe at a size, float64 [n_channels]."""
-        return self._at_sizes(at, np.array([flow]))[0]
+        response: Floats = self._shares(np.array([flow]))[0] @ self._sized[:, at]
+        return response
 
-    def _at_sizes(self, at: int, flows: Floats) -> Floats:
+    def _shares(self, flows: Floats) -> Floats:
+        """Weights of the responses by size that make up those at some flows, float64 [n, n_sizes]."""
         position = np.interp(np.log(np.maximum(flows, 1e-9)), self._made, np.arange(len(self._made)))
-        low = np.minimum(position.astype(np.int64), len(self._made) - 2)
-        share = (position - low)[:, None]
-        between: Floats = (1.0 - share) * self._sized[low, at] + share * self._sized[low + 1, at]
-        return between
+        shares: Floats = np.maximum(1.0 - np.abs(position[:, None] - np.arange(len(self._made))), 0.0)
+        return shares
+
+    def parts(self, leak: Supposed) -> tuple[Floats, Floats]:
+        """Effect of one leak alone as flows, float64 [k, n_blocks], through responses, float64 [k, n_channels]."""
+        growth = leak.growth
+        flow = growth.flow(self.blocks)
+        if growth.rise == 0:  # at its size from the first moment on
+            return flow[None], self.response(leak.at, growth.peak)[None]
+        shares = self._shares(flow)
+        used = np.flatnonzero(shares.any(axis=0))
+        return (flow[:, None] * shares[:, used]).T, self._sized[used, leak.at]
 
     def one(self, leak: Supposed) -> Floats:
         """Effect of one leak alone, float64 [n_blocks, n_channels]."""
-        flow = leak.growth.flow(self.blocks)
-        grown = leak.growth.peak * shape(self.blocks, np.floor(leak.growth.onset), leak.growth.rise)
-        return flow[:, None] * self._at_sizes(leak.at, grown)
+        flows, responses = self.parts(leak)
+        return flows.T @ responses
 
     def several(self, leaks: Sequence[Supposed]) -> Floats:
         """Effects of leaks together, float64 [n_blocks, n_channels]."""

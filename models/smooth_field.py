@@ -23,6 +23,7 @@ from models.noise import Noise
 Floats = NDArray[np.float64]
 
 _CONSTANT = 1.0  # variance of a channel's unknown zero, in variances of its slow bias
+_BRIDGED = 5.0  # blocks
 
 
 class Field:
@@ -153,3 +154,27 @@ def odd_blocks(residual: Floats, noise: Noise, most: float = 3.0) -> NDArray[np.
     step = (scaled**2).mean(axis=0) / 2.0
     odd: NDArray[np.bool_] = np.minimum(np.append(step, np.inf), np.append(np.inf, step)) > most
     return odd
+
+
+def without_gaps(residual: Floats, blocks: Floats, noise: Noise) -> Floats:
+    """Residuals with what is missing filled in, float64 [n_blocks, n_channels].
+
+    A short gap of a channel is bridged in time; where a channel was silent for longer, what the others let expect
+    stands in.
+    """
+    whole = residual.copy()
+    for k, column in enumerate(residual.T):
+        seen = np.flatnonzero(np.isfinite(column))
+        missing = np.flatnonzero(~np.isfinite(column))
+        if not len(missing) or not len(seen):
+            continue
+        after = np.searchsorted(seen, missing)
+        before, after = seen[np.maximum(after - 1, 0)], seen[np.minimum(after, len(seen) - 1)]
+        is_short = blocks[after] - blocks[before] <= _BRIDGED
+        whole[missing, k] = np.where(is_short, np.interp(blocks[missing], blocks[seen], column[seen]), np.nan)
+    covariance = noise.white + noise.slow
+    for row in np.flatnonzero(~np.isfinite(whole).all(axis=1)):
+        missing = ~np.isfinite(whole[row])
+        gain = np.linalg.solve(covariance[np.ix_(~missing, ~missing)], covariance[np.ix_(~missing, missing)])
+        whole[row, missing] = whole[row, ~missing] @ gain
+    return whole

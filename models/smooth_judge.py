@@ -12,7 +12,7 @@ from scipy.optimize import nnls
 from models.growth import Growth
 from models.rules import Rules
 from models.smooth_effect import Effects, Supposed
-from models.smooth_field import Doubts, Field
+from models.smooth_field import Doubts, Field, without_gaps
 from models.watch import Watch
 
 Floats = NDArray[np.float64]
@@ -29,7 +29,8 @@ class Judge:
     """Says how well a set of leaks explains a record."""
 
     def __init__(self, watch: Watch, effects: Effects, values: Floats, rules: Rules) -> None:
-        self.watch, self.effects, self.values, self.rules = watch, effects, values, rules
+        self.watch, self.effects, self.rules = watch, effects, rules
+        self._values = values
         self.field = Field(watch.noise, effects.blocks)
         self._patterns = self.field.responses(_PATTERN_DOUBT * _patterns(watch))
         self.cost = 1.0 / (rules.usual_share * watch.largest_take)
@@ -39,14 +40,10 @@ class Judge:
         self._owns: dict[tuple[int, int], Floats] = {}
         self.temper = 1.0
 
-    def residual(self, leaks: Sequence[Supposed]) -> Floats:
-        return self.values - self.effects.several(leaks)
-
     def doubts(self, leaks: Sequence[Supposed], is_loose: bool = False) -> Doubts:
         """What is uncertain about leaks; loose ones may also be larger or smaller."""
-        flows = np.array([leak.growth.flow(self.effects.blocks) for leak in leaks]).reshape(len(leaks), -1)
-        if not leaks:
-            flows = np.empty((0, len(self.effects.blocks)))
+        flows = np.array([leak.growth.flow(self.effects.blocks) for leak in leaks])
+        flows = flows.reshape(len(leaks), len(self.effects.blocks))
         rotated = self.field.flows(flows)
         directions = []
         for leak, flow in zip(leaks, rotated, strict=True):
@@ -110,7 +107,8 @@ class Judge:
         if key not in self._units:
             if len(self._units) > _MOST_KEPT:
                 self._units.clear()
-            self._units[key] = self.field.values(self.effects.one(leak) / leak.growth.peak)
+            flows, responses = self.effects.parts(leak)
+            self._units[key] = self.field.responses(responses).T @ self.field.flows(flows) / leak.growth.peak
         return self._units[key]
 
     def residual_in(self, leaks: Sequence[Supposed]) -> Floats:
@@ -120,9 +118,12 @@ class Judge:
             left -= leak.growth.peak * self.unit(leak)
         return left
 
-    def simulate(self, leaks) -> None:
+    def simulate(self, leaks: Sequence[Supposed]) -> None:
+        """Simulate leaks together: what others are like is told against that."""
         self.effects.simulate(leaks)
-        self._base = self.field.values(self.values - self.effects.together)
+        expected = self.effects.several(leaks)
+        whole = expected + without_gaps(self._values - expected, self.effects.blocks, self.watch.noise)
+        self._base = self.field.values(whole - self.effects.together)
 
     def _gram(self, leaks: Sequence[Supposed], doubts: Doubts) -> tuple[Floats, Floats]:
         """Products of what one m3/s of each leak does, float64 [n, n], and those effects under the inverse noise."""
@@ -133,39 +134,11 @@ class Judge:
 
     def losses(self, leaks: Sequence[Supposed]) -> Floats:
         """Log likelihood that each leak is worth to first order, with the others' flows fitted anew, float64 [n]."""
+        if not leaks:
+            return np.empty(0)
         gram, _ = self._gram(leaks, self.doubts(leaks))
         peaks = np.array([leak.growth.peak for leak in leaks])
         losses: Floats = 0.5 * peaks**2 / np.maximum(np.diag(np.linalg.inv(gram)), 1e-30)
-        return losses
-
-    def unit(self, leak: Supposed) -> Floats:
-        """Effect of a leak per m3/s of its peak, in the field's coordinates."""
-        key = (leak.at, leak.growth)
-        if key not in self._units:
-            if len(self._units) > _MOST_KEPT:
-                self._units.clear()
-            self._units[key] = self.field.values(self.effects.one(leak) / leak.growth.peak)
-        return self._units[key]
-
-    def residual_in(self, leaks: Sequence[Supposed]) -> Floats:
-        """What leaks leave unexplained, in the field's coordinates."""
-        left = self._base.copy()
-        for leak in leaks:
-            left -= leak.growth.peak * self.unit(leak)
-        return left
-
-    def simulate(self, leaks) -> None:
-        self.effects.simulate(leaks)
-        self._base = self.field.values(self.values - self.effects.together)
-
-    def losses(self, leaks: Sequence[Supposed]) -> Floats:
-        """Log likelihood that each leak is worth to first order, with the others' flows fitted anew, float64 [n]."""
-        doubts = self.doubts(leaks)
-        weighed = [doubts.weigh(self.unit(leak)) for leak in leaks]
-        gram = np.array([[float((w * self.unit(leak)).sum()) for leak in leaks] for w in weighed])
-        inverse = np.linalg.inv(gram + 1e-9 * np.diag(np.diag(gram)))
-        peaks = np.array([leak.growth.peak for leak in leaks])
-        losses: Floats = 0.5 * peaks**2 / np.maximum(np.diag(inverse), 1e-30)
         return losses
 
     def balanced(self, leaks: Sequence[Supposed]) -> list[Supposed]:

@@ -153,7 +153,6 @@ class Search:
         """Leave out leaks that the others can stand in for."""
         any_better = False
         while True:
-            free = [x for x in self.leaks if not x.is_repaired]
             loss = self.judge.losses(self.leaks)
             order = [k for k in np.argsort(loss).tolist() if not self.leaks[k].is_repaired and loss[k] < 3.0 * self.judge.temper * self.judge.each]
             leaks = list(self.leaks)

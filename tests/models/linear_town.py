@@ -34,7 +34,7 @@ class TownLeak:
 class LinearTown:
     """A street of 40 pipes with eight sensors and a balance.
 
-    A leak lowers each sensor by 1,000 s/m2 times its flow, less with the distance; half of the street's balance is
+    A leak lowers each sensor by 200 s/m2 times its flow, less with the distance; half of the street's balance is
     lost in weather. It stands in for `Watch`.
     """
 
@@ -53,7 +53,7 @@ class LinearTown:
         self.pipes = np.arange(N_PIPES, dtype=np.int64)
         at = np.linspace(0, N_PIPES - 1, N_SENSORS)
         distance = np.abs(self.pipes[:, None] - at[None, :])
-        pressures = -1000.0 * np.exp(-distance / 8.0) - 40.0
+        pressures = -200.0 * np.exp(-distance / 8.0) - 8.0
         self.responses: Floats = np.hstack([pressures, np.ones((N_PIPES, 1))])
         self.sizes: Floats = np.array([2.5, 6.0, 15.0]) / 3600.0
         self.secants: Floats = np.stack([self.responses] * 3)

@@ -48,7 +48,7 @@ def test_two_overlapping_leaks_that_were_taken_for_one_between_them() -> None:
         assert one.growth.end is None
         assert one.growth.peak == pytest.approx(leak.growth.peak, rel=0.25)
         assert one.onset_low <= one.growth.onset <= one.onset_high
-        assert one.growth.onset == pytest.approx(leak.growth.onset, abs=max(1.0, 0.25 * leak.growth.rise))
+        assert one.growth.onset == pytest.approx(leak.growth.onset, abs=max(1.5, 0.25 * leak.growth.rise))
 
 
 def test_one_leak_that_was_told_in_three_pieces() -> None:
