@@ -18,10 +18,10 @@ from models.errors import NotEnoughData
 from models.frame import Frame
 from models.hindsight import looked_back
 from models.known import repaired_leaks
-from models.leak import Leak
+from models.leak import Leak, Untold
 from models.ledger import Entry
 from models.rules import Repair, Rules
-from models.smooth import FEWEST_BLOCKS, Known, Smoothed, smooth
+from models.smooth import FEWEST_BLOCKS, Known, smooth
 from models.watch import Settings, Watch
 from networks import Network, Topology
 
@@ -58,7 +58,7 @@ class Detection:
     calibration: Calibration
     topology: Topology
     districts: tuple[tuple[str, float, bool], ...]
-    untold: tuple[Smoothed, ...] = ()
+    untold: tuple[Untold, ...] = ()
 
 
 def detect(
@@ -170,7 +170,7 @@ def _replay(detector: Detector, frames: list[Frame], learnt: pd.Timestamp, repor
 
 def _look_back(
     watch: Watch, detector: Detector, frames: list[Frame], start: pd.Timestamp, repairs: Sequence[Repair]
-) -> tuple[list[Leak], list[Smoothed]]:
+) -> tuple[list[Leak], list[Untold]]:
     """What the alarms turned out to be, and leaks that run in the data without one."""
     window, alarms = detector.ledger.window, detector.leaks()
     if len(frames) < FEWEST_BLOCKS:
@@ -188,7 +188,7 @@ def _look_back(
     return looked_back(alarms, running, watch, window)
 
 
-def _gather(watch: Watch, told: list[Leak], untold: list[Smoothed], frames: list[Frame]) -> Detection:
+def _gather(watch: Watch, told: list[Leak], untold: list[Untold], frames: list[Frame]) -> Detection:
     residuals = pd.DataFrame(
         np.stack([f.values for f in frames]),
         index=pd.DatetimeIndex([f.start for f in frames], name="time"),

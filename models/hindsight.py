@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from models.leak import Leak
+from models.leak import Leak, Untold
 from models.smooth import Smoothed
 from models.watch import Watch
 from models.window import Window
@@ -27,7 +27,7 @@ _PER_BLOCK = 1e-3  # of two alarms about one leak the earlier is the one
 
 def looked_back(
     alarms: Sequence[Leak], found: Sequence[Smoothed], watch: Watch, window: Window
-) -> tuple[list[Leak], list[Smoothed]]:
+) -> tuple[list[Leak], list[Untold]]:
     """Tell of every alarm what it turned out to be.
 
     Parameters
@@ -44,11 +44,11 @@ def looked_back(
     alarms : list of Leak
         In the same order. The first alarm about a leak stands for it; another about the same leak is withdrawn and
         tells of that leak too; one about none is withdrawn and keeps what the detector told last.
-    others : list of Smoothed
+    others : list of Untold
         Leaks that no alarm is about: found too late to have been told.
     """
     if not found or not alarms:
-        return [replace(alarm, status="withdrawn") for alarm in alarms], list(found)
+        return [replace(alarm, status="withdrawn") for alarm in alarms], [_untold(k, watch, window) for k in found]
     likeness = np.array([[_likeness(alarm, leak, watch, window) for leak in found] for alarm in alarms])
     rows, columns = linear_sum_assignment(likeness, maximize=True)
     stands = {int(a): int(k) for a, k in zip(rows, columns, strict=True) if likeness[a, k] > 0.0}
@@ -59,7 +59,7 @@ def looked_back(
             told.append(replace(alarm, status="withdrawn"))
         else:
             told.append(_told(alarm, found[best], watch, window, a in stands))
-    return told, [leak for k, leak in enumerate(found) if k not in stands.values()]
+    return told, [_untold(leak, watch, window) for k, leak in enumerate(found) if k not in stands.values()]
 
 
 def _likeness(alarm: Leak, leak: Smoothed, watch: Watch, window: Window) -> float:
@@ -99,3 +99,10 @@ def _told(alarm: Leak, leak: Smoothed, watch: Watch, window: Window, is_first: b
         ended=end,
         status="withdrawn" if not is_first else "open" if end is None else "ended",
     )
+
+
+def _untold(leak: Smoothed, watch: Watch, window: Window) -> Untold:
+    start, low, high = (window.time(block) for block in (leak.since, leak.onset_low, leak.onset_high))
+    end = None if leak.growth.end is None else window.time(leak.growth.end)
+    pipe = watch.topology.links[leak.place.link]
+    return Untold(pipe, start, low, high, leak.growth.peak, leak.place.probability, end)

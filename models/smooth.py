@@ -137,7 +137,9 @@ def _told(watch: Watch, search: Search, k: int, rules: Rules) -> Smoothed:
     seeker: Seeker = search.seeker
     onsets, weights, evidence = seeker.doubted(leak, others)
     mass = np.cumsum(weights) / weights.sum()
-    low, since, high = (float(onsets[min(int(np.searchsorted(mass, p)), len(onsets) - 1)]) for p in (_LOW, _SURE, _HIGH))
+    low, since, high = (
+        float(onsets[min(int(np.searchsorted(mass, p)), len(onsets) - 1)]) for p in (_LOW, _SURE, _HIGH)
+    )
     link = int(watch.pipes[leak.at])
     if leak.is_repaired or evidence.gain.max() <= 0.0:
         place = Place(link, (Candidate(watch.topology.links[link], 1.0),), 1.0, float(watch.topology.length[link]))
@@ -145,4 +147,3 @@ def _told(watch: Watch, search: Search, k: int, rules: Rules) -> Smoothed:
         place = locate(evidence, watch.topology, watch.pipes, rules.temper, rules.temper_growth)
     unit = search.judge.effects.response(leak.at, leak.growth.peak)
     return Smoothed(place, leak.growth, unit, min(low, leak.growth.onset), max(high, leak.growth.onset), since)
-

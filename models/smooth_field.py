@@ -50,15 +50,18 @@ class Field:
 
     def values(self, values: Floats) -> Floats:
         """Coordinates of what all channels do, float64 [n_channels, n_blocks], from [n_blocks, n_channels]."""
-        return self._transform.T @ (values.T @ self._basis)
+        found: Floats = self._transform.T @ (values.T @ self._basis)
+        return found
 
     def flows(self, flows: Floats) -> Floats:
         """Coordinates of flows over time, float64 [..., n_blocks]."""
-        return flows @ self._basis
+        found: Floats = flows @ self._basis
+        return found
 
     def responses(self, responses: Floats) -> Floats:
         """Coordinates of responses, float64 [..., n_channels]."""
-        return responses @ self._transform
+        found: Floats = responses @ self._transform
+        return found
 
 
 class Doubts:
@@ -131,9 +134,7 @@ class Doubts:
         else:
             plain = ((responses**2) * ((flows**2) @ precision.T)).sum(axis=1)
             overlap = np.stack([(flows * row) @ self._flows.T for row in precision], axis=2)
-            onto = np.stack(
-                [(overlap[j, self._leak] * self._stacked) @ responses[j] for j in range(len(responses))]
-            )
+            onto = np.stack([(overlap[j, self._leak] * self._stacked) @ responses[j] for j in range(len(responses))])
         if not len(self._stacked):
             return plain
         lost = solve_triangular(self._gram[0], onto.T, lower=True, check_finite=False)

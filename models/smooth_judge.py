@@ -81,7 +81,6 @@ class Judge:
             )
         return self._owns[key]
 
-
     def value(self, leaks: Sequence[Supposed]) -> float:
         """Logarithm of the posterior, up to a constant."""
         residual = self.residual_in(leaks)
@@ -95,6 +94,7 @@ class Judge:
         return float((residual * self.doubts(leaks).weigh(residual)).sum()) / residual.size
 
     def prior(self, leaks: Sequence[Supposed]) -> float:
+        """What leaks cost: each one, that it grew, that it ended unseen by a crew, its size."""
         free = [leak for leak in leaks if not leak.is_repaired]
         ends = sum(leak.growth.end is not None for leak in free)
         rises = sum(leak.growth.rise > 0 for leak in free)
@@ -163,7 +163,9 @@ class Judge:
 def _patterns(watch: Watch) -> Floats:
     """What a unit leak anywhere may do to the pressures, float64 [k, n_channels], as independent directions."""
     weight = np.sqrt(watch.topology.length[watch.pipes])
-    _, size, direction = np.linalg.svd(watch.responses * (weight / np.linalg.norm(weight))[:, None], full_matrices=False)
+    _, size, direction = np.linalg.svd(
+        watch.responses * (weight / np.linalg.norm(weight))[:, None], full_matrices=False
+    )
     patterns: Floats = size[:_PATTERNS, None] * direction[:_PATTERNS]
     patterns[:, len(watch.channels.picked) :] = 0.0
     return patterns

@@ -23,9 +23,9 @@ _GROUP = 5
 class Search:
     """Improves a set of leaks by moves until none helps."""
 
-    def __init__(self, judge: Judge, leaks: Sequence[Supposed], log=None) -> None:
+    def __init__(self, judge: Judge, leaks: Sequence[Supposed], log: Callable[[str], None] | None = None) -> None:
         self.judge, self.seeker = judge, Seeker(judge)
-        self.log = log or (lambda *a: None)
+        self._log = log or (lambda move: None)
         self.leaks = list(leaks)
         self.value = -np.inf
         self._sought: set[tuple[object, ...]] = set()
@@ -39,17 +39,17 @@ class Search:
         self.value = self.judge.value(self.leaks)
 
     def offer(self, leaks: Sequence[Supposed], what: str) -> bool:
+        """Take over a set of leaks if it is better."""
         leaks = self.judge.balanced(leaks)
         value = self.judge.value(leaks)
         if value <= self.value + 0.5:
             return False
-        self.log(what, f"{value - self.value:+.1f}", len(leaks))
+        self._log(f"{what}: {value - self.value:+.1f}")
         self.leaks, self.value = leaks, value
         return True
 
     def revise(self) -> bool:
-        """Seek every leak anew with the others running; one whose neighbours are as they were when it was last
-        sought stays."""
+        """Seek every leak anew with the others running, but where neither it nor its neighbours have changed."""
         any_better = False
         k = 0
         while k < len(self.leaks):
@@ -59,7 +59,9 @@ class Search:
                 others = [x for x in self.leaks if x is not leak]
                 found = self.seeker.best(others, leak)
                 if found is not None and found.gain > found.before + 0.5:
-                    any_better |= self.offer([*others[:k], found.leak, *others[k:]], f"revise {self.name(leak)} -> {self.name(found.leak)}")
+                    any_better |= self.offer(
+                        [*others[:k], found.leak, *others[k:]], f"revise {self.name(leak)} -> {self.name(found.leak)}"
+                    )
             k += 1
         return any_better
 
@@ -133,7 +135,7 @@ class Search:
             if self.value <= value + 0.5:
                 self.leaks, self.value = kept, value
             else:
-                self.log(f"   rebuilt {len(group)} {self.value - value:+.1f}")
+                self._log(f"rebuilt {len(group)} {self.value - value:+.1f}")
                 any_better = True
 
     def _groups(self) -> list[tuple[tuple[object, ...], list[Supposed]]]:
@@ -142,7 +144,7 @@ class Search:
         if len(free) < 2:
             return []
         alike = self._alike(free) > _TWINS
-        groups = []
+        groups: list[tuple[tuple[object, ...], list[Supposed]]] = []
         for k, leak in enumerate(free):
             group = [free[j] for j in np.flatnonzero(alike[k])]
             if 2 <= len(group) <= _GROUP:
@@ -154,27 +156,42 @@ class Search:
         any_better = False
         while True:
             loss = self.judge.losses(self.leaks)
-            order = [k for k in np.argsort(loss).tolist() if not self.leaks[k].is_repaired and loss[k] < 3.0 * self.judge.temper * self.judge.each]
+            order = [
+                k
+                for k in np.argsort(loss).tolist()
+                if not self.leaks[k].is_repaired and loss[k] < 3.0 * self.judge.temper * self.judge.each
+            ]
             leaks = list(self.leaks)
-            if not any(self.offer([x for x in leaks if x is not leaks[k]], f"remove {self.name(leaks[k])}") for k in order[:8]):
+            if not any(
+                self.offer([x for x in leaks if x is not leaks[k]], f"remove {self.name(leaks[k])}") for k in order[:8]
+            ):
                 return any_better
             any_better = True
 
     def add(self) -> bool:
+        """Look for one leak more."""
         found = self.seeker.best(self.leaks)
         if found is None:
             return False
         return self.offer([*self.leaks, found.leak], f"add {self.name(found.leak)} G{found.gain:.0f}")
 
     def name(self, leak: Supposed) -> str:
-        w = self.judge.watch
-        g = leak.growth
-        return f"{w.topology.links[w.pipes[leak.at]]}(on{g.onset:.1f} r{g.rise:.0f} q{3600*g.peak:.1f} end{g.end if g.end is None else round(g.end,1)})"
+        """A leak in words, for a log."""
+        watch, growth = self.judge.watch, leak.growth
+        until = "" if growth.end is None else f" until {growth.end:.1f}"
+        pipe = watch.topology.links[watch.pipes[leak.at]]
+        return f"{pipe} from {growth.onset:.1f} in {growth.rise:.0f}{until} to {3600.0 * growth.peak:.1f} m3/h"
 
 
 def _key(leak: Supposed) -> tuple[object, ...]:
     g = leak.growth
-    return (leak.at, round(g.onset, 1), round(g.rise), None if g.end is None else round(g.end, 1), round(5.0 * np.log(g.peak)))
+    return (
+        leak.at,
+        round(g.onset, 1),
+        round(g.rise),
+        None if g.end is None else round(g.end, 1),
+        round(5.0 * np.log(g.peak)),
+    )
 
 
 def _name(leak: Supposed) -> tuple[object, ...]:

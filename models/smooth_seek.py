@@ -29,7 +29,6 @@ class Found:
     leak: Supposed
     gain: float
     before: float = 0.0
-    evidence: Evidence | None = None
 
 
 class Seeker:
@@ -55,6 +54,7 @@ class Seeker:
         return gain, at, flow
 
     def scan(self, weighed: Floats, library: tuple[Floats, Floats]) -> tuple[Floats, Ints, Floats, Floats]:
+        """Best shape of each pipe with the response that suits its flow: gain, shape, flow, that response."""
         tried = np.stack([self._plain(weighed, each, library)[2] for each in self.sized])
         now = tried[best_size(tried, self.watch.sizes), np.arange(tried.shape[1])]
         used = at_size(self.sized, now, self.watch.sizes)
@@ -90,7 +90,9 @@ class Seeker:
         better, flow = self.exact(weighed, doubts, used[top], both[0][at[top]])
         k = int(np.argmax(better))
         leak = Supposed(
-            int(top[k]), replace(library.growths[int(at[top[k]])], peak=float(flow[k])), near is not None and near.is_repaired
+            int(top[k]),
+            replace(library.growths[int(at[top[k]])], peak=float(flow[k])),
+            near is not None and near.is_repaired,
         )
         if flow[k] <= 0.0:
             return None
@@ -105,14 +107,16 @@ class Seeker:
 
     def refined(self, leak: Supposed, weighed: Floats, doubts: Doubts) -> Found:
         """The same leak with a finer shape, and the place that goes with it."""
-        gain, evidence = 0.0, None
+        gain = 0.0
         for wide in (1.0, 0.4, 0.15):
-            leak, gain = self._shaped(leak, weighed, doubts, around(leak.growth, self.effects.blocks, wide, leak.is_repaired))
+            leak, gain = self._shaped(
+                leak, weighed, doubts, around(leak.growth, self.effects.blocks, wide, leak.is_repaired)
+            )
             if wide == 1.0 and not leak.is_repaired:
                 leak, gain = self._shaped(leak, weighed, doubts, ends(leak.growth, self.effects.blocks))
             if not leak.is_repaired:
-                leak, gain, evidence = self._placed(leak, weighed, doubts)
-        return Found(leak, gain, evidence)
+                leak, gain, _ = self._placed(leak, weighed, doubts)
+        return Found(leak, gain)
 
     def _shaped(self, leak: Supposed, weighed: Floats, doubts: Doubts, library: Library) -> tuple[Supposed, float]:
         response = self.effects.response(leak.at, leak.growth.peak)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.growth import Growth, shape
+from models.growth import Growth
 
 Floats = NDArray[np.float64]
 

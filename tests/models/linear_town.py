@@ -1,4 +1,4 @@
-"""A town for the tests of hindsight whose pressures answer leaks in proportion: what `Watch` does, without hydraulics."""
+"""A town for the tests of hindsight whose pressures answer leaks in proportion: a `Watch` without hydraulics."""
 
 from __future__ import annotations
 
@@ -87,4 +87,6 @@ class LinearTown:
         for leak in leaks:
             values += np.outer(leak.growth.flow(blocks), self.responses[leak.pipe])
         nothing: Any = None
-        return [Frame(START + k * DAY, START + (k + 1) * DAY, v, nothing, np.empty((0, 0))) for k, v in enumerate(values)]
+        return [
+            Frame(START + k * DAY, START + (k + 1) * DAY, v, nothing, np.empty((0, 0))) for k, v in enumerate(values)
+        ]

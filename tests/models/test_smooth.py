@@ -1,4 +1,4 @@
-"""Hindsight: leaks that a greedy search gets wrong, found from the whole record, on a town that answers in proportion."""
+"""Hindsight: leaks that a greedy search gets wrong, found from the whole record of a town without hydraulics."""
 
 from __future__ import annotations
 
@@ -82,7 +82,11 @@ def test_what_a_crew_mended_stays_at_its_pipe_until_its_end() -> None:
 
 
 def test_the_order_of_what_was_known_does_not_matter_and_twice_is_the_same() -> None:
-    known = [Known(9, Growth(31.0, 0.0, 5.0 * Q)), Known(23, Growth(60.0, 0.0, 5.0 * Q)), Known(30, Growth(80.0, 0.0, Q))]
+    known = [
+        Known(9, Growth(31.0, 0.0, 5.0 * Q)),
+        Known(23, Growth(60.0, 0.0, 5.0 * Q)),
+        Known(30, Growth(80.0, 0.0, Q)),
+    ]
     once, again = look_back(LinearTown(), TWO, known), look_back(LinearTown(), TWO, known)
     turned = look_back(LinearTown(), TWO, known[::-1])
     assert [(s.place.link, s.growth) for s in once] == [(s.place.link, s.growth) for s in again]
