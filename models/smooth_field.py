@@ -102,7 +102,8 @@ class Doubts:
     def _onto(self, weighted: Floats) -> Floats:
         """Products of the doubts with weighted coordinates [n_channels, n_blocks], float64 [n_doubts]."""
         by_leak = weighted @ self._flows.T
-        return np.einsum("ic,ci->i", self._stacked, by_leak[:, self._leak])
+        onto: Floats = np.einsum("ic,ci->i", self._stacked, by_leak[:, self._leak])
+        return onto
 
     def weigh(self, values: Floats) -> Floats:
         """Inverse covariance times a record in the field's coordinates, float64 [n_channels, n_blocks]."""
@@ -136,9 +137,10 @@ class Doubts:
             overlap = np.stack([(flows * row) @ self._flows.T for row in precision], axis=2)
             onto = np.stack([(overlap[j, self._leak] * self._stacked) @ responses[j] for j in range(len(responses))])
         if not len(self._stacked):
-            return plain
+            return np.asarray(plain)
         lost = solve_triangular(self._gram[0], onto.T, lower=True, check_finite=False)
-        return np.maximum(plain - (lost**2).sum(axis=0), 0.0)
+        energy: Floats = np.maximum(plain - (lost**2).sum(axis=0), 0.0)
+        return energy
 
 
 def odd_blocks(residual: Floats, noise: Noise, most: float = 3.0) -> NDArray[np.bool_]:

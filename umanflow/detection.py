@@ -110,7 +110,7 @@ def detect_folder(
 
 
 def write_detection(found: Detection, record: Record, network: Network, out: Path, timezone: str | None) -> None:
-    """Write leaks.csv, .json and .geojson, residuals.parquet, days.parquet, health.json, hindsight.json and run.json."""
+    """Write everything that is told of a detection: leaks, residuals, days, health, hindsight, run."""
     out.mkdir(parents=True, exist_ok=True)
     write_leaks(found.leaks, found.topology, out, network.crs, timezone, network.pipes)
     with whole_file(out / "residuals.parquet") as temporary:
