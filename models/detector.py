@@ -126,14 +126,18 @@ class Detector:
         residual = self.ledger.residual + np.outer(entry.flow(window.blocks), entry.unit)
         return Alarm(time, entry.place, estimate, kind, entry.alarm.gain, self._sigmas(residual, entry.growth))
 
-    def relearn(self, history: Record) -> None:
-        """Calibrate the model again, on a history with the leaks found in it, and look at all its frames anew."""
+    def relearn(self, history: Record) -> list[Frame]:
+        """Calibrate the model again, on a history with the leaks found in it, and look at all its frames anew.
+
+        Returns the history's frames against the new calibration.
+        """
         frames = relearn(self.watch, history, self.ledger)
         self._look_back(frames)
         self.ledger.replace_frames(frames, self.watch.noise)
         for entry in self.ledger.entries:
             if not entry.is_withdrawn:
                 self._reviser.settle(entry)
+        return frames
 
     def _look_back(self, frames: list[Frame]) -> None:
         """Fit every leak that runs anew on all frames of a history; withdraw those that the others can stand in for."""
