@@ -66,7 +66,7 @@ def _without_supply(measured: Floats, expected: Floats) -> Bools:
     """Bool [n], whether most pressures of a district have collapsed, and some time after."""
     seen = np.isfinite(measured) & np.isfinite(expected) & (expected > 5.0)
     low = (seen & (measured < _DRY * np.where(seen, expected, 1.0))).sum(axis=1)
-    collapsed = (low >= 2) & (low > 0.5 * seen.sum(axis=1))
+    collapsed: Bools = np.asarray((low >= 2) & (low > 0.5 * seen.sum(axis=1)))
     found = collapsed.copy()
     for later in range(1, _REFILL + 1):
         found[later:] |= collapsed[:-later]

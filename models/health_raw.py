@@ -164,7 +164,7 @@ class Cleaner:
             first, last = _runs(raw[:, k])
             pace = _pace(seconds[seen])
             long = np.flatnonzero((last - first + 1) * pace >= limit)
-            for since, until in zip(first[long], last[long], strict=True):
+            for since, until in zip(first[long].tolist(), last[long].tolist(), strict=True):
                 rows = seen[since : until + 1]
                 # by the end of a row's block so many of the run's readings had come in
                 shown = np.searchsorted(number[rows], number[rows], side="right") * pace
@@ -281,7 +281,7 @@ class Cleaner:
             seen = np.flatnonzero(np.isfinite(raw[:, k]))
             stamps = times[seen]
             wide = np.flatnonzero(np.diff(seconds[seen]) >= _GAP.total_seconds())
-            inner = [(stamps[at], stamps[at + 1]) for at in wide]
+            inner = [(stamps[at], stamps[at + 1]) for at in wide.tolist()]
             last = [(stamps[-1] if len(seen) else times[0], None)]
             going_on = self._open.get((str(name), quantity, GAP))
             if going_on is not None and going_on.until is None and len(seen):

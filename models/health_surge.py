@@ -59,6 +59,12 @@ class Surges:
         self.faults.append(Fault(name, "pipe", SURGE, since, frame.end, flow, "m3/s", text, frame.end))
         return True
 
+    def without(self, frame: Frame) -> Frame:
+        """A frame, silent if it is of a surge."""
+        if round(self.window.number(frame.start)) not in self._left_out:
+            return frame
+        return replace(frame, values=np.full_like(frame.values, np.nan))
+
     def _leave_out(self, growth: Growth) -> None:
         """Days of a surge say nothing about leaks, nor may what they leave in the window look like one's end."""
         ledger = self.ledger
@@ -67,7 +73,7 @@ class Surges:
                 self._left_out.add(block)
                 frame = self.window.frames[row]
                 silent = replace(frame, values=np.full_like(frame.values, np.nan))
-                self.window.put(row, silent, ledger.effect[row] + ledger.correction[row], self.watch.noise)
+                self.window.put(row, silent, ledger.effect[row], self.watch.noise)
 
     def gain(self, link: int, growth: Growth) -> tuple[float, float]:
         """By how much a surge explains the parts of the days since an onset better than a leak, and its mean flow."""
@@ -84,7 +90,7 @@ class Surges:
         old = np.stack([f.parts for f in before])
         moved = mean_of_seen(np.stack([f.parts for f in after])) - mean_of_seen(old)
         spread = 1.4826 * np.sqrt(mean_of_seen((old - mean_of_seen(old)) ** 2) + 1e-12)
-        floor = np.sqrt(np.diag(self.watch.noise.white))
+        floor = np.sqrt(np.diag(self.watch.noise.white))[: moved.shape[1]]
         weight = 1.0 / (np.maximum(spread, floor) ** 2 * (1.0 / len(after) + 1.0 / len(before)))
         flow = float(growth.flow(self.window.blocks[-1:])[0])
         response, demand = self._by_part(self.window.frames[-1], link, max(flow, 1e-6))
@@ -101,7 +107,7 @@ class Surges:
         watch, n = self.watch, len(self.watch.channels.picked)
         drive = frame.drive
         change = np.hstack(watch.model.expect(watch.with_leaks(drive, {link: np.full(PROBES, flow)}))) - frame.base
-        response = np.zeros((PROBES, len(watch.channels.names)))
+        response = np.zeros((PROBES, n + len(watch.channels.balances)))
         response[:, :n] = change[:, watch.channels.picked]
         for column, number in enumerate(watch.channels.balances, start=n):
             response[:, column] = flow * watch.share(link, number)

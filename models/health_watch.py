@@ -84,6 +84,7 @@ class InstrumentWatch:
         self.reviser, self.ledger, self.watch = reviser, reviser.ledger, reviser.watch
         self.faults: list[Fault] = []
         self.cases: list[Case] = []
+        self._all: list[Case] = []
         self._own: Noise | None = None
         self._scan = FaultScan(reviser)
 
@@ -128,6 +129,21 @@ class InstrumentWatch:
                 return True
         valve = self._closure(residual, 0.0)
         return valve is not None and valve.gain > gain and valve.onset > young
+
+    def trusted(self, frames: list[Frame]) -> list[Frame]:
+        """Frames without the faults as they are known now: sensors left out while they were off, effects taken off."""
+        found = []
+        for frame in frames:
+            values = frame.values.copy()
+            for case in self._all:
+                if case.fault.since < frame.end and (case.fault.until is None or frame.start < case.fault.until):
+                    k = case.cause.channel
+                    if k is not None:
+                        values[k] = np.nan
+                    else:
+                        values -= case.cause.effect(case.size)
+            found.append(replace(frame, values=values))
+        return found
 
     def lift(self) -> None:
         """Give the noise back as it was learnt, before it is learnt anew."""
@@ -229,6 +245,7 @@ class InstrumentWatch:
             self._resize(case, size)
         self.faults.append(fault)
         self.cases.append(case)
+        self._all.append(case)
         if cause.channel is not None:
             self._leave_out(case)
         return case
@@ -360,6 +377,7 @@ class InstrumentWatch:
         case = Case(cause, fault, begin, found.size, is_left_out=False, doubt=found.doubt)
         self.faults.append(fault)
         self.cases.append(case)
+        self._all.append(case)
         self._take_off(case, begin, cause.effect(found.size))
         return case
 
