@@ -165,7 +165,7 @@ def test_nothing_is_fetched_and_nothing_complains(browser: Browser, page: Path) 
 
 def test_click_on_a_leak_tells_and_leads_to_it(browser: Browser, page: Path) -> None:
     browser.open(page)
-    browser.click(*middle(browser, ".pin[data-event='1'] rect"))
+    browser.click(*middle(browser, ".pin[data-pin='1'] rect"))
     told = browser.run("document.querySelector('.told').textContent")
     assert "Подія 1" in told
     assert "H-31" in told
@@ -180,9 +180,9 @@ def test_click_on_a_pipe_and_beside_everything(browser: Browser, page: Path) -> 
     middle(browser, ".map-svg")
     x, y = browser.run(
         "(() => { const d = JSON.parse(document.querySelector('.map-data').textContent);"
-        "const k = 4 * d.names.indexOf('V-03');"
+        "const k = 4 * d.network.names.indexOf('V-03');"
         "const b = document.querySelector('.map-svg').getBoundingClientRect(), s = b.width / 760;"
-        "return [b.left + s * (d.ends[k] + d.ends[k + 2]) / 2, b.top + s * (d.ends[k + 1] + d.ends[k + 3]) / 2]; })()"
+        "return [b.left + s * (d.network.ends[k] + d.network.ends[k + 2]) / 2, b.top + s * (d.network.ends[k + 1] + d.network.ends[k + 3]) / 2]; })()"
     )
     browser.click(x, y)
     assert "V-03" in browser.run("document.querySelector('.told b').textContent")
@@ -198,11 +198,11 @@ def test_wheel_and_buttons_zoom_and_the_scale_follows(browser: Browser, page: Pa
     browser.open(page)
     text = "document.querySelector('.scale-bar text').textContent"
     before = browser.run(text)
-    x, y = middle(browser, ".pin[data-event='1'] circle")
+    x, y = middle(browser, ".pin[data-pin='1'] circle")
     browser.page("Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=-300)
     assert browser.run(text) != before
     # what lay under the pointer lies there still, but for the pixel that the zoom makes 2.7 of
-    assert middle_now(browser, ".pin[data-event='1'] circle") == pytest.approx((x, y), abs=3.0)
+    assert middle_now(browser, ".pin[data-pin='1'] circle") == pytest.approx((x, y), abs=3.0)
     browser.click(*middle(browser, "[data-zoom=all]"))
     assert browser.run(text) == before
     browser.click(*middle(browser, "[data-zoom=in]"))
@@ -211,7 +211,7 @@ def test_wheel_and_buttons_zoom_and_the_scale_follows(browser: Browser, page: Pa
 
 def test_scale_can_be_read_on_a_telephone(browser: Browser, page: Path) -> None:
     browser.open(page, 390)
-    for selector in (".scale-bar text", ".north text", ".pin[data-event='1'] text"):
+    for selector in (".scale-bar text", ".north text", ".pin[data-pin='1'] text"):
         height = browser.run(f"document.querySelector({json.dumps(selector)}).getBoundingClientRect().height")
         assert height >= 7.0, selector
 
@@ -290,7 +290,7 @@ def test_a_hostile_name_runs_nothing(browser: Browser, folder: Path) -> None:
     path = folder / "bad.html"
     path.write_text(render_html(document_of(bad, site, Wording("en"))), encoding="utf-8")
     browser.open(path)
-    browser.click(*middle(browser, ".pin[data-event='1'] rect"))
+    browser.click(*middle(browser, ".pin[data-pin='1'] rect"))
     assert street in browser.run("document.querySelector('.told').textContent")
     assert [e for e in browser.events if e.get("method") == "Page.javascriptDialogOpening"] == []
     assert browser.run("document.images.length") == 0

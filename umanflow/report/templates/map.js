@@ -1,10 +1,13 @@
 "use strict";
 // The map: wheel, buttons, drag and two fingers move it; a click tells what is there.
 (function () {
-  const figure = document.getElementById("map");
-  if (!figure) return;
+  const figures = [...document.querySelectorAll("figure.map")];
+  const read = (figure) => JSON.parse(figure.querySelector(".map-data").textContent);
+  const all = new Map(figures.map((figure) => [figure.id, read(figure)]));
+  for (const figure of figures) start(figure, all.get(figure.id));
+
+function start(figure, data) {
   const svg = figure.querySelector(".map-svg"), told = figure.querySelector(".told");
-  const data = JSON.parse(figure.querySelector(".map-data").textContent);
   const NS = "http://www.w3.org/2000/svg";
   const W = svg.viewBox.baseVal.width, H = svg.viewBox.baseVal.height;
   const moving = svg.querySelector(".moving"), scaleBar = svg.querySelector(".scale-bar");
@@ -13,7 +16,9 @@
     return { pin, x: +at[1], y: +at[2] };
   });
   const lines = [...moving.querySelectorAll("path, polyline")];
-  const ends = data.ends, words = data.words;
+  const network = typeof data.network === "string" ? all.get(data.network).network : data.network;
+  // maps of another width show the same network at another size
+  const size = W / network.width, ends = size === 1 ? network.ends : network.ends.map((v) => v * size), words = data.words;
   let zoom = 1, cx = W / 2, cy = H / 2, chosen = null;
 
   for (const line of lines) line.setAttribute("vector-effect", "non-scaling-stroke");
@@ -110,38 +115,39 @@
     moving.insertBefore(chosen, first);
   }
 
-  function showEvent(number) {
-    const found = data.events.find((event) => event.n === number);
-    if (!found) return;
-    const paths = found.candidates.map(([link, name]) => [link, `cand ${name}`]);
-    show([...paths.reverse(), [found.link, "chosen"]]);
-    for (const line of lines) if (line.classList.contains("cand") && !chosen.contains(line)) line.classList.add("dim");
-    tell(`${words.event} ${found.n}`, [...found.facts, [words.candidates, found.candidates.length]], `event-${found.n}`);
+  function showPin(key) {
+    const pin = data.pins.find((one) => one.key === key);
+    if (!pin) return;
+    const paths = pin.paths.map(([link, classes]) => [link, classes]).reverse();
+    if (pin.link !== null) paths.push([pin.link, "chosen"]);
+    show(paths);
+    if (pin.paths.length) {
+      for (const line of lines) if (line.classList.contains("cand") && !chosen.contains(line)) line.classList.add("dim");
+    }
+    tell(pin.title, pin.facts, pin.anchor);
   }
 
   function click(event) {
-    const pin = event.target.closest && event.target.closest(".pin[data-event]");
-    if (pin) return showEvent(+pin.dataset.event);
+    const target = event.target.closest && event.target.closest(".pin[data-pin]");
+    if (target) return showPin(target.dataset.pin);
     const at = onPaper(event), reach = 9 / px() / zoom;
-    let sensor = null, least = reach;
-    for (const s of data.sensors) {
+    let spot = null, least = reach;
+    for (const s of data.spots) {
       const far = Math.hypot(s[1] - at.x, s[2] - at.y);
-      if (far < least) { least = far; sensor = s; }
+      if (far < least) { least = far; spot = s; }
     }
-    if (sensor) {
-      clear();
-      return tell(`${words.sensor} ${sensor[0]}`, data.health[sensor[0]] ? [["", data.health[sensor[0]]]] : []);
-    }
+    if (spot) { clear(); return tell(spot[0], spot[3]); }
     const near = nearestLink(at);
-    if (near.best < 0 || near.least > reach) { clear(); return tell(words.hint, []); }
+    if (near.best < 0 || near.least > reach) { clear(); return tell("", [["", words.hint]]); }
     show([[near.best, "chosen"]]);
-    const facts = [["", `${data.lengths[near.best]} ${words.m}`]];
-    if (data.streets[near.best]) facts.push(["", data.streets[near.best]]);
-    for (const e of data.events) {
-      const found = e.candidates.find(([link]) => link === near.best);
-      if (found) facts.push([`${words.event} ${e.n}`, found[2]]);
+    const facts = [["", `${network.lengths[near.best]} ${words.m}`]];
+    if (network.streets[near.best]) facts.push(["", network.streets[near.best]]);
+    for (const [head, texts] of data.columns) if (texts[near.best]) facts.push([head, texts[near.best]]);
+    for (const pin of data.pins) {
+      const found = pin.paths.find(([link]) => link === near.best);
+      if (found) facts.push([pin.title, found[2]]);
     }
-    tell(`${words.pipe} ${data.names[near.best]}`, facts);
+    tell(`${words.pipe} ${network.names[near.best]}`, facts);
   }
 
   const fingers = new Map();
@@ -189,4 +195,5 @@
   figure.classList.add("live");
   tell("", [["", words.hint]]);
   draw();
+}
 })();
