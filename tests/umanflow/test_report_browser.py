@@ -179,10 +179,10 @@ def test_click_on_a_pipe_and_beside_everything(browser: Browser, page: Path) -> 
     browser.open(page)
     middle(browser, ".map-svg")
     x, y = browser.run(
-        "(() => { const d = JSON.parse(document.querySelector('.map-data').textContent);"
-        "const k = 4 * d.network.names.indexOf('V-03');"
+        "(() => { const d = JSON.parse(document.querySelector('.map-data').textContent).network;"
+        "const k = 4 * d.names.indexOf('V-03');"
         "const b = document.querySelector('.map-svg').getBoundingClientRect(), s = b.width / 760;"
-        "return [b.left + s * (d.network.ends[k] + d.network.ends[k + 2]) / 2, b.top + s * (d.network.ends[k + 1] + d.network.ends[k + 3]) / 2]; })()"
+        "return [b.left + s * (d.ends[k] + d.ends[k + 2]) / 2, b.top + s * (d.ends[k + 1] + d.ends[k + 3]) / 2]; })()"
     )
     browser.click(x, y)
     assert "V-03" in browser.run("document.querySelector('.told b').textContent")

@@ -78,26 +78,35 @@ class Clicks:
     ----------
     pins, spots
         That are on the map.
-    columns
-        Of links: a heading, and a text for each link [n_links], empty where there is nothing to tell.
     hint
         What may be clicked.
-    like
-        Name of a map of the same page that has the network in its data; empty for the map that has it itself.
     """
 
     hint: str
     pins: list[Pin] = field(default_factory=list)
     spots: list[Spot] = field(default_factory=list)
-    columns: list[tuple[str, Sequence[str]]] = field(default_factory=list)
-    like: str = ""
 
 
 class Ground:
-    """A network as all maps of one report show it."""
+    """A network as all maps of one report show it.
 
-    def __init__(self, site: Site, crs: str | None, wording: Wording) -> None:
-        self.site, self.wording = site, wording
+    Parameters
+    ----------
+    columns
+        What a click on a link tells on every map: a heading, and a text for each link [n_links], empty where there is
+        nothing to tell.
+
+    Attributes
+    ----------
+    holder
+        Name of the map whose data hold the network, the first that answers clicks; others refer to it.
+    """
+
+    def __init__(
+        self, site: Site, crs: str | None, wording: Wording, columns: Sequence[tuple[str, Sequence[str]]] = ()
+    ) -> None:
+        self.site, self.wording, self.columns = site, wording, columns
+        self.holder = ""
         self.plan = Plan(site.topology)
         self.unit = unit_of(crs, self.plan.is_schematic)
 
@@ -196,7 +205,7 @@ class Sheet:
         self._arrow()
         if clicks is None:
             return Figure(name, self.picture.svg(), caption, tuple(legend))
-        return Figure(name, self.picture.svg(' class="map-svg"'), caption, tuple(legend), "map", self._data(clicks))
+        return Figure(name, self.picture.svg(' class="map-svg"'), caption, tuple(legend), "map", self._data(name, clicks))
 
     def _scale(self) -> None:
         picture, frame = self.picture, self.frame
@@ -222,7 +231,9 @@ class Sheet:
         self.picture.text(x, 33.0, letter, "bold small", "middle")
         self.picture.add("</g>")
 
-    def _data(self, clicks: Clicks) -> str:
+    def _data(self, name: str, clicks: Clicks) -> str:
+        held = self.ground.holder
+        self.ground.holder = held or name
         wording, unit = self.ground.wording, self.ground.unit
         seen = np.flatnonzero(self.ground.plan.seen).tolist()
         number = {link: k for k, link in enumerate(seen)}
@@ -230,8 +241,7 @@ class Sheet:
             "perPx": self.frame.per_px,
             "unit": {"m": wording.say(mark("m")), "degree": "°", "": wording.say(mark("map units"))}.get(unit, unit),
             "km": wording.say(mark("km")) if unit == "m" else "",
-            "network": clicks.like or self._network(seen),
-            "columns": [[head, [texts[k] for k in seen]] for head, texts in clicks.columns],
+            "network": held or self._network(seen),
             "spots": [[spot.title, *self._place(spot.at), spot.facts] for spot in clicks.spots],
             "pins": [_pin_data(pin, number) for pin in clicks.pins],
             "words": {
@@ -251,6 +261,7 @@ class Sheet:
             "width": self.frame.width,
             "ends": [round(float(v), 1) for v in self.on_paper[list(seen)].reshape(-1)],
             "lengths": [round(float(topology.length[k]), 1) for k in seen],
+            "columns": [[head, [texts[k] for k in seen]] for head, texts in self.ground.columns],
             "streets": [streets.get(topology.links[k], "") for k in seen] if streets else [],
         }
 

@@ -129,9 +129,20 @@ class Wording:
         """Write an amount."""
         pattern = "#,##0" + ("." + "0" * digits if digits else "") + f"{_NO_BREAK}¤¤"
         text = format_currency(value, self.currency, format=pattern, locale=self._locale, currency_digits=False)
-        if self.language == "uk" and self.currency == "UAH":
-            text = text.replace("UAH", "грн")
+        return text.replace(self.currency, self.currency_sign).replace(" ", _NO_BREAK)
+
+    def millions(self, value: float) -> str:
+        """Write a large amount, in millions to three figures."""
+        if abs(value) < 100_000.0:
+            return self.money(value)
+        digits = 2 if abs(value) < 9.995e6 else 1 if abs(value) < 99.95e6 else 0
+        text = self.fill("{n} million {currency}", n=self.number(value / 1e6, digits), currency=self.currency_sign)
         return text.replace(" ", _NO_BREAK)
+
+    @property
+    def currency_sign(self) -> str:
+        """The currency as it stands behind an amount."""
+        return "грн" if self.language == "uk" and self.currency == "UAH" else self.currency
 
     @property
     def currency_name(self) -> str:

@@ -142,7 +142,7 @@ function start(figure, data) {
     show([[near.best, "chosen"]]);
     const facts = [["", `${network.lengths[near.best]} ${words.m}`]];
     if (network.streets[near.best]) facts.push(["", network.streets[near.best]]);
-    for (const [head, texts] of data.columns) if (texts[near.best]) facts.push([head, texts[near.best]]);
+    for (const [head, texts] of network.columns) if (texts[near.best]) facts.push([head, texts[near.best]]);
     for (const pin of data.pins) {
       const found = pin.paths.find(([link]) => link === near.best);
       if (found) facts.push([pin.title, found[2]]);
