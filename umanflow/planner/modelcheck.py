@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hydro.check import CHECKS as RUNNING
 from networks import Network
-from networks.check import CHECKS
+from networks.check import CHECKS as READING
 from umanflow.checking import check_file
 
 _NAMED = 5
+ABOUT = {one.name: one.about for one in READING.values()} | {name: about for name, (about, _) in RUNNING.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def check_model(network: Network) -> tuple[Checked, ...]:
         found.setdefault((finding.severity, finding.check), []).append((finding.element, finding.mend))
     return tuple(
         Checked(
-            name, severity, CHECKS[name].about if name in CHECKS else name, len(rows),
+            name, severity, ABOUT.get(name, name), len(rows),
             tuple(dict.fromkeys(element for element, _ in rows if element))[:_NAMED], rows[0][1],
         )
         for (severity, name), rows in found.items()

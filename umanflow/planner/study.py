@@ -245,13 +245,13 @@ class _Builder:
             bought = sum(valve.is_new for valve in self._pressure.valves)
             cost = bought * given.pressure.valve_cost + len(self._pressure.valves) * given.pressure.controller_cost
             what = mark("set-points by the hour at {n} valves, {new} new")
-            seen = mark("leakage falls by {saved} m3/d; night flows as simulated, within a third")
+            seen = mark("leakage falls by {saved} m³/d; night flows as simulated, within a third")
             waiting.append((
                 "pressure", Sentence(what, n=len(self._pressure.valves), new=bought), cost,
                 Sentence(seen, saved=round(self._pressure.saved)),
             ))  # fmt: skip
         if given.sensors.count:
-            seen = mark("open a hydrant by {leak} m3/h in each block: it is found within the stated metres")
+            seen = mark("open a hydrant by {leak} m³/h in each block: it is found within the stated metres")
             waiting.append((
                 "loggers", Sentence(mark("{n} pressure loggers"), n=given.sensors.count),
                 given.sensors.count * given.sensors.cost, Sentence(seen, leak=given.sensors.leak),

@@ -68,7 +68,7 @@ _RULES = (
     ".dot{{stroke:{paper};stroke-width:1}}.la{{stroke:{a}}}.lb{{stroke:{b};stroke-dasharray:5 2}}"
     ".lc{{stroke:{c};stroke-dasharray:2 2}}"
     ".curve{{stroke-width:1.6;fill:none}}.mark{{stroke:{ink};stroke-width:1;stroke-dasharray:3 3}}"
-    ".grade{{stroke-linecap:round;stroke-width:2.2;fill:none}}.spot{{stroke-linecap:round;stroke-width:4;fill:none}}"
+    ".grade{{stroke-linecap:round;stroke-width:2.2;fill:none}}.spot{{stroke-linecap:round;stroke-width:4;fill:none}}.spot.key{{stroke-width:7}}"
     ".g1{{stroke:{g1}}}.g2{{stroke:{g2}}}.g3{{stroke:{g3}}}.g4{{stroke:{g4}}}.g5{{stroke:{g5}}}.g6{{stroke:{g6}}}"
     ".meter{{fill:{ink};stroke:{paper};stroke-width:.8}}"
     ".bought{{fill:{bad};stroke:{paper};stroke-width:.8}}.shut{{fill:{soft};stroke:{paper};stroke-width:.8}}"

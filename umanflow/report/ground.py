@@ -178,13 +178,21 @@ class Sheet:
             )
         return bool(shown.any())
 
-    def pins(self, pins: Sequence[Pin]) -> None:
-        """Draw labels beside their points, where they cover neither each other nor other pins' points."""
+    def pins(self, pins: Sequence[Pin]) -> list[Pin]:
+        """Draw labels beside their points, where they cover neither each other nor other pins' points.
+
+        Returns
+        -------
+        list of Pin
+            That lie beyond the sheet: a page can move there, paper cannot.
+        """
         if not pins:
-            return
+            return []
         anchors = self.frame.on_paper(np.stack([pin.at for pin in pins]))
+        shown = self.frame.shows(anchors)
         width = max(width_of(pin.text) for pin in pins) + 9.0
-        labels = place_labels(anchors, (width, LABEL_H), (self.frame.width, self.frame.height))
+        labels = anchors + np.array([0.5 * width + 10.0, 0.5 * LABEL_H + 10.0])
+        labels[shown] = place_labels(anchors[shown], (width, LABEL_H), (self.frame.width, self.frame.height))
         for pin, anchor, label in zip(pins, anchors, labels, strict=True):
             dx, dy = label - anchor
             key = f' data-pin="{escape(pin.key)}"' if pin.title else ""
@@ -197,6 +205,7 @@ class Sheet:
                 f'<text class="bold f-{pin.look}" x="{num(dx)}" y="{num(dy + 4)}" text-anchor="middle">'
                 f"{escape(pin.text)}</text></g>"
             )
+        return [pin for pin, is_in in zip(pins, shown, strict=True) if not is_in]
 
     def figure(self, name: str, legend: Sequence[Legend], caption: str = "", clicks: Clicks | None = None) -> Figure:
         """The finished map with scale and arrow; one that answers clicks where these are given."""
@@ -205,7 +214,9 @@ class Sheet:
         self._arrow()
         if clicks is None:
             return Figure(name, self.picture.svg(), caption, tuple(legend))
-        return Figure(name, self.picture.svg(' class="map-svg"'), caption, tuple(legend), "map", self._data(name, clicks))
+        return Figure(
+            name, self.picture.svg(' class="map-svg"'), caption, tuple(legend), "map", self._data(name, clicks)
+        )
 
     def _scale(self) -> None:
         picture, frame = self.picture, self.frame

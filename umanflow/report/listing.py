@@ -32,13 +32,16 @@ class Field(Generic[Row]):
     value
         Of a row; None and NaN are told as a dash.
     kind
-        "text", "flag" (yes or no), "count", "year" (without separators), "number", "share" (told in per cent), "money".
+        "text", "flag" (yes or no), "count", "year" (without separators), "number", "share" (told in per cent), "money"
+        (told in thousands on a page, whole in a workbook; the currency is added to the heading).
     digits
         After the point, of a number or a share.
     weight
         Share of the width on paper.
     small
         Lines of small text below.
+    raw
+        Of a row, for map programs, where the value is in the reader's language.
     """
 
     key: str
@@ -48,6 +51,7 @@ class Field(Generic[Row]):
     digits: int = 0
     weight: float = 1.0
     small: Callable[[Row], tuple[str, ...]] | None = None
+    raw: Callable[[Row], Told] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Listing(Generic[Row]):
     ) -> Table:
         """The list on a page: its first rows, without some columns."""
         shown = [field for field in self.fields if field.key not in without]
-        columns = tuple(Column(f.head, f.kind not in ("text", "flag"), f.weight) for f in shown)
+        columns = tuple(Column(_head(f, wording, True), f.kind not in ("text", "flag"), f.weight) for f in shown)
         rows = tuple(
             tuple(Cell(text_of(f, f.value(row), wording), f.small(row) if f.small else ()) for f in shown)
             for row in self.rows[:most]
@@ -77,10 +81,10 @@ class Listing(Generic[Row]):
             return yes_or_no(value, wording) if isinstance(value, bool) else value
 
         rows = [tuple(told(field.value(row)) for field in self.fields) for row in self.rows]
-        return Sheet(self.name, tuple(field.head for field in self.fields), rows)
+        return Sheet(self.name, tuple(_head(field, wording, False) for field in self.fields), rows)
 
     def layer(self, name: str, geometry: str, place: Callable[[Row], Points]) -> Layer:
-        """The whole list as a layer."""
+        """The whole list as a layer, in no language."""
 
         def plain(value: Told) -> Plain:
             if isinstance(value, bool):
@@ -88,8 +92,17 @@ class Listing(Generic[Row]):
             return None if isinstance(value, float) and not math.isfinite(value) else value
 
         columns = tuple((field.key, _KINDS.get(field.kind, "REAL")) for field in self.fields)
-        rows = tuple((place(row), tuple(plain(field.value(row)) for field in self.fields)) for row in self.rows)
+        rows = tuple((place(row), tuple(plain((field.raw or field.value)(row)) for field in self.fields)) for row in self.rows)
         return Layer(name, geometry, columns, rows)
+
+
+def _head(field: Field[Row], wording: Wording, is_page: bool) -> str:
+    if field.kind != "money":
+        return field.head
+    currency = wording.currency_sign
+    if is_page:
+        return wording.fill("{what}, thousand {currency}", what=field.head, currency=currency)
+    return wording.fill("{what}, {currency}", what=field.head, currency=currency)
 
 
 def text_of(field: Field[Row], value: Told, wording: Wording) -> str:
@@ -104,6 +117,8 @@ def text_of(field: Field[Row], value: Told, wording: Wording) -> str:
         return str(int(value))
     if field.kind == "share":
         return wording.percent(value, field.digits)
+    if field.kind == "money":
+        return wording.number(value / 1000.0)
     return wording.number(value, field.digits)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -66,13 +67,15 @@ class Theme:
 
 def grades_of(bounds: Sequence[float], looks: Sequence[str], wording: Wording, first: str = "") -> tuple[Grade, ...]:
     """Grades between bounds, one more than these; `first` is what is said of the lowest, where that has a word."""
-    texts = [wording.number(bound, 0 if bound % 1.0 == 0.0 else len(f"{bound:g}".rpartition(".")[2])) for bound in bounds]
+    texts = [
+        wording.number(bound, 0 if bound % 1.0 == 0.0 else len(f"{bound:g}".rpartition(".")[2])) for bound in bounds
+    ]
     told = [first or wording.fill("under {high}", high=texts[0])]
-    told += [wording.fill("{low} to {high}", low=a, high=b) for a, b in zip(texts, texts[1:], strict=False)]
+    told += [wording.fill("{low} to {high}", low=a, high=b) for a, b in pairwise(texts)]
+    if first:  # the lowest bound only parts none from some
+        told[1] = wording.fill("under {high}", high=texts[1])
     told.append(wording.fill("{low} and more", low=texts[-1]))
-    return tuple(
-        Grade(least, look, text) for least, look, text in zip((-math.inf, *bounds), looks, told, strict=True)
-    )
+    return tuple(Grade(least, look, text) for least, look, text in zip((-math.inf, *bounds), looks, told, strict=True))
 
 
 def draw_theme(theme: Theme, ground: Ground, hint: str, width: float = WIDTH) -> Figure:
@@ -94,7 +97,6 @@ def draw_theme(theme: Theme, ground: Ground, hint: str, width: float = WIDTH) ->
             sheet.links(at, f"grade {theme.grades[k].look}")
     for k in sorted(found):
         grade = theme.grades[k]
-        shape = icon(f'<path class="spot {grade.look}" d="M11 6h.01"/>') if theme.of_nodes else None
+        shape = icon(f'<path class="spot key {grade.look}" d="M11 6h.01"/>') if theme.of_nodes else None
         legend.append(Legend(shape or line_icon(f"grade {grade.look}"), grade.text))
     return sheet.figure(theme.key, legend, "", Clicks(hint))
-

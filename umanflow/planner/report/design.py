@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from umanflow.planner.blocks import Block, Design
 from umanflow.planner.report.section import Section
 from umanflow.planner.report.story import Story
@@ -14,6 +16,7 @@ from umanflow.report.ground import Clicks, Pin, Spot, line_icon, sign_icon
 from umanflow.report.listing import Field, Listing
 
 _COLOURS = 9
+_NEAREST = 4  # blocks beyond a trunk look like neighbours too
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ def design(story: Story) -> Section:
     fields = (
         Field[Border]("link", say("Link"), lambda b: b.link),
         Field[Border]("block", say("Block"), lambda b: b.block),
-        Field[Border]("role", say("At the border"), lambda b: role[b.role]),
+        Field[Border]("role", say("At the border"), lambda b: role[b.role], raw=lambda b: b.role),
         Field[Border]("street", say("Street"), lambda b: story.site.streets.get(b.link, "")),
     )
     border = Listing(say("Borders of blocks"), fields, borders)
@@ -97,7 +100,7 @@ def _table(story: Story) -> Listing[Block]:
         Field[Block]("isolated", say("Isolated"), lambda b: b.is_isolated, "flag", weight=1.1),
         Field[Block]("fire_left_m", say("Fire leaves, m"), lambda b: b.fire_left, "number", 1, 1.0, fire_before),
         Field[Block]("fire_before_m", say("Fire without blocks, m"), lambda b: b.fire_before, "number", 1),
-        Field[Block]("cost", story.fill("Cost, {currency}", currency=wording.currency_sign), lambda b: b.cost, "money",
+        Field[Block]("cost", say("Cost"), lambda b: b.cost, "money",
                      weight=1.1),
     )  # fmt: skip
     return Listing(say("Blocks"), fields, story.design.blocks)
@@ -132,7 +135,7 @@ def _compared(story: Story) -> Listing[tuple[int, Design]]:
                    "count", weight=1.2),
         Field[Row]("isolated", say("All isolated"), lambda r: r[1].is_isolated, "flag"),
         Field[Row]("outside", say("Connections outside"), lambda r: r[1].outside, "count", weight=1.1),
-        Field[Row]("cost", story.fill("Cost, {currency}", currency=story.wording.currency_sign), lambda r: r[1].cost,
+        Field[Row]("cost", say("Cost"), lambda r: r[1].cost,
                    "money", weight=1.2),
     )  # fmt: skip
     return Listing(say("Designs compared"), fields, tuple(enumerate(story.plan.designs, start=1)))
@@ -202,13 +205,13 @@ def _map(story: Story, borders: Sequence[Border]) -> page.Figure:
             legend.append(page.Legend(sign_icon(sign, look), words[role]))
         spots += here
     pins = _names(story, members, colour)
-    sheet.pins(pins)
+    beyond = sheet.pins(pins)
     legend = [
         page.Legend(line_icon("pipes"), say("trunks and pipes in no block")),
         page.Legend(line_icon("grade k0"), say("a block; neighbours differ in colour")),
         *reversed(legend),
     ]
-    return sheet.figure("map-blocks", legend, ground.caption, Clicks(story.hint, pins, spots))
+    return sheet.figure("map-blocks", legend, story.caption(beyond), Clicks(story.hint, pins, spots))
 
 
 def _names(story: Story, members: dict[int, list[int]], colour: dict[int, int]) -> list[Pin]:
@@ -240,6 +243,11 @@ def _colours(story: Story) -> dict[int, int]:
         if -1 not in pair and pair[0] != pair[1]:
             near[pair[0]].add(pair[1])
             near[pair[1]].add(pair[0])
+    middles = {k: story.ground.plan.xy[[topology.node_index[n] for n in story.design.blocks[k].nodes]] for k in near}
+    middle = {k: np.nanmean(points, axis=0) for k, points in middles.items()}
+    for k in near:
+        away = sorted((float(((middle[k] - middle[j]) ** 2).sum()), j) for j in near if j != k)
+        near[k] |= {j for _, j in away[:_NEAREST]}
     colour: dict[int, int] = {}
     used: Counter[int] = Counter()
     for block in sorted(near, key=lambda k: (-len(near[k]), k)):

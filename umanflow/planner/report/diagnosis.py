@@ -15,6 +15,7 @@ from umanflow.report.listing import Field, Listing
 from umanflow.report.themes import Theme, draw_theme
 
 _HALF = 440.0
+_ELEMENTS = ("junction", "reservoir", "tank", "node", "pipe", "pump", "valve", "link")
 
 
 def diagnosis(story: Story) -> Section:
@@ -106,9 +107,15 @@ def _check(story: Story) -> Listing[Checked]:
         Field[Checked]("check", say("Check"), lambda c: c.check, weight=1.1),
         Field[Checked]("what", say("Found"), lambda c: say(c.what), weight=2.2),
         Field[Checked]("count", say("Number"), lambda c: c.count, "count", weight=0.6),
-        Field[Checked]("elements", say("The first of them"), lambda c: ", ".join(c.elements), weight=2.4),
+        Field[Checked]("elements", say("The first of them"), lambda c: ", ".join(map(_named, c.elements)), weight=2.4),
     )
     return Listing(say("Model check"), fields, story.plan.check)
+
+
+def _named(element: str) -> str:
+    """An element without the word for its kind."""
+    kind, _, name = element.partition(" ")
+    return name if kind in _ELEMENTS and name else element
 
 
 def _nodes(story: Story) -> Layer:
@@ -130,7 +137,9 @@ def _pipes(story: Story) -> Layer:
         block = story.block_of_link.get(name)
         rank, year = story.rank.get(name), story.year_of_pipe.get(name)
         street = story.site.streets.get(name)
-        rows.append((story.line(name), (name, street, None if block is None else blocks[block].name, *known, rank, year)))
+        rows.append(
+            (story.line(name), (name, street, None if block is None else blocks[block].name, *known, rank, year))
+        )
     columns = (
         ("pipe", "TEXT"), ("street", "TEXT"), ("block", "TEXT"), ("velocity_m_s", "REAL"),
         ("leakage_m3_d_km", "REAL"), ("breaks_per_km_year", "REAL"), ("laid", "REAL"), ("rank", "INTEGER"),

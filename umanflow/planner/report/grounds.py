@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,7 +66,7 @@ def themes_of(plan: Plan, wording: Wording) -> tuple[Theme, ...]:
 
 def _by_year(bounds: tuple[int, ...], wording: Wording) -> tuple[Grade, ...]:
     texts = [wording.fill("before {year}", year=bounds[0])]
-    texts += [wording.fill("{low} to {high}", low=a, high=b - 1) for a, b in zip(bounds, bounds[1:], strict=False)]
+    texts += [wording.fill("{low} to {high}", low=a, high=b - 1) for a, b in pairwise(bounds)]
     texts.append(wording.fill("{year} and later", year=bounds[-1]))
     return tuple(
         Grade(float(least), look, text) for least, look, text in zip((0, *bounds), _DOWNWARDS, texts, strict=True)

@@ -92,9 +92,9 @@ def _map(story: Story, plan: Loggers) -> Figure:
             facts = ((say("Node"), name), (say("Street"), story.street_of_node.get(name, "")))
             title = story.fill("Logger {n}", n=k)
             pins.append(Pin(name, str(k), at, "logger", title, facts, "loggers"))
-    sheet.pins(pins)
+    beyond = sheet.pins(pins)
     legend = (
         Legend(line_icon("pipes"), say("pipe")),
         Legend(sign_icon("dot", "sensor"), say("logger, with its number in the order in which they help")),
     )
-    return sheet.figure("map-loggers", legend, ground.caption, Clicks(story.hint, pins))
+    return sheet.figure("map-loggers", legend, story.caption(beyond), Clicks(story.hint, pins))

@@ -21,7 +21,8 @@ _HEIGHT = 230.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 14.0, 24.0, 24.0
 _MOST_YEARS = 11
 _PANELS, _PANEL_W, _PANEL_H = 3, 252.0, 118.0
-PANELS_A_SHEET = 15
+PANELS_A_SHEET = 6
+_LEAST_SPAN = 10.0  # m
 _LETTERS = 26
 
 
@@ -119,21 +120,23 @@ def setpoint_plots(valves: Sequence[ValvePlan], wording: Wording) -> list[Figure
         Legend(line_icon("target"), wording.say("one set-point that would do all day, m")),
     )
     figures = []
+    span = max(_LEAST_SPAN, *(float(np.ptp([v.before, v.after])) for v in valves))
     for start in range(0, len(valves), PANELS_A_SHEET):
         some = valves[start : start + PANELS_A_SHEET]
         rows = -(-len(some) // _PANELS)
         picture = Picture(WIDE, rows * _PANEL_H + 4.0, wording.say("Set-points by the hour of the day"))
-        top = max(float(max(v.before.max(), v.after.max())) for v in valves)
         for k, valve in enumerate(some):
-            _panel(picture, valve, (k % _PANELS * (_PANEL_W + 2.0), k // _PANELS * _PANEL_H), top, wording)
+            _panel(picture, valve, (k % _PANELS * (_PANEL_W + 2.0), k // _PANELS * _PANEL_H), span, wording)
         name = f"plot-setpoints-{start // PANELS_A_SHEET + 1}"
-        figures.append(Figure(name, picture.svg(), "", legend))
+        figures.append(Figure(name, picture.svg(), "", legend if start == 0 else ()))
     return figures
 
 
-def _panel(picture: Picture, valve: ValvePlan, at: tuple[float, float], top: float, wording: Wording) -> None:
+def _panel(picture: Picture, valve: ValvePlan, at: tuple[float, float], span: float, wording: Wording) -> None:
+    """One valve; all have the same metres from bottom to top, each its own height."""
     box = Box(at[0] + 30.0, at[1] + 20.0, _PANEL_W - 40.0, _PANEL_H - 46.0)
-    axes = Axes(picture, box, (0.0, 24.0), [0.0, top], 3)
+    low = max(float(min(valve.before.min(), valve.after.min())) - 0.1 * span, 0.0)
+    axes = Axes(picture, box, (0.0, 24.0), [low, low + 1.2 * span], 3)
     picture.text(at[0] + 30.0, at[1] + 12.0, shorten(f"{valve.zone}: {valve.valve}", _LETTERS), "bold small")
     axes.draw_scale(wording)
     axes.draw_ticks((float(hour), str(hour)) for hour in (0, 6, 12, 18, 24))
@@ -173,20 +176,24 @@ def promise_plots(loggers: Loggers, wording: Wording) -> tuple[Figure, Figure]:
 
 
 def caught_plot(renewal: Renewal, wording: Wording) -> Figure:
-    """Share of the expected breaks that lie on the first pipes, by their share of the length."""
-    picture = Picture(HALF, 210.0, wording.say("Expected breaks on the first pipes of the ranking"))
-    breaks = renewal.rate * renewal.length
+    """What the first pipes avoid and how many of the expected breaks lie on them, by their share of the length."""
+    picture = Picture(HALF, 210.0, wording.say("What the first pipes of the ranking avoid"))
     along = np.concatenate(([0.0], np.cumsum(renewal.length) / renewal.length.sum()))
-    caught = np.concatenate(([0.0], np.cumsum(breaks) / max(float(breaks.sum()), 1e-12)))
+    lines = {
+        "la": (renewal.avoided, wording.say("avoided money")),
+        "lb": (renewal.rate * renewal.length, wording.say("next year's expected breaks")),
+    }
     axes = _axes(picture, (0.0, 1.0), [0.0, 1.0])
     axes.draw_scale(wording, 100.0, "\u00a0%")
     axes.draw_ticks((share, wording.percent(share)) for share in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
-    picture.text(2.0, 10.0, wording.say("share of next year's expected breaks"), "soft small")
     few = np.unique(np.searchsorted(along, np.linspace(0.0, 1.0, 101)).clip(0, len(along) - 1))
     axes.line([(0.0, 0.0), (1.0, 1.0)], "target")
-    axes.line([(float(along[k]), float(caught[k])) for k in few.tolist()], "la")
+    for classes, (values, _) in lines.items():
+        sums = np.concatenate(([0.0], np.cumsum(values) / max(float(values.sum()), 1e-12)))
+        axes.line([(float(along[k]), float(sums[k])) for k in few.tolist()], classes)
     caption = wording.say("Share of the length below, in the order of the ranking; dotted: no ranking at all.")
-    return Figure("plot-caught", picture.svg(), caption)
+    legend = tuple(Legend(line_icon(f"curve {classes}"), text) for classes, (_, text) in lines.items())
+    return Figure("plot-caught", picture.svg(), caption, legend)
 
 
 def steady_plot(steady: Sequence[tuple[str, float]], wording: Wording) -> Figure:

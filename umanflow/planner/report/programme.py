@@ -49,7 +49,7 @@ def _measures(story: Story) -> Listing[Measure]:
         Field[Measure]("year", say("Year"), lambda m: m.year, "year", weight=0.6),
         Field[Measure]("kind", say("Measure"), lambda m: wording.words(KINDS, m.kind)),
         Field[Measure]("what", say("What"), lambda m: story.sentence(m.what), weight=2.0),
-        Field[Measure]("cost", story.fill("Cost, {currency}", currency=wording.currency_sign), lambda m: m.cost,
+        Field[Measure]("cost", say("Cost"), lambda m: m.cost,
                        "money", weight=1.1),
         Field[Measure]("verify", say("How to see that it worked"), lambda m: story.sentence(m.verify), weight=3.2),
     )  # fmt: skip
@@ -59,7 +59,6 @@ def _measures(story: Story) -> Listing[Measure]:
 def _years(story: Story) -> Listing[Year]:
     say, wording = story.say, story.wording
     number, percent = wording.number, wording.percent
-    money = {"currency": wording.currency_sign}
 
     def without(value: float, digits: int = 0) -> tuple[str, ...]:
         return (story.fill("without: {n}", n=number(value, digits)),)
@@ -84,9 +83,9 @@ def _years(story: Story) -> Listing[Year]:
                     lambda y: without(y.breaks_nothing)),
         Field[Year]("breaks_nothing", say("Breaks without"), lambda y: y.breaks_nothing, "number", 1),
         Field[Year]("renewed_km", say("Renewed, km"), lambda y: y.renewed, "number", 1, 0.9),
-        Field[Year]("cost", story.fill("Spent, {currency}", **money), lambda y: y.cost, "money", weight=1.2),
-        Field[Year]("saved", story.fill("Saved, {currency}", **money), lambda y: y.saved, "money", weight=1.2),
-        Field[Year]("balance", story.fill("Balance, {currency}", **money), lambda y: y.balance, "money", weight=1.3),
+        Field[Year]("cost", say("Spent"), lambda y: y.cost, "money", weight=1.2),
+        Field[Year]("saved", say("Saved"), lambda y: y.saved, "money", weight=1.2),
+        Field[Year]("balance", say("Balance"), lambda y: y.balance, "money", weight=1.3),
         Field[Year]("energy_kwh", say("Energy saved, kWh"), lambda y: y.energy, "number", weight=1.0),
         Field[Year]("co2_kg", say("CO₂ saved, kg"), lambda y: y.co2, "number", weight=0.9),
     )  # fmt: skip

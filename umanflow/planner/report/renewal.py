@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from umanflow.planner.renewal import Renewal
 from umanflow.planner.report.plots import caught_plot, steady_plot
 from umanflow.planner.report.section import Section
 from umanflow.planner.report.story import Story, share
-from umanflow.planner.report.words import ASSUMPTION_OF, GIVEN
+from umanflow.planner.report.words import ASSUMPTION_OF, GIVEN, MATERIALS
 from umanflow.report.blocks import Block, Heading, Pair, Text
 from umanflow.report.listing import Field, Listing
 from umanflow.report.themes import Grade, Theme, draw_theme
@@ -38,6 +39,7 @@ def renewal(story: Story) -> Section | None:
     blocks: list[Block] = [
         heading,
         Text(text, "lead"),
+        Heading(say("Pipes by rank"), 3),
         draw_theme(_theme(story, plan), story.ground, story.hint),
         Heading(say("How good and how steady the ranking is"), 3),
         Pair((caught_plot(plan, wording),), (steady_plot(steady.rows, wording),)),
@@ -46,11 +48,11 @@ def renewal(story: Story) -> Section | None:
             "much of the first fifth of the length stays in it, the smaller of the two."
         ), "soft"),
         Heading(story.fill("The first {n} pipes", n=shown), 3),
-        ranked.table(wording, _SHOWN, without=("low", "high"), is_compact=True),
         Text(say(
             "Breaks: expected a km and year in the first year, below the 95 % limits. The workbook and plan.gpkg hold "
             "all pipes."
-        ), "soft"),
+        ), "lead"),
+        ranked.table(wording, _SHOWN, without=("low", "high"), is_compact=True),
     ]  # fmt: skip
     layer = ranked.layer("renewal", "LINESTRING", lambda k: story.line(plan.pipes[k]))
     return Section(tuple(blocks), (ranked, steady), (layer,))
@@ -66,9 +68,8 @@ def _ranked(story: Story, plan: Renewal) -> Listing[int]:
 
     def about(k: int) -> tuple[str, ...]:
         material, year = story.pipe_records.get(plan.pipes[k], ("", 0))
-        return (", ".join(str(part) for part in (material, year) if part),)
+        return (", ".join(str(part) for part in (wording.words(MATERIALS, material), year) if part),)
 
-    money = {"currency": wording.currency_sign}
     fields = (
         Field[int]("rank", say("Rank"), lambda k: k + 1, "count", weight=0.6),
         Field[int]("pipe", say("Pipe"), lambda k: plan.pipes[k], weight=1.3, small=about),
@@ -79,8 +80,8 @@ def _ranked(story: Story, plan: Renewal) -> Listing[int]:
         Field[int]("low", say("Breaks, low"), lambda k: float(plan.low[k]), "number", 2),
         Field[int]("high", say("Breaks, high"), lambda k: float(plan.high[k]), "number", 2),
         Field[int]("customers", say("Connections out"), lambda k: float(plan.customers[k]), "count", weight=1.1),
-        Field[int]("cost", story.fill("Cost, {currency}", **money), lambda k: float(plan.cost[k]), "money", weight=1.1),
-        Field[int]("avoided", story.fill("Avoided, {currency}", **money), lambda k: float(plan.avoided[k]), "money",
+        Field[int]("cost", say("Cost"), lambda k: float(plan.cost[k]), "money", weight=1.1),
+        Field[int]("avoided", say("Avoided"), lambda k: float(plan.avoided[k]), "money",
                    weight=1.1),
         Field[int]("worth", say("Avoided for each spent"),
                    lambda k: share(float(plan.avoided[k]), float(plan.cost[k])), "number", 2, 0.9),
@@ -114,8 +115,7 @@ def _theme(story: Story, plan: Renewal) -> Theme:
     bounds, percent = (0.0, *_SHARES[:-1]), story.wording.percent
     texts = [story.fill("first {share} of the length", share=percent(_SHARES[0]))]
     texts += [
-        story.fill("{low} to {high} of the length", low=percent(a), high=percent(b))
-        for a, b in zip(_SHARES, _SHARES[1:], strict=False)
+        story.fill("{low} to {high} of the length", low=percent(a), high=percent(b)) for a, b in pairwise(_SHARES)
     ]
     grades = tuple(Grade(*entry) for entry in zip(bounds, _LOOKS, texts, strict=True))
     return Theme("map-renewal", story.say("Map of the pipes by rank"), values, grades, percent)

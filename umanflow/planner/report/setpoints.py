@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from umanflow.planner.pressure import PressurePlan, ValvePlan, ZoneEffect
 from umanflow.planner.report.plots import setpoint_plots
 from umanflow.planner.report.section import Section
 from umanflow.planner.report.story import Story, share
-from umanflow.report.blocks import Block, Figure, Heading, Keep, Text
-from umanflow.report.blocks import Facts as FactList
+from umanflow.report.blocks import Block, Facts, Figure, Heading, Legend, Text
 from umanflow.report.ground import Clicks, Pin, line_icon
-from umanflow.report.blocks import Legend
 from umanflow.report.layers import Layer
 from umanflow.report.listing import Field, Listing
 
@@ -24,7 +24,9 @@ def setpoints(story: Story) -> Section | None:
     if plan is None:
         return Section((heading, Text(say("No set-points were planned; the gaps in the data say why."))))
     if not plan.valves:
-        return Section((heading, _facts(story, plan), Text(say("No valve would lower the pressure enough to be worth it."))))
+        return Section(
+            (heading, _facts(story, plan), Text(say("No valve would lower the pressure enough to be worth it.")))
+        )
     effects, by_hour = _effects(story, plan), _by_hour(story, plan)
     blocks: list[Block] = [heading, _facts(story, plan), _map(story, plan)]
     blocks += [Heading(say("What each block gains, simulated again"), 3)]
@@ -47,11 +49,11 @@ def setpoints(story: Story) -> Section | None:
     return Section(tuple(blocks), (effects, by_hour), layers)
 
 
-def _facts(story: Story, plan: PressurePlan) -> FactList:
+def _facts(story: Story, plan: PressurePlan) -> Facts:
     say, number = story.say, story.wording.number
     bought = sum(valve.is_new for valve in plan.valves)
     before = sum(zone.leakage_before for zone in plan.zones)
-    return FactList((
+    return Facts((
         (say("Leakage saved, set-points by the hour"), story.fill(
             "{volume} a day ({share} of what the blocks leak)", volume=story.wording.volume(plan.saved),
             share=story.wording.percent(share(plan.saved, before), 1) if before else "0")),
@@ -86,9 +88,7 @@ def _effects(story: Story, plan: PressurePlan) -> Listing[ZoneEffect]:
 
 def _by_hour(story: Story, plan: PressurePlan) -> Listing[ValvePlan]:
     say = story.say
-    hours = tuple(
-        Field[ValvePlan](f"h{hour:02d}", f"{hour}:00", _at(hour), "number", 1, 0.8) for hour in range(_HOURS)
-    )
+    hours = tuple(Field[ValvePlan](f"h{hour:02d}", f"{hour}:00", _at(hour), "number", 1, 0.8) for hour in range(_HOURS))
     fields = (
         Field[ValvePlan]("valve", say("Valve"), lambda v: v.valve, weight=1.6),
         Field[ValvePlan]("block", say("Block"), lambda v: v.zone),
@@ -99,7 +99,7 @@ def _by_hour(story: Story, plan: PressurePlan) -> Listing[ValvePlan]:
     return Listing(say("Set-points"), fields, plan.valves)
 
 
-def _at(hour: int):  # type: ignore[no-untyped-def]
+def _at(hour: int) -> Callable[[ValvePlan], float]:
     return lambda valve: float(valve.after[hour])
 
 
@@ -126,14 +126,15 @@ def _map(story: Story, plan: PressurePlan) -> Figure:
         )
         text = f"{valve.zone} \u2212{wording.number(lowered, 1)}"
         pins.append(Pin(valve.valve, text, at, "bought" if valve.is_new else "valve", valve.valve, facts, "pressure"))
-    sheet.pins(pins)
+    beyond = sheet.pins(pins)
     looks = {pin.look for pin in pins}
     legend = [Legend(line_icon("pipes"), say("pipe"))]
     if "valve" in looks:
-        legend.append(Legend(line_icon("best s-valve"), say("valve that is there: block, mean fall of its pressure, m")))
+        legend.append(
+            Legend(line_icon("best s-valve"), say("valve that is there: block, mean fall of its pressure, m"))
+        )
     if "bought" in looks:
-        legend.append(Legend(line_icon("best s-bought"), say("valve to be bought: block, mean fall of its pressure, m")))
-    return sheet.figure("map-pressure", legend, ground.caption, Clicks(story.hint, pins))
-
-
-__all__ = ["Keep", "setpoints"]
+        legend.append(
+            Legend(line_icon("best s-bought"), say("valve to be bought: block, mean fall of its pressure, m"))
+        )
+    return sheet.figure("map-pressure", legend, story.caption(beyond), Clicks(story.hint, pins))

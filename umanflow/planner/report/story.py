@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +13,7 @@ from umanflow.planner.blocks import Design
 from umanflow.planner.report.grounds import themes_of
 from umanflow.planner.sentence import Sentence
 from umanflow.planner.study import Plan
-from umanflow.report.ground import Ground
+from umanflow.report.ground import Ground, Pin
 from umanflow.report.layers import Points, line_of, point_of
 from umanflow.report.site import Site
 from umanflow.report.themes import Theme
@@ -56,8 +56,14 @@ class Story:
     def _value(self, value: int | float | str) -> str:
         if isinstance(value, str):
             return value
-        digits = 0 if float(value).is_integer() else len(f"{value:.6g}".rpartition(".")[2])
+        digits = 0 if isinstance(value, int) else len(f"{value:.6g}".rpartition(".")[2]) if value % 1.0 else 1
         return self.wording.number(value, digits)
+
+    def caption(self, beyond: Sequence[Pin]) -> str:
+        """What has to be said below a map: that its place is not known, and which pins lie outside of it."""
+        names = ", ".join(pin.text for pin in beyond)
+        outside = self.fill("Outside of this map: {names}.", names=names) if beyond else ""
+        return " ".join(text for text in (self.ground.caption, outside) if text)
 
     # places -------------------------------------------------------------------------------------------------------
 

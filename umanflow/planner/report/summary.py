@@ -49,7 +49,7 @@ def _tiles(story: Story) -> Tiles:
             fill("probability at the end of {year}: {share}", year=last.year, share=wording.percent(last.reached)),
         ),
         Tile(
-            say("Water saved"), wording.volume(story.saved_m3),
+            say("Water saved"), fill("{n} million m³", n=wording.number(story.saved_m3 / 1e6, 1)),
             fill("{volume} a day in {year}", volume=wording.volume(last.leakage_nothing - last.leakage),
                  year=last.year),
         ),

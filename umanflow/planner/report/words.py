@@ -11,6 +11,12 @@ KINDS = {
     "renewal": mark("Renewal"),
 }
 SEVERITY = {"error": mark("error"), "warning": mark("warning"), "note": mark("note")}
+MATERIALS = {
+    name: name
+    for name in (
+        mark("cast iron"), mark("ductile iron"), mark("steel"), mark("asbestos cement"), mark("concrete"),
+    )
+}  # fmt: skip
 GIVEN = {
     "programme.start_year": mark("First year"),
     "programme.years": mark("Years"),

@@ -20,6 +20,13 @@ function start(figure, data) {
   // maps of another width show the same network at another size
   const size = W / network.width, ends = size === 1 ? network.ends : network.ends.map((v) => v * size), words = data.words;
   let zoom = 1, cx = W / 2, cy = H / 2, chosen = null;
+  // what lies far outside can be reached: the map moves and shrinks as far as the network goes
+  const reach = [0, W, 0, H];
+  for (let k = 0; k < ends.length; k += 2) {
+    reach[0] = Math.min(reach[0], ends[k]); reach[1] = Math.max(reach[1], ends[k]);
+    reach[2] = Math.min(reach[2], ends[k + 1]); reach[3] = Math.max(reach[3], ends[k + 1]);
+  }
+  const least = Math.min(W / (reach[1] - reach[0]), H / (reach[3] - reach[2]));
 
   for (const line of lines) line.setAttribute("vector-effect", "non-scaling-stroke");
 
@@ -28,8 +35,8 @@ function start(figure, data) {
   function pinScale() { return Math.min(1 / px(), 1.5) / zoom; }
 
   function draw() {
-    cx = Math.min(Math.max(cx, 0), W);
-    cy = Math.min(Math.max(cy, 0), H);
+    cx = Math.min(Math.max(cx, reach[0]), reach[1]);
+    cy = Math.min(Math.max(cy, reach[2]), reach[3]);
     moving.setAttribute("transform", `translate(${W / 2 - cx * zoom} ${H / 2 - cy * zoom}) scale(${zoom})`);
     const s = pinScale();
     for (const p of pins) p.pin.setAttribute("transform", `translate(${p.x} ${p.y}) scale(${s})`);
@@ -53,10 +60,9 @@ function start(figure, data) {
 
   function zoomBy(factor, x, y) {
     const before = zoom;
-    zoom = Math.min(Math.max(zoom * factor, 1), 60);
+    zoom = Math.min(Math.max(zoom * factor, least), 60);
     cx = x - (x - cx) * before / zoom;
     cy = y - (y - cy) * before / zoom;
-    if (zoom === 1) { cx = W / 2; cy = H / 2; }
     draw();
   }
 
@@ -130,15 +136,15 @@ function start(figure, data) {
   function click(event) {
     const target = event.target.closest && event.target.closest(".pin[data-pin]");
     if (target) return showPin(target.dataset.pin);
-    const at = onPaper(event), reach = 9 / px() / zoom;
-    let spot = null, least = reach;
+    const at = onPaper(event), near9 = 9 / px() / zoom;
+    let spot = null, closest = near9;
     for (const s of data.spots) {
       const far = Math.hypot(s[1] - at.x, s[2] - at.y);
-      if (far < least) { least = far; spot = s; }
+      if (far < closest) { closest = far; spot = s; }
     }
     if (spot) { clear(); return tell(spot[0], spot[3]); }
     const near = nearestLink(at);
-    if (near.best < 0 || near.least > reach) { clear(); return tell("", [["", words.hint]]); }
+    if (near.best < 0 || near.least > near9) { clear(); return tell("", [["", words.hint]]); }
     show([[near.best, "chosen"]]);
     const facts = [["", `${network.lengths[near.best]} ${words.m}`]];
     if (network.streets[near.best]) facts.push(["", network.streets[near.best]]);
