@@ -92,7 +92,9 @@ class Listing(Generic[Row]):
             return None if isinstance(value, float) and not math.isfinite(value) else value
 
         columns = tuple((field.key, _KINDS.get(field.kind, "REAL")) for field in self.fields)
-        rows = tuple((place(row), tuple(plain((field.raw or field.value)(row)) for field in self.fields)) for row in self.rows)
+        rows = tuple(
+            (place(row), tuple(plain((field.raw or field.value)(row)) for field in self.fields)) for row in self.rows
+        )
         return Layer(name, geometry, columns, rows)
 
 

@@ -57,7 +57,7 @@ def _value(story: Story, row: Given) -> str:
     if isinstance(value, (int, float)):
         whole = isinstance(value, int) or float(value).is_integer()
         digits = 0 if whole else len(f"{value:.9f}".rstrip("0").rpartition(".")[2])
-        return str(value) if key.endswith(("year", "seed")) else story.wording.number(value, digits)
+        return str(value) if key.endswith((".start_year", ".seed")) else story.wording.number(value, digits)
     if isinstance(value, tuple):
         return "; ".join(_value(story, ("", part, False)) for part in value)
     return str(value)

@@ -27,7 +27,11 @@ def diagnosis(story: Story) -> Section:
         _worst(story, say("Too much pressure"), found.high, say("Highest, m"), say("Allowed, m"), say("Node")),
         _worst(story, say("Fast water"), found.fast, say("Highest, m/s"), say("Economic, m/s"), say("Pipe")),
     ]
-    blocks: list[Block] = [Heading(say("Diagnosis"), 2, "diagnosis"), _facts(story), *_maps(story)]
+    blocks: list[Block] = [
+        Heading(say("Diagnosis"), 2, "diagnosis", is_on_new_sheet=True),
+        _facts(story),
+        *_maps(story),
+    ]
     if state.rows:
         blocks += [Heading(say("State of the blocks"), 3), state.table(story.wording, is_compact=True)]
     for listing in worst:

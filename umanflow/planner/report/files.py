@@ -15,8 +15,8 @@ from umanflow.report.banner import synthetic
 from umanflow.report.blocks import Block, Document
 from umanflow.report.layers import geojson_of, gpkg_of
 from umanflow.report.site import Site, site_of
-from umanflow.report.workbook import Sheet, book_of
 from umanflow.report.wording import Wording
+from umanflow.report.workbook import Sheet, book_of
 
 FORMATS = ("html", "pdf", "xlsx", "geojson", "gpkg")
 _TOLD = ("html", "pdf", "xlsx")
@@ -49,9 +49,7 @@ def check_formats(network: Network, formats: Sequence[str]) -> None:
         )
 
 
-def plan_files(
-    plan: Plan, network: Network, formats: Sequence[str], languages: Sequence[Wording]
-) -> dict[str, bytes]:
+def plan_files(plan: Plan, network: Network, formats: Sequence[str], languages: Sequence[Wording]) -> dict[str, bytes]:
     """Make a plan's report; the same plan gives the same bytes.
 
     Parameters

@@ -17,7 +17,7 @@ from umanflow.report.ground import icon, line_icon
 from umanflow.report.wording import Wording
 
 WIDE, HALF = 760.0, 440.0
-_HEIGHT = 230.0
+_HEIGHT, _TALL = 230.0, 340.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 14.0, 24.0, 24.0
 _MOST_YEARS = 11
 _PANELS, _PANEL_W, _PANEL_H = 3, 252.0, 118.0
@@ -44,7 +44,7 @@ def swatch(classes: str) -> str:
 def ratio_plot(programme: Programme, target: float, wording: Wording, name: str, width: float = WIDE) -> Figure:
     """Revenue water by year with its limits, beside doing nothing and the target."""
     years = programme.years
-    picture = Picture(width, _HEIGHT, wording.say("Revenue water by year, with the programme and without"))
+    picture = Picture(width, _TALL, wording.say("Revenue water by year, with the programme and without"))
     across = [float(y.year) for y in years]
     seen = [v for y in years for v in (y.ratio_low, y.ratio_high, y.ratio_nothing)]
     axes = _axes(picture, (min(across) - 0.15, max(across) + 0.15), [*seen, target])

@@ -68,7 +68,7 @@ def _years(story: Story) -> Listing[Year]:
 
     fields = (
         Field[Year]("year", say("Year"), lambda y: y.year, "year", weight=0.6),
-        Field[Year]("leakage_m3d", say("Leakage, m³/d"), lambda y: y.leakage, "number", 0, 1.2,
+        Field[Year]("leakage_m3d", say("Leakage, m³/d"), lambda y: y.leakage, "number", 0, 1.4,
                     lambda y: without(y.leakage_nothing)),
         Field[Year]("leakage_nothing_m3d", say("Leakage without, m³/d"), lambda y: y.leakage_nothing, "number"),
         Field[Year]("demand_m3d", say("Taken, m³/d"), lambda y: y.demand, "number"),
@@ -82,9 +82,9 @@ def _years(story: Story) -> Listing[Year]:
         Field[Year]("breaks", say("Breaks"), lambda y: y.breaks, "number", 0, 1.1,
                     lambda y: without(y.breaks_nothing)),
         Field[Year]("breaks_nothing", say("Breaks without"), lambda y: y.breaks_nothing, "number", 1),
-        Field[Year]("renewed_km", say("Renewed, km"), lambda y: y.renewed, "number", 1, 0.9),
-        Field[Year]("cost", say("Spent"), lambda y: y.cost, "money", weight=1.2),
-        Field[Year]("saved", say("Saved"), lambda y: y.saved, "money", weight=1.2),
+        Field[Year]("renewed_km", say("Renewed, km"), lambda y: y.renewed, "number", 1, 1.2),
+        Field[Year]("cost", say("Spent"), lambda y: y.cost, "money", weight=1.35),
+        Field[Year]("saved", say("Saved"), lambda y: y.saved, "money", weight=1.35),
         Field[Year]("balance", say("Balance"), lambda y: y.balance, "money", weight=1.3),
         Field[Year]("energy_kwh", say("Energy saved, kWh"), lambda y: y.energy, "number", weight=1.0),
         Field[Year]("co2_kg", say("CO₂ saved, kg"), lambda y: y.co2, "number", weight=0.9),

@@ -71,21 +71,21 @@ def _ranked(story: Story, plan: Renewal) -> Listing[int]:
         return (", ".join(str(part) for part in (wording.words(MATERIALS, material), year) if part),)
 
     fields = (
-        Field[int]("rank", say("Rank"), lambda k: k + 1, "count", weight=0.6),
-        Field[int]("pipe", say("Pipe"), lambda k: plan.pipes[k], weight=1.3, small=about),
+        Field[int]("rank", say("Rank"), lambda k: k + 1, "count", weight=0.85),
+        Field[int]("pipe", say("Pipe"), lambda k: plan.pipes[k], weight=1.5, small=about),
         Field[int]("street", say("Street"), lambda k: story.site.streets.get(plan.pipes[k], ""), weight=1.6),
         Field[int]("diameter_mm", say("DN, mm"), lambda k: diameter.get(plan.pipes[k], math.nan), "number", 0, 0.7),
-        Field[int]("length_m", say("Length, m"), lambda k: float(plan.length[k]), "number", 0, 0.9),
+        Field[int]("length_m", say("Length, m"), lambda k: float(plan.length[k]), "number", 0, 1.1),
         Field[int]("rate", say("Breaks"), lambda k: float(plan.rate[k]), "number", 2, 1.2, limits),
         Field[int]("low", say("Breaks, low"), lambda k: float(plan.low[k]), "number", 2),
         Field[int]("high", say("Breaks, high"), lambda k: float(plan.high[k]), "number", 2),
-        Field[int]("customers", say("Connections out"), lambda k: float(plan.customers[k]), "count", weight=1.1),
+        Field[int]("customers", say("Connections out"), lambda k: float(plan.customers[k]), "count", weight=1.3),
         Field[int]("cost", say("Cost"), lambda k: float(plan.cost[k]), "money", weight=1.1),
         Field[int]("avoided", say("Avoided"), lambda k: float(plan.avoided[k]), "money",
-                   weight=1.1),
+                   weight=1.4),
         Field[int]("worth", say("Avoided for each spent"),
-                   lambda k: share(float(plan.avoided[k]), float(plan.cost[k])), "number", 2, 0.9),
-        Field[int]("year", say("In the year"), lambda k: story.year_of_pipe.get(plan.pipes[k]), "year", weight=0.8),
+                   lambda k: share(float(plan.avoided[k]), float(plan.cost[k])), "number", 2, 1.3),
+        Field[int]("year", say("In the year"), lambda k: story.year_of_pipe.get(plan.pipes[k]), "year", weight=0.9),
     )  # fmt: skip
     return Listing(say("Renewal"), fields, range(len(plan.pipes)))
 

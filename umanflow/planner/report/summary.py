@@ -20,7 +20,7 @@ def summary(story: Story) -> Section:
     programme, target = story.plan.programme, story.plan.given.programme.target
     blocks.append(Heading(say("Revenue water, with the programme and without"), 2))
     blocks.append(ratio_plot(programme, target, story.wording, "plot-ratio"))
-    blocks.append(Text(_verdict(story), "lead"))
+    blocks.append(Text(_verdict(story)))
     if story.plan.given.assumed:
         blocks.append(Text(_assumed(story), "soft"))
     return Section(tuple(blocks), (_listing(story),))
