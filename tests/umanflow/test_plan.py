@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hydro.engine import Engine
 from networks import load
 from tests.umanflow.test_plan_pressure import town
+from umanflow.cli import main
 from umanflow.errors import ConfigError
 from umanflow.planner.inputs import PlanInput, input_text, read_input
 from umanflow.planner.leaking import Leaking
@@ -179,9 +180,29 @@ def test_a_user_s_mistake_is_one_line(tmp_path: Path) -> None:
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
     assert "Traceback" not in wrong.stderr
     assert not (tmp_path / "out").exists()
-    for option, value, words in (("--lang", "fr", "is not spoken"), ("--format", "doc", "there are html, pdf, xlsx"),
-                                 ("--format", "geojson", "--crs EPSG")):  # fmt: skip
-        wrong = umanflow("plan", "Net3", "--out", str(tmp_path / "out"), option, value)
-        assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
-        assert words in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--lang", "uk,fr", "'fr' is not spoken here"),
+        ("--units", "gpm", "no unit of flow"),
+        ("--format", "doc", "there are html, pdf, xlsx, geojson, gpkg, csv, json"),
+        ("--format", "geojson", "state it with --crs EPSG"),
+    ],
+)
+def test_wishes_for_a_report_are_refused_before_anything_is_computed(
+    option: str,
+    value: str,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["umanflow", "plan", "Net3", "--out", str(tmp_path / "out"), option, value])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err
+    assert (ended.value.code, told.count("\n")) == (2, 1)
+    assert words in told
     assert not (tmp_path / "out").exists()

@@ -128,7 +128,7 @@ def setpoint_plots(valves: Sequence[ValvePlan], wording: Wording) -> list[Figure
         for k, valve in enumerate(some):
             _panel(picture, valve, (k % _PANELS * (_PANEL_W + 2.0), k // _PANELS * _PANEL_H), span, wording)
         name = f"plot-setpoints-{start // PANELS_A_SHEET + 1}"
-        figures.append(Figure(name, picture.svg(), "", legend if start == 0 else ()))
+        figures.append(Figure(name, picture.svg(), "", legend if start + PANELS_A_SHEET >= len(valves) else ()))
     return figures
 
 

@@ -73,7 +73,7 @@ def _ranked(story: Story, plan: Renewal) -> Listing[int]:
     fields = (
         Field[int]("rank", say("Rank"), lambda k: k + 1, "count", weight=0.85),
         Field[int]("pipe", say("Pipe"), lambda k: plan.pipes[k], weight=1.5, small=about),
-        Field[int]("street", say("Street"), lambda k: story.site.streets.get(plan.pipes[k], ""), weight=1.6),
+        Field[int]("street", say("Street"), lambda k: story.site.streets.get(plan.pipes[k], ""), weight=1.8),
         Field[int]("diameter_mm", say("DN, mm"), lambda k: diameter.get(plan.pipes[k], math.nan), "number", 0, 0.7),
         Field[int]("length_m", say("Length, m"), lambda k: float(plan.length[k]), "number", 0, 1.1),
         Field[int]("rate", say("Breaks"), lambda k: float(plan.rate[k]), "number", 2, 1.2, limits),

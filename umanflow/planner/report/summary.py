@@ -64,7 +64,7 @@ def _tiles(story: Story) -> Tiles:
                  money=wording.millions(last.balance), share=wording.percent(given.programme.discount, 1)),
         ),
         Tile(
-            say("Energy"), fill("{n} MWh a year less", n=wording.number(last.energy / 1000.0)),
+            say("Energy"), fill("{n} MWh less a year", n=wording.number(last.energy / 1000.0)),
             fill("{n} t of CO₂ a year less in {year}", n=wording.number(last.co2 / 1000.0), year=last.year),
         ),
         Tile(
