@@ -226,10 +226,15 @@ def test_target_is_judged_as_simulated(plan: Plan, town: Network) -> None:
 
 
 def test_parts_that_could_not_be_planned_say_so(plan: Plan, town: Network) -> None:
-    bare = replace(plan, pressure=None, loggers=None, renewal=None)
+    bare = replace(plan, designs=(), pressure=None, loggers=None, renewal=None)
     made = plan_files(bare, town, ("html", "pdf", "xlsx", "gpkg"), wordings("en"))
     text = made["plan.html"].decode()
-    for words in ("No set-points were planned", "No loggers were asked for", "No pipes were ranked"):
+    for words in (
+        "No blocks could be designed",
+        "No set-points were planned",
+        "No loggers were asked for",
+        "No pipes were ranked",
+    ):
         assert words in text
     assert made["plan.pdf"].startswith(b"%PDF")
 

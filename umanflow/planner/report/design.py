@@ -30,8 +30,11 @@ class Border:
 
 def design(story: Story) -> Section:
     """The section on blocks."""
-    say, wording = story.say, story.wording
-    best, borders = story.design, _borders(story)
+    say, wording, best = story.say, story.wording, story.design
+    heading = page.Heading(say("Blocks"), 2, "blocks")
+    if best is None:
+        return Section((heading, page.Text(say("No blocks could be designed; the gaps in the data say why."))))
+    borders = _borders(story)
     table, compared = _table(story), _compared(story)
     role = _role_words(story)
     fields = (
@@ -42,8 +45,8 @@ def design(story: Story) -> Section:
     )
     border = Listing(say("Borders of blocks"), fields, borders)
     blocks: list[page.Block] = [
-        page.Heading(say("Blocks"), 2, "blocks"),
-        page.Text(_told(story), "lead"),
+        heading,
+        page.Text(_told(story, best), "lead"),
         _map(story, borders),
         page.Heading(say("Each block"), 3),
         table.table(wording, without=("length_m", "fire_before_m"), is_compact=True),
@@ -65,8 +68,8 @@ def design(story: Story) -> Section:
     return Section(tuple(blocks), (table, border, compared), layers)
 
 
-def _told(story: Story) -> str:
-    best, rules = story.design, story.plan.given.blocks
+def _told(story: Story, best: Design) -> str:
+    rules = story.plan.given.blocks
     text = story.fill(
         "{n} blocks of {least} to {most} connections are asked for; {isolated} of {n} are isolated when their meters "
         "are shut, and {outside} connections stay on trunks outside of any block. The design costs {money}.",
@@ -103,7 +106,7 @@ def _table(story: Story) -> Listing[Block]:
         Field[Block]("cost", say("Cost"), lambda b: b.cost, "money",
                      weight=1.1),
     )  # fmt: skip
-    return Listing(say("Blocks"), fields, story.design.blocks)
+    return Listing(say("Blocks"), fields, story.blocks)
 
 
 def _district(story: Story, block: Block) -> str:
@@ -156,13 +159,13 @@ def _role_words(story: Story) -> dict[str, str]:
 def _borders(story: Story) -> list[Border]:
     """Links at borders, each with its first block: meters, what is to be shut, and what is shut today."""
     found: dict[str, Border] = {}
-    for block in story.design.blocks:
+    for block in story.blocks:
         for link in block.inlets:
             found.setdefault(link, Border(link, block.name, "meter"))
         for link in block.closed:
             role = "new valve" if link in block.new_valves else "valve"
             found.setdefault(link, Border(link, block.name, role))
-    topology, names = story.site.topology, [b.name for b in story.design.blocks]
+    topology, names = story.site.topology, [b.name for b in story.blocks]
     for link in sorted(story.site.closed & set(topology.link_index)):
         k = topology.link_index[link]
         ends = [story.block_of_node.get(topology.nodes[n], -1) for n in (topology.start[k], topology.end[k])]
@@ -172,7 +175,7 @@ def _borders(story: Story) -> list[Border]:
 
 
 def _parts(story: Story) -> Listing[tuple[str, int]]:
-    names = [b.name for b in story.design.blocks]
+    names = [b.name for b in story.blocks]
     fields = (
         Field[tuple[str, int]]("pipe", story.say("Pipe"), lambda part: part[0]),
         Field[tuple[str, int]]("block", story.say("Block"), lambda part: names[part[1]]),
@@ -217,7 +220,7 @@ def _map(story: Story, borders: Sequence[Border]) -> page.Figure:
 def _names(story: Story, members: dict[int, list[int]], colour: dict[int, int]) -> list[Pin]:
     """A label for each block, at the middle of its pipe that lies most in its middle."""
     pins = []
-    for k, block in enumerate(story.design.blocks):
+    for k, block in enumerate(story.blocks):
         seen = [link for link in members.get(k, []) if story.ground.plan.seen[link]]
         if not seen:
             continue
@@ -237,13 +240,13 @@ def _names(story: Story, members: dict[int, list[int]], colour: dict[int, int]) 
 def _colours(story: Story) -> dict[int, int]:
     """A colour for each block that none of its neighbours has, as far as there are enough."""
     topology = story.site.topology
-    near: dict[int, set[int]] = {k: set() for k in range(len(story.design.blocks))}
+    near: dict[int, set[int]] = {k: set() for k in range(len(story.blocks))}
     for a, b in zip(topology.start.tolist(), topology.end.tolist(), strict=True):
         pair = story.block_of_node.get(topology.nodes[a], -1), story.block_of_node.get(topology.nodes[b], -1)
         if -1 not in pair and pair[0] != pair[1]:
             near[pair[0]].add(pair[1])
             near[pair[1]].add(pair[0])
-    middles = {k: story.ground.plan.xy[[topology.node_index[n] for n in story.design.blocks[k].nodes]] for k in near}
+    middles = {k: story.ground.plan.xy[[topology.node_index[n] for n in story.blocks[k].nodes]] for k in near}
     middle = {k: np.nanmean(points, axis=0) for k, points in middles.items()}
     for k in near:
         away = sorted((float(((middle[k] - middle[j]) ** 2).sum()), j) for j in near if j != k)

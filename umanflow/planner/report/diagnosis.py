@@ -133,7 +133,7 @@ def _nodes(story: Story) -> Layer:
 
 
 def _pipes(story: Story) -> Layer:
-    state, blocks = story.plan.condition, story.design.blocks
+    state, blocks = story.plan.condition, story.blocks
     rows = []
     for k, name in enumerate(state.links):
         numbers = (state.velocity[k], state.leakage[k], state.breaks[k], state.laid[k])

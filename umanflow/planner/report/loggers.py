@@ -43,7 +43,7 @@ def loggers(story: Story) -> Section | None:
 
 
 def _placed(story: Story, plan: Loggers) -> Listing[Placed]:
-    say, known = story.say, [b.name for b in story.design.blocks]
+    say, known = story.say, [b.name for b in story.blocks]
 
     def block(row: Placed) -> str:
         number = story.block_of_node.get(row[1])

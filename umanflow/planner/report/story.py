@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from umanflow.planner.blocks import Design
+from umanflow.planner.blocks import Block, Design
 from umanflow.planner.report.grounds import themes_of
 from umanflow.planner.sentence import Sentence
 from umanflow.planner.study import Plan
@@ -99,14 +99,19 @@ class Story:
     # blocks -------------------------------------------------------------------------------------------------------
 
     @property
-    def design(self) -> Design:
-        """The best design."""
-        return self.plan.designs[0]
+    def design(self) -> Design | None:
+        """The best design; None where there is none."""
+        return self.plan.designs[0] if self.plan.designs else None
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Blocks of the best design."""
+        return self.design.blocks if self.design is not None else ()
 
     @cached_property
     def block_of_node(self) -> dict[str, int]:
         """Number of the block of the best design that a node is in."""
-        return {name: k for k, block in enumerate(self.design.blocks) for name in block.nodes}
+        return {name: k for k, block in enumerate(self.blocks) for name in block.nodes}
 
     @cached_property
     def block_of_link(self) -> dict[str, int]:
@@ -143,7 +148,7 @@ class Story:
 
     def _columns(self) -> list[tuple[str, list[str]]]:
         links = self.site.topology.links
-        block = [self.design.blocks[self.block_of_link[k]].name if k in self.block_of_link else "" for k in links]
+        block = [self.blocks[self.block_of_link[k]].name if k in self.block_of_link else "" for k in links]
         columns = [(self.say("Block"), block)]
         if self.rank:
             columns.append((self.say("Rank of renewal"), _told(links, self.rank)))
