@@ -41,9 +41,13 @@ class Events:
         """The step of the week by which people live."""
         return step
 
-    def taken(self, step: int, demand: Floats, head: Floats | None) -> Floats:
-        """Demand in a step, float64 [n_junctions], m3/s."""
+    def taken(self, step: int, demand: Floats) -> Floats:
+        """What people take in a step, float64 [n_junctions], m3/s."""
         return demand
+
+    def passed(self, step: int, head: Floats | None) -> dict[int, float]:
+        """What passes unmeasured from one junction to another: junction -> m3/s that leave there."""
+        return {}
 
     def act(self, world: World, step: int) -> None:
         """Turn valves before a step is solved."""
@@ -244,8 +248,8 @@ class Calm(Events):
             for pump in world.engine.pumps:
                 world.engine.set_value("link", int(pump), "status", 0.0)
 
-    def taken(self, step: int, demand: Floats, head: Floats | None) -> Floats:
-        """Demand with what happens."""
+    def taken(self, step: int, demand: Floats) -> Floats:
+        """Demand with guests and power cuts."""
         demand = demand.copy()
         if self.feast[0] <= step < self.feast[1]:
             demand *= self.guests
@@ -254,13 +258,16 @@ class Calm(Events):
                 demand *= 0.55  # what hangs on boosters of buildings stands still
             elif until <= step < until + 4 * _PER_HOUR:
                 demand *= 1.0 + 0.45 * (until - since) / (9.0 * _PER_HOUR)  # and is filled again
-        if self.opened[0] <= step < self.opened[1] and head is not None:
-            a, b = self.pair
-            drop = float(head[b] - head[a])
-            through = self.conductance * np.sign(drop) * np.sqrt(abs(drop))
-            demand[a] -= through
-            demand[b] += through
         return demand
+
+    def passed(self, step: int, head: Floats | None) -> dict[int, float]:
+        """What flows through the valve that was opened."""
+        if head is None or not self.opened[0] <= step < self.opened[1]:
+            return {}
+        a, b = self.pair
+        drop = float(head[b] - head[a])
+        through = self.conductance * float(np.sign(drop)) * abs(drop) ** 0.5
+        return {a: -through, b: through}
 
     def spoil(self, world: World, shown: dict[str, Floats]) -> None:
         """The new meter shows another share, and nothing for two hours."""

@@ -177,9 +177,11 @@ class World:
             noise = np.exp(r.normal(-0.5 * m.junction**2, m.junction, self.n_junctions))
             people = self.table[self.events.clock(step) % len(self.table)]
             taken = people * self.share * wander[step // per_day] * noise * total[step]
-            taken = self.events.taken(step, taken, head)
+            taken = self.events.taken(step, taken)
             self.events.act(self, step)
             demand[: self.n_junctions] = taken
+            for junction, flow in self.events.passed(step, head).items():
+                demand[junction] += flow
             engine.set_demands(demand)
             for k, leak in enumerate(self.leaks):
                 wide = leak.opening(step)

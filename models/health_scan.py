@@ -174,7 +174,7 @@ class FaultScan:
             return False
         time = self.ledger.window.time(onset + self.ledger.window.first)
         away = self.watch.silences.get(cause.element, pd.DatetimeIndex([]))
-        return bool((np.abs(away - time) <= self.watch.settings.block).any())
+        return bool((np.abs(away - time) <= 2 * self.watch.settings.block).any())
 
     def _least(self, cause: Cause) -> float:
         """Smallest size of a fault that is told, in the unit of the cause's template."""
