@@ -56,6 +56,10 @@ class Suspect:
     is_growing: bool
     bonus: float
 
+    def has_lasted(self, n_blocks: int) -> bool:
+        """Whether so many blocks of the window show it; one that grew shows in the later half of its time."""
+        return (0.5 if self.is_growing else 1.0) * (n_blocks - self.onset) >= LASTS
+
 
 @dataclass(frozen=True, slots=True)
 class Closure:

@@ -29,7 +29,7 @@ _GAIN = 25.0
 _VALVE_GAIN = 60.0
 _LATELY = 40  # blocks after its alarm in which a leak may turn out to have been a fault
 _SILENT = 0.3  # of the window missing: the channel's rest says little either
-_STEADY, _TREND = 6, 14
+_STEADY, _RECENT, _TREND = 6, 8, 14  # blocks
 _SIGMAS = 4.0
 _WIDE = 0.3  # share of a fault's effect that may be misjudged
 _WAIT = 4.0  # blocks
@@ -186,7 +186,7 @@ class InstrumentWatch:
         if max(instrument, closure) < _GAIN:
             return None
         leak = self._scan.leaks_gain(residual)
-        if suspect is not None and instrument >= _GAIN and suspect.onset <= len(residual) - LASTS:
+        if suspect is not None and instrument >= _GAIN and suspect.has_lasted(len(residual)):
             other = max(leak - suspect.bonus, closure)
             if is_ahead(instrument, other) and not self._scan.is_an_entrys(suspect):
                 return self._open(suspect, frame, leak)
@@ -203,7 +203,7 @@ class InstrumentWatch:
             residual = self.ledger.residual + np.outer(entry.flow(window.blocks), entry.unit)
             own = float(self._scan.scanner(len(residual)).scan(residual, entry.unit[None, :]).gain[0])
             suspect, valve = self._suspect(residual), self._closure(residual)
-            if suspect is not None and suspect.onset > len(residual) - LASTS:
+            if suspect is not None and not suspect.has_lasted(len(residual)):
                 suspect = None
             instrument = suspect.gain if suspect is not None else 0.0
             closure = valve.gain if valve is not None and valve.gain >= _VALVE_GAIN else 0.0
@@ -296,9 +296,10 @@ class InstrumentWatch:
             self._put_right(case, blocks, 0.0)
             self.cases.remove(case)
             return
-        slope, rest = _line(blocks[-_TREND:], off[-_TREND:])
-        run = abs(slope) * (min(len(blocks), _TREND) - 1)
+        slope, rest = _line(blocks[-_RECENT:], off[-_RECENT:])
+        run = abs(slope) * (min(len(blocks), _RECENT) - 1)
         if run > max(_SIGMAS * usual, 3.0 * rest, 0.1 * abs(np.median(recent))):
+            slope, _ = _line(blocks[-_TREND:], off[-_TREND:])
             case.fault.kind, case.fault.unit, case.fault.size = DRIFT, f"{case.cause.unit}/d", _per_day(slope, self)
             return
         if np.ptp(recent) < 8.0 * max(usual, rest):
@@ -311,6 +312,8 @@ class InstrumentWatch:
         case.size, case.is_left_out = size, False
         if case.fault.until is None and "/d" not in case.fault.unit:
             case.fault.kind, case.fault.size, case.fault.unit = OFFSET, size, case.cause.unit
+            begun = [b for b in sorted(case.off) if abs(case.off[b]) > 0.5 * abs(size)]
+            case.fault.since = max(case.fault.since, window.time(float(begun[0]) if begun else case.onset))
         for row, block in enumerate(window.blocks.astype(int).tolist()):
             if block >= blocks[-_STEADY] and np.isfinite(case.raw.get(block, np.nan)):
                 values = window.frames[row].values.copy()
