@@ -30,6 +30,7 @@ Floats = NDArray[np.float64]
 _DAYS = 3  # that are simulated and counted
 _ROUNDS = 3
 _EDGE = 0.05  # of the usable volume, that is kept off empty and full
+_EMPTY_M = 0.05
 _MARGIN_MOST_M = 0.5  # above customers' need, added at most in a round
 _SHORT_M = 0.05
 _VOLUME = 0.03  # by which a source may give less than it does now
@@ -366,6 +367,10 @@ class _Study:
                 if name != largest and run.volume[name] < (1.0 - 2.0 * _VOLUME) * volume:
                     said.append(f"{name}: gives {run.volume[name]:.0f} m3/d, less than the {volume:.0f} of now")
                     bad += 1.0 - run.volume[name] / volume
+        for tank, now in zip(run.tanks, self.before.tanks, strict=True):
+            if tank.least < tank.low + _EMPTY_M < now.least:
+                said.append(f"{tank.tank}: runs empty")
+                bad += _SETTLED
         if run.warnings > self.before.warnings:
             said.append(f"EPANET warns at {run.warnings} moments")
             bad += _SETTLED
