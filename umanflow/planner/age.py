@@ -48,8 +48,9 @@ def water_age(engine: Engine, most_days: int) -> WaterAge:
     engine
         Not used for anything else afterwards: its quality stays that of age.
     """
-    step = engine.hydraulic_step
+    step, report = engine.hydraulic_step, engine.report_step
     engine.set_hydraulic_step(max(step, min(engine.pattern_step, HOUR)))
+    engine.set_report_step(max(report, HOUR))
     if asked_quality(engine) != "age":
         for node in range(len(engine.topology.nodes)):
             engine.set_value("node", node, "initial_quality", 0.0)
@@ -83,4 +84,5 @@ def water_age(engine: Engine, most_days: int) -> WaterAge:
         quality.close()
         engine.stop()
         engine.set_hydraulic_step(step)
+        engine.set_report_step(report)
     return WaterAge(mean, highest, settled, done)

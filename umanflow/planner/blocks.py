@@ -24,6 +24,9 @@ _CAPACITY = 2.63  # Hazen-Williams: flow by diameter
 _SLACKS = (0.35, 0.2, 0.5)
 _NONE = -1
 _SHORT_M = 0.01
+_PRV = 3
+_RAISES, _MENDS = 4, 6
+_MORE_INLETS, _TRIED = 2, 8  # beyond the rules where customers go short; border pipes that are tried at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class BlockRules:
     least, most
         Connections of a block.
     inlets
-        Most meters of a block.
+        Most meters of a block; up to two more where customers would go short otherwise.
     fire_flow, fire_head
         m3/s at one hydrant of a block in the hour of most demand, and the free head that has to be left there, m.
     meter_cost, valve_cost
@@ -91,6 +94,21 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Short:
+    """A node that a design leaves short: its block, the free head that is due, what it has now and would have, m; why.
+
+    Free heads are the least of the day.
+    """
+
+    node: str
+    block: str
+    due: float
+    before: float
+    after: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Design:
     """Blocks of a whole network.
 
@@ -102,8 +120,10 @@ class Design:
         Of meters and valves, UAH.
     n_boundary
         Links across borders, inlets among them.
-    newly_short
-        Nodes with customers that keep their free head all day now, and would not.
+    short
+        Nodes with customers that keep their free head all day now, and would not. A design with any is no advice.
+    raised
+        Set-points, m, of valves that stood for other blocks and have to be raised so that nobody goes short.
     outside
         Connections on trunks, in no block.
     slack
@@ -113,9 +133,15 @@ class Design:
     blocks: tuple[Block, ...]
     cost: float
     n_boundary: int
-    newly_short: tuple[str, ...]
+    short: tuple[Short, ...]
+    raised: dict[str, float]
     outside: float
     slack: float
+
+    @property
+    def newly_short(self) -> tuple[str, ...]:
+        """Names of the nodes that are newly short."""
+        return tuple(short.node for short in self.short)
 
     @property
     def is_isolated(self) -> bool:
@@ -172,19 +198,106 @@ class _Designer:
         """Choose inlets, simulate, and add inlets where customers would go short."""
         facts = self._facts
         inlets = self._inlets(label)
-        short = self._newly_short(label, inlets)
+        short, lowest = self._newly_short(label, inlets)
         for _ in range(self._rules.inlets - 1):
             more = self._second_inlets(label, inlets, short)
             if not more:
                 break
             inlets |= more
-            short = self._newly_short(label, inlets)
+            short, lowest = self._newly_short(label, inlets)
+        raised, short, lowest = self._raised(label, inlets, short, lowest)
+        inlets, short, lowest = self._mended(label, inlets, short, lowest)
         closed = self._closures(label, inlets)
         blocks = self._blocks(label, inlets, closed)
         outside = float(facts.connections[label == _NONE].sum())
         crossing = (label[facts.topology.start] != label[facts.topology.end]) & ~facts.is_closed
-        names = tuple(facts.topology.nodes[k] for k in short.tolist())
-        return Design(blocks, self._cost(inlets, blocks), int(crossing.sum()), names, outside, slack)
+        left = self._told(label, short, lowest, blocks)
+        for name, (before, _) in raised.items():
+            self._engine.set_setting(name, before)
+        settings = {name: after for name, (_, after) in raised.items()}
+        return Design(blocks, self._cost(inlets, blocks), int(crossing.sum()), left, settings, outside, slack)
+
+    def _raised(
+        self, label: Ints, inlets: set[int], short: Ints, lowest: Floats
+    ) -> tuple[dict[str, tuple[float, float]], Ints, Floats]:
+        """Raise set-points that were made for other blocks, by what customers behind the valves would be short.
+
+        Returns
+        -------
+        dict, Ints, Floats
+            Set-point before and after, m, by valve; who is short then, and the least pressure of every node.
+        """
+        engine, topology = self._engine, self._facts.topology
+        raised: dict[str, tuple[float, float]] = {}
+        for _ in range(_RAISES):
+            behind = label[topology.end]
+            moved = False
+            for valve in np.flatnonzero((engine.link_types == _PRV) & np.isin(behind, label[short])).tolist():
+                mine = short[label[short] == behind[valve]]
+                if behind[valve] == _NONE or not len(mine):
+                    continue
+                name = topology.links[valve]
+                now = engine.value("link", valve, "init_setting") * engine.pressure_unit
+                first = raised[name][0] if name in raised else now
+                after = now + float((self._facts.due[mine] - lowest[mine]).max()) + _SHORT_M
+                raised[name] = first, after
+                engine.set_setting(name, after)
+                moved = True
+            if not moved:
+                break
+            short, lowest = self._newly_short(label, inlets)
+        return raised, short, lowest
+
+    def _mended(
+        self, label: Ints, inlets: set[int], short: Ints, lowest: Floats
+    ) -> tuple[set[int], Ints, Floats]:
+        """Open border pipes again, with a meter, while that leaves fewer customers short."""
+        for _ in range(_MENDS):
+            if not len(short):
+                break
+            best = (len(short), self._missing(short, lowest)), inlets, short, lowest
+            for link in self._worth_opening(label, inlets, short):
+                now, then = self._newly_short(label, inlets | {link})
+                found = (len(now), self._missing(now, then)), inlets | {link}, now, then
+                if found[0] < best[0]:
+                    best = found
+            if best[0] >= (len(short), self._missing(short, lowest) - _SHORT_M):
+                break
+            _, inlets, short, lowest = best
+        return inlets, short, lowest
+
+    def _missing(self, short: Ints, lowest: Floats) -> float:
+        return float((self._facts.due[short] - lowest[short]).sum())
+
+    def _worth_opening(self, label: Ints, inlets: set[int], short: Ints) -> list[int]:
+        """Closed border pipes of blocks with short customers, those first that carry most when all is open."""
+        found: set[int] = set()
+        for block in np.unique(label[short]).tolist():
+            if block == _NONE:
+                found |= self._closures(label, inlets)
+                continue
+            links, _ = self._border(label, block)
+            if sum(k in inlets for k in links.tolist()) < self._rules.inlets + _MORE_INLETS:
+                found |= set(links.tolist()) - inlets
+        return sorted(found, key=lambda k: (-abs(float(self._facts.flow[k])), k))[:_TRIED]
+
+    def _told(self, label: Ints, short: Ints, lowest: Floats, blocks: Sequence[Block]) -> tuple[Short, ...]:
+        """Who stays short, and why."""
+        facts = self._facts
+        numbers = np.unique(label[label >= 0]).tolist()
+        found = []
+        for node in short.tolist():
+            block = blocks[numbers.index(int(label[node]))] if label[node] != _NONE else None
+            why = (
+                f"fed through {', '.join(block.inlets)}; no other border pipe that is opened leaves fewer short"
+                if block is not None
+                else "on a trunk, whose flow the closed borders of blocks change"
+            )
+            found.append(Short(
+                facts.topology.nodes[node], block.name if block is not None else "", float(facts.due[node]),
+                float(facts.present[node]), float(lowest[node]), why,
+            ))  # fmt: skip
+        return tuple(found)
 
     def labels(self, slack: float) -> Ints:
         """Block of every node; `_NONE` for trunks and chambers."""
@@ -289,14 +402,14 @@ class _Designer:
         for link in links:
             self._engine.set_status(self._facts.topology.links[link], is_open=True)
 
-    def _newly_short(self, label: Ints, inlets: set[int]) -> Ints:
-        """Customers whose free head was kept and would not be."""
+    def _newly_short(self, label: Ints, inlets: set[int]) -> tuple[Ints, Floats]:
+        """Customers whose free head is kept now and would not be, and the least pressure of every node."""
         facts, closed = self._facts, sorted(self._closures(label, inlets))
         self._shut(closed)
         _, lowest, _ = usual_day(self._engine)
         self._open(closed)
-        kept = (facts.due > 0.0) & (facts.lowest >= facts.due)
-        return np.flatnonzero(kept & (lowest < facts.due - _SHORT_M))
+        kept = (facts.due > 0.0) & (facts.present >= facts.due)
+        return np.flatnonzero(kept & (lowest < facts.due - _SHORT_M)), lowest
 
     def _blocks(self, label: Ints, inlets: set[int], closed: set[int]) -> tuple[Block, ...]:
         facts, topology = self._facts, self._facts.topology

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,171 +16,35 @@ from numpy.typing import NDArray
 
 from hydro.engine import Engine
 from networks import Network, load
-from networks.closed import closed_links
 from networks.export import inp_bytes
 from networks.inp.controlled import controlled
 from umanflow.errors import UserError
 from umanflow.planner.places import Candidate, Ground, Prices, candidates, hourly_flow
+from umanflow.planner.pressurefacts import Norm, PlaceTried, PressurePlan, ValvePlan, ZoneEffect, control_lines, equipped_network
 from umanflow.planner.setpoints import Search, Zone
-from umanflow.planner.simulation import Day, run_day
+from umanflow.planner.simulation import Day, night_flow, run_day
+from umanflow.planner.valvezones import NamedZone, bare_inlets, members_of, present_zones
 from umanflow.planner.valving import NewValve, with_valves
+
+__all__ = ["Norm", "NothingToSet", "PressurePlan", "control_lines", "equipped_network", "plan_pressure"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 _WORTH_M = 2.0  # a new valve at an inlet has to take this much off, on average
-_PLACES = 6  # inside blocks that are simulated
-_PRV = 3
 _BURSTS_BY_PRESSURE = 1.4  # percent fewer bursts for each percent of maximum pressure (Thornton and Lambert 2007)
 
 
-@dataclass(frozen=True, slots=True)
-class Norm:
-    """Free head that customers are due, m, by storeys (ДБН В.2.5-74:2013: 10 m for one, 4 m for each further).
-
-    Attributes
-    ----------
-    first, further, most
-        m; no customer is to have more than `most`.
-    margin
-        Kept above the norm, m, for what the model does not know.
-    """
-
-    first: float = 10.0
-    further: float = 4.0
-    most: float = 60.0
-    margin: float = 1.0
-
-    def head(self, storeys: Ints) -> Floats:
-        """Free head by number of storeys, m; houses of none count as of one."""
-        return self.first + self.further * (np.maximum(storeys, 1) - 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class ValvePlan:
-    """One valve: what it is to hold.
-
-    Attributes
-    ----------
-    valve, zone, inlet
-        Names; a valve inside a block has a zone of its own, "BLOCK/PIPE".
-    is_new
-        Whether it has to be bought.
-    closes
-        Pipes that are shut for it.
-    is_forward
-        Whether a new valve stands at the second end of its pipe.
-    before, after
-        float64 [24], m behind the valve, by hour of the day.
-    fixed
-        The one setting that would do all day, m.
-    """
-
-    valve: str
-    zone: str
-    inlet: str
-    is_new: bool
-    before: Floats
-    after: Floats
-    fixed: float
-    closes: tuple[str, ...] = ()
-    is_forward: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneEffect:
-    """What a zone gains, re-simulated: leakage m3/d, mean and highest pressure m, share of bursts that stays away."""
-
-    zone: str
-    leakage_before: float
-    leakage_fixed: float
-    leakage_after: float
-    mean_before: float
-    mean_after: float
-    highest_before: float
-    highest_after: float
-    fewer_bursts: float
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceTried:
-    """A place inside a block that was simulated.
-
-    Attributes
-    ----------
-    zone, block, pipe, closes
-        "BLOCK/PIPE", the block, the pipe that would get the valve, pipes that would be shut.
-    n_customers
-        Nodes with customers behind it.
-    leakage, estimate, saved
-        m3/d: behind it, what was estimated, and what the simulation saves beside the blocks' own set-points.
-    fewer_breaks
-        A year.
-    cost, worth
-        UAH; what it saves over the horizon, discounted.
-    is_chosen
-        Whether it is part of the plan: it is worth more than it costs.
-    """
-
-    zone: str
-    block: str
-    pipe: str
-    closes: tuple[str, ...]
-    n_customers: int
-    leakage: float
-    estimate: float
-    saved: float
-    fewer_breaks: float
-    cost: float
-    worth: float
-    is_chosen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PressurePlan:
-    """Set-points and their effect.
-
-    Attributes
-    ----------
-    valves, zones
-        In the order of the network's table of blocks, then other valves, then places inside.
-    places
-        Inside blocks that were simulated, the best estimate first.
-    saved, saved_fixed
-        m3 a day, with set-points by hour and with one set-point each.
-    n_customers, n_met_before, n_met_after
-        Nodes with customers, and those of them whose free head is kept all day.
-    least_slack
-        Least of what nodes that had their free head before have above it now, m; not below zero.
-    checked
-        m3 a day that the written file saves when it is simulated by itself.
-    inp
-        The whole model with the valves, the pipes that are shut, and the set-points in its controls.
-    """
-
-    valves: tuple[ValvePlan, ...]
-    zones: tuple[ZoneEffect, ...]
-    places: tuple[PlaceTried, ...]
-    saved: float
-    saved_fixed: float
-    n_customers: int
-    n_met_before: int
-    n_met_after: int
-    least_slack: float
-    checked: float
-    _inp: bytes
-
-    @property
-    def inp(self) -> bytes:
-        """The whole model with the valves, the pipes that are shut, and the set-points in its controls."""
-        return self._inp
+class NothingToSet(UserError):
+    """A network has neither blocks nor valves whose pressure could be set."""
 
 
 DEFAULT_PRICES = Prices(450_000.0, 120_000.0, (15_000.0, 180_000.0), 12.0, 35_000.0, 20, 0.08)
 
 
-def plan_pressure(network: Network, norm: Norm, prices: Prices = DEFAULT_PRICES) -> PressurePlan:
+def plan_pressure(
+    network: Network, norm: Norm, prices: Prices = DEFAULT_PRICES, places: int = 6
+) -> PressurePlan:
     """Find set-points for the valves that there are, and new valves where they pay.
 
     The day is the second of the model's run. A set-point is lowered by what the worst customer of the zone has to
@@ -195,115 +59,36 @@ def plan_pressure(network: Network, norm: Norm, prices: Prices = DEFAULT_PRICES)
         What customers are due.
     prices
         Of valves inside blocks.
+    places
+        Inside blocks, that are simulated at most.
 
     Raises
     ------
-    UserError
+    NothingToSet
         If there is neither a table of blocks nor a valve.
+    UserError
+        If the tables do not fit one another.
     """
     with Engine(network) as engine:
         before = run_day(engine)
-        fixed = _present_zones(engine, network)
-        inlets = _bare_inlets(engine, network)
+        fixed = present_zones(engine, network)
+        inlets = bare_inlets(engine, network)
         if not fixed and not inlets:
-            raise UserError(
+            raise NothingToSet(
                 f"{network.source}: pressure is planned by blocks or valves, and there is none; put nodes.csv and "
                 f"dmas.csv into the folder {network.source.stem}.tables beside the INP, or build blocks first"
             )
-    return _Planner(network, norm, prices, before).plan(fixed, inlets)
-
-
-def control_lines(plan: PressurePlan, unit: float = 1.0) -> list[str]:
-    """Lines for `[CONTROLS]` of an INP that hold the set-points by the clock.
-
-    Parameters
-    ----------
-    unit
-        m per unit of pressure of the file: 1 for metres, 0.7032 for psi.
-    """
-    return [
-        f"LINK {valve.valve} {setting / unit:.4f} AT CLOCKTIME {hour}:00"
-        for valve in plan.valves
-        for hour, setting in enumerate(valve.after.tolist())
-    ]
-
-
-@dataclass(frozen=True)
-class _Named:
-    """A zone by names: positions differ between the network and the one with new valves."""
-
-    name: str
-    valve: str
-    inlet: str
-    new: NewValve | None
-    nodes: tuple[str, ...]
-    closes: tuple[str, ...] = ()
-
-    def at(self, engine: Engine) -> Zone:
-        """The same by positions."""
-        topology = engine.topology
-        nodes = np.array([topology.node(n) for n in self.nodes], dtype=np.int64)
-        outlet = int(topology.end[topology.link(self.valve)])
-        return Zone(self.name, self.valve, self.inlet, self.new is not None, nodes, outlet, self.closes)
-
-
-def _members(network: Network) -> dict[str, tuple[str, ...]]:
-    """Nodes by block of the network's tables."""
-    if network.nodes is None or network.dmas is None:
-        return {}
-    grouped = {str(name): tuple(str(n) for n in rows["node"]) for name, rows in network.nodes.groupby("dma")}
-    for dma in network.dmas["dma"]:
-        if not grouped.get(str(dma)):
-            raise UserError(f"dmas.csv has the block '{dma}', of which nodes.csv has no node; mend either")
-    return {str(dma): grouped[str(dma)] for dma in network.dmas["dma"]}
-
-
-def _present_zones(engine: Engine, network: Network) -> list[_Named]:
-    """Valves that the network has: those of blocks, then the others with what lies behind them up to the next."""
-    members, found, topology = _members(network), [], engine.topology
-    if members:
-        assert network.dmas is not None
-        rows = zip(network.dmas["dma"], network.dmas["inlet"], network.dmas["prv"], strict=True)
-        found = [_Named(str(d), str(prv), str(i), None, members[str(d)]) for d, i, prv in rows if prv]
-    known = {zone.valve for zone in found}
-    cut = ~topology.is_pipe
-    closed = closed_links(network)
-    cut |= np.array([name in closed for name in topology.links])
-    part = topology.districts(cut)
-    fed = np.isin(part, part[~topology.is_junction])  # a tank or source holds the pressure there
-    for valve in np.flatnonzero(engine.link_types == _PRV).tolist():
-        name, zone = topology.links[valve], part[topology.end[valve]]
-        if name not in known and name not in closed and not fed[topology.end[valve]]:
-            nodes = tuple(topology.nodes[k] for k in np.flatnonzero(part == zone).tolist())
-            found.append(_Named(name, name, name, None, nodes))
-    return found
-
-
-def _bare_inlets(engine: Engine, network: Network) -> list[_Named]:
-    """Inlets of blocks without a valve: one that would be built in."""
-    members = _members(network)
-    if not members:
-        return []
-    assert network.dmas is not None
-    engine.start()
-    engine.solve()
-    flow = engine.read("link", "flow")
-    engine.stop()
-    found = []
-    for dma, inlet, prv in zip(network.dmas["dma"], network.dmas["inlet"], network.dmas["prv"], strict=True):
-        if not prv:
-            new = NewValve(f"PLAN-PRV-{dma}", str(inlet), bool(flow[engine.topology.link(str(inlet))] >= 0.0))
-            found.append(_Named(str(dma), new.name, str(inlet), new, members[str(dma)]))
-    return found
+    return _Planner(network, norm, prices, before, places).plan(fixed, inlets)
 
 
 class _Planner:
     """Inlets first, then places inside what they feed, then everything from the written file."""
 
-    def __init__(self, network: Network, norm: Norm, prices: Prices, before: Day) -> None:
+    def __init__(self, network: Network, norm: Norm, prices: Prices, before: Day, places: int) -> None:
         self._network, self._norm, self._prices, self._before = network, norm, prices, before
+        self._places = places
 
-    def plan(self, fixed: Sequence[_Named], inlets: Sequence[_Named]) -> PressurePlan:
+    def plan(self, fixed: Sequence[NamedZone], inlets: Sequence[NamedZone]) -> PressurePlan:
         """Search, leave out new valves that do not pay, look inside, and simulate what is written."""
         outer = [*fixed, *inlets]
         if self._network.dmas is not None:
@@ -320,17 +105,17 @@ class _Planner:
             every = np.ones(len(outer), dtype=bool)
             settings = search.settle(own, own, every, every)
             ground = self._ground(engine, search, outer, settings)
-            estimates = candidates(ground, self._prices, _PLACES)
+            estimates = candidates(ground, self._prices, self._places)
             promising = [self._named(engine, candidate) for candidate in estimates]
         zones, places = self._inside(outer, promising, estimates, settings)
         return self._told(zones, places)
 
-    def _with(self, zones: Sequence[_Named], closed: Sequence[str] = ()) -> Network:
+    def _with(self, zones: Sequence[NamedZone], closed: Sequence[str] = ()) -> Network:
         new = [zone.new for zone in zones if zone.new is not None]
         return with_valves(self._network, new, closed) if new else self._network
 
     def _begin(
-        self, engine: Engine, zones: Sequence[_Named], coarse: bool = False
+        self, engine: Engine, zones: Sequence[NamedZone], coarse: bool = False
     ) -> tuple[Search, Day, Floats]:
         """A search, the day as it is, and what stands behind each valve then."""
         search = Search(engine, [zone.at(engine) for zone in zones], self._need(engine), coarse)
@@ -357,12 +142,12 @@ class _Planner:
         lowest[at] = self._before.pressure.min(axis=0)
         return np.minimum(due + self._norm.margin, lowest)
 
-    def _ground(self, engine: Engine, search: Search, zones: Sequence[_Named], settings: Floats) -> Ground:
+    def _ground(self, engine: Engine, search: Search, zones: Sequence[NamedZone], settings: Floats) -> Ground:
         """What places inside are looked for on: blocks, other valves' zones, and what lies in neither."""
         topology = engine.topology
         every = np.ones(len(zones), dtype=bool)
         held = {zone.valve: settings[:, k] for k, zone in enumerate(zones)}
-        areas = {name: np.array([topology.node(n) for n in nodes]) for name, nodes in _members(self._network).items()}
+        areas = {name: np.array([topology.node(n) for n in nodes]) for name, nodes in members_of(self._network).items()}
         for zone in zones:
             areas.setdefault(zone.name, np.array([topology.node(n) for n in zone.nodes]))
         inside = np.zeros(len(topology.nodes), dtype=bool)
@@ -386,19 +171,19 @@ class _Planner:
             engine.read("link", "diameter"),
         )  # fmt: skip
 
-    def _named(self, engine: Engine, candidate: Candidate) -> _Named:
+    def _named(self, engine: Engine, candidate: Candidate) -> NamedZone:
         topology = engine.topology
         pipe = topology.links[candidate.inlet]
         name = f"{candidate.area}/{pipe}" if candidate.area else pipe
         new = NewValve(f"PLAN-PRV-{pipe}", pipe, candidate.is_forward)
-        return _Named(
+        return NamedZone(
             name, new.name, pipe, new, tuple(topology.nodes[k] for k in candidate.nodes.tolist()),
             tuple(topology.links[k] for k in candidate.closes.tolist()),
         )  # fmt: skip
 
     def _inside(
-        self, outer: list[_Named], inner: list[_Named], estimates: Sequence[Candidate], settings: Floats
-    ) -> tuple[list[_Named], list[PlaceTried]]:
+        self, outer: list[NamedZone], inner: list[NamedZone], estimates: Sequence[Candidate], settings: Floats
+    ) -> tuple[list[NamedZone], list[PlaceTried]]:
         """Simulate each place by itself beside the inlets' set-points, and keep those that pay."""
         if not inner:
             return outer, []
@@ -444,7 +229,7 @@ class _Planner:
         links = [(topology.link(pipe), rate) for pipe, rate in breaks.items() if pipe in topology.link_index]
         return float(sum(rate for k, rate in links if inside[topology.start[k]] and inside[topology.end[k]]))
 
-    def _told(self, zones: list[_Named], places: list[PlaceTried]) -> PressurePlan:
+    def _told(self, zones: list[NamedZone], places: list[PlaceTried]) -> PressurePlan:
         """Settle everything together, and read what it does from the written file."""
         closed = [name for zone in zones for name in zone.closes]
         network = self._with(zones)
@@ -468,7 +253,7 @@ class _Planner:
         total = [float(day.leakage_m3d.sum()) for day in (before, steady, after)]
         plan = PressurePlan(
             valves, effects, tuple(places), total[0] - total[2], total[0] - total[1], len(at), int(met[0].sum()),
-            int(met[1].sum()), float(slack.min()) if len(slack) else 0.0, 0.0, b"",
+            int(met[1].sum()), float(slack.min()) if len(slack) else 0.0, 0.0, 1.0, b"",
         )  # fmt: skip
         return self._checked(plan, self._with(zones, closed), total[0])
 
@@ -480,7 +265,8 @@ class _Planner:
             path.write_bytes(bare)
             with Engine(load(path)) as engine:
                 unit = engine.pressure_unit
-            data = controlled(bare, [valve.valve for valve in plan.valves], control_lines(plan, unit))
+            plan = replace(plan, unit=unit)
+            data = controlled(bare, [valve.valve for valve in plan.valves], control_lines(plan))
             path.write_bytes(data)
             with Engine(load(path)) as engine:
                 day = run_day(engine)
@@ -493,11 +279,6 @@ class _Planner:
         fewer = _BURSTS_BY_PRESSURE * (1.0 - top[1] / top[0]) if top[0] > 0.0 else 0.0
         lost = [float(day.leakage_m3d[nodes].sum()) for day in (before, steady, after)]
         return ZoneEffect(
-            zone.name, lost[0], lost[1], lost[2], mean[0], mean[1], top[0], top[1], float(np.clip(fewer, 0.0, 1.0))
-        )
-
-
-def equipped_network(network: Network, plan: PressurePlan) -> Network:
-    """The network with the new valves of a plan, wide open, and what is shut for them."""
-    new = [NewValve(valve.valve, valve.inlet, valve.is_forward) for valve in plan.valves if valve.is_new]
-    return with_valves(network, new, [name for v in plan.valves for name in v.closes]) if new else network
+            zone.name, lost[0], lost[1], lost[2], mean[0], mean[1], top[0], top[1], float(np.clip(fewer, 0.0, 1.0)),
+            night_flow(before, nodes), night_flow(after, nodes),
+        )  # fmt: skip
