@@ -117,14 +117,14 @@ def test_no_choice_of_five_hours_is_cheaper(seed: int) -> None:
                 before = way
             if is_kept and fill >= begin - 1e-9:
                 best = min(best, spent + 1e4 * (fill - begin))
-    assert day.cost + 1e4 * max(float(day.fill[-1] - day.fill[0]), 0.0) <= best * 1.1 + 30.0
+    assert day.cost + 1e4 * max(float(day.fill[-1] - day.fill[0]), 0.0) <= best * 1.1 + 1e4 / 60.0
     for hour, way in enumerate(day.ways.tolist()):  # the fill is the sum of what its ways do
         change = float(np.interp(day.fill[hour], [0.0, 1.0], filling[hour, way]))
         assert day.fill[hour + 1] == pytest.approx(day.fill[hour] + change)
 
 
 def test_a_schedule_is_cheaper_and_keeps_everything(planned: tuple[Network, PumpPlan]) -> None:
-    network, plan = planned
+    _, plan = planned
     assert plan.is_kept, plan.why
     assert plan.price_source == "study"
     assert plan.after.even_cost < 0.97 * plan.before.even_cost

@@ -65,7 +65,7 @@ class CutTest:
         return max(self.cuts, key=lambda cut: (cut.dry, -cut.lasts if np.isfinite(cut.lasts) else -np.inf, cut.short))
 
 
-def test_cut(engine: Engine, customers: Customers, outage: float, skip: int) -> CutTest:
+def try_cut(engine: Engine, customers: Customers, outage: float, skip: int) -> CutTest:
     """Cut the power at every second hour of a day, demand driven by pressure.
 
     Parameters

@@ -13,8 +13,8 @@ import numpy as np
 
 from networks.whole import whole_file
 from umanflow.planner.inputs import input_text
-from umanflow.planner.pressurefacts import control_lines
 from umanflow.planner.plantables import tables
+from umanflow.planner.pressurefacts import control_lines
 from umanflow.planner.study import Plan
 
 __all__ = ["tables", "write_plan"]

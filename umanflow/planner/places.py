@@ -158,13 +158,16 @@ def candidates(ground: Ground, prices: Prices, count: int) -> list[Candidate]:
     ])  # fmt: skip
     found: list[tuple[float, Candidate]] = []
     for area, nodes in ground.areas.items():
+        parts: list[Ints] = []
         for least in _SPARE_M:
             inside = np.zeros(len(ground.topology.nodes), dtype=bool)
             inside[nodes] = spare[:, nodes].min(axis=0) >= least
-            for part in _parts(ground, inside):
-                candidate = _candidate(ground, prices, area, part, spare)
-                if candidate is not None:
-                    found.append((prices.worth(candidate.estimate, 0.0) - candidate.cost, candidate))
+            parts += _parts(ground, inside)
+        parts += [part for part in _ends(ground, nodes) if spare[:, part].min() >= _SPARE_M[0]]
+        for part in parts:
+            candidate = _candidate(ground, prices, area, part, spare)
+            if candidate is not None:
+                found.append((prices.worth(candidate.estimate, 0.0) - candidate.cost, candidate))
     taken = np.zeros(len(ground.topology.nodes), dtype=bool)
     chosen: list[Candidate] = []
     for worth, candidate in sorted(found, key=lambda pair: (-pair[0], pair[1].inlet)):
@@ -185,6 +188,31 @@ def _parts(ground: Ground, inside: Bools) -> list[Ints]:
     return [np.flatnonzero(inside & (label == k)).astype(np.int64) for k in numbers[sizes > 1].tolist()]
 
 
+def _ends(ground: Ground, nodes: Ints) -> list[Ints]:
+    """What hangs on one pipe alone: for every bridge of an area's pipes, the side that its flow runs to."""
+    import networkx
+
+    topology = ground.topology
+    inside = np.zeros(len(topology.nodes), dtype=bool)
+    inside[nodes] = True
+    links = np.flatnonzero((inside[topology.start] | inside[topology.end]) & ground.is_open)
+    graph = networkx.MultiGraph()
+    graph.add_edges_from((int(topology.start[k]), int(topology.end[k]), int(k)) for k in links)
+    single = networkx.Graph(graph)  # parallel pipes are no bridge
+    flow, found = ground.flow.mean(axis=0), []
+    for one, other in list(networkx.bridges(single)):
+        between = list(graph[one][other])
+        if len(between) > 1:
+            continue
+        down = int(topology.end[between[0]] if flow[between[0]] >= 0.0 else topology.start[between[0]])
+        single.remove_edge(one, other)
+        part = np.array(sorted(networkx.node_connected_component(single, down)), dtype=np.int64)
+        single.add_edge(one, other)
+        if len(part) > 1 and inside[part].all():
+            found.append(part)
+    return found
+
+
 def _candidate(ground: Ground, prices: Prices, area: str, part: Ints, spare: Floats) -> Candidate | None:
     topology, day = ground.topology, ground.day
     inside = np.zeros(len(topology.nodes), dtype=bool)
@@ -202,7 +230,9 @@ def _candidate(ground: Ground, prices: Prices, area: str, part: Ints, spare: Flo
     inlet, closes = int(borders[order[0]]), borders[order[1:]]
     own = topology.end[inlet] if inside[topology.end[inlet]] else topology.start[inlet]
     at_own = (topology.start == own) | (topology.end == own)
-    if (at_own & ~topology.is_pipe).any() or not topology.is_junction[[topology.start[inlet], topology.end[inlet]]].all():
+    if (at_own & ~topology.is_pipe).any() or not topology.is_junction[
+        [topology.start[inlet], topology.end[inlet]]
+    ].all():
         return None
     lost, leaks = 0.0, day.leakage[:, part].sum(axis=1)
     mean = np.average(day.pressure[:, part], axis=1, weights=np.maximum(day.leakage[:, part].sum(axis=0), 1e-12))

@@ -10,7 +10,6 @@ from umanflow.planner.blocks import Design
 from umanflow.planner.programme import Year
 from umanflow.planner.pumping import PumpPlan
 from umanflow.planner.study import Plan
-from umanflow.planner.surveys import Survey
 from umanflow.planner.verification import Check
 
 Row = Sequence[object]

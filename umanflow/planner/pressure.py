@@ -20,13 +20,29 @@ from networks.export import inp_bytes
 from networks.inp.controlled import controlled
 from umanflow.errors import UserError
 from umanflow.planner.places import Candidate, Ground, Prices, candidates, hourly_flow
-from umanflow.planner.pressurefacts import Norm, PlaceTried, PressurePlan, ValvePlan, ZoneEffect, control_lines, equipped_network
+from umanflow.planner.pressurefacts import (
+    Norm,
+    PlaceTried,
+    PressurePlan,
+    ValvePlan,
+    ZoneEffect,
+    control_lines,
+    equipped_network,
+)
 from umanflow.planner.setpoints import Search, Zone
 from umanflow.planner.simulation import Day, night_flow, run_day
 from umanflow.planner.valvezones import NamedZone, bare_inlets, members_of, present_zones
 from umanflow.planner.valving import NewValve, with_valves
 
-__all__ = ["Norm", "NothingToSet", "PressurePlan", "control_lines", "equipped_network", "plan_pressure"]
+__all__ = [
+    "DEFAULT_PRICES",
+    "Norm",
+    "NothingToSet",
+    "PressurePlan",
+    "control_lines",
+    "equipped_network",
+    "plan_pressure",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,9 +58,7 @@ class NothingToSet(UserError):
 DEFAULT_PRICES = Prices(450_000.0, 120_000.0, (15_000.0, 180_000.0), 12.0, 35_000.0, 20, 0.08)
 
 
-def plan_pressure(
-    network: Network, norm: Norm, prices: Prices = DEFAULT_PRICES, places: int = 6
-) -> PressurePlan:
+def plan_pressure(network: Network, norm: Norm, prices: Prices = DEFAULT_PRICES, places: int = 6) -> PressurePlan:
     """Find set-points for the valves that there are, and new valves where they pay.
 
     The day is the second of the model's run. A set-point is lowered by what the worst customer of the zone has to
@@ -101,7 +115,7 @@ class _Planner:
             drop = (own - settings).mean(axis=0)
             outer = [z for z, off in zip(outer, drop.tolist(), strict=True) if z.new is None or off >= _WORTH_M]
         with Engine(self._with(outer)) as engine:
-            search, before, own = self._begin(engine, outer)
+            search, _, own = self._begin(engine, outer)
             every = np.ones(len(outer), dtype=bool)
             settings = search.settle(own, own, every, every)
             ground = self._ground(engine, search, outer, settings)
@@ -114,9 +128,7 @@ class _Planner:
         new = [zone.new for zone in zones if zone.new is not None]
         return with_valves(self._network, new, closed) if new else self._network
 
-    def _begin(
-        self, engine: Engine, zones: Sequence[NamedZone], coarse: bool = False
-    ) -> tuple[Search, Day, Floats]:
+    def _begin(self, engine: Engine, zones: Sequence[NamedZone], coarse: bool = False) -> tuple[Search, Day, Floats]:
         """A search, the day as it is, and what stands behind each valve then."""
         search = Search(engine, [zone.at(engine) for zone in zones], self._need(engine), coarse)
         before = search.run(None, np.ones(len(zones), dtype=bool))
@@ -140,7 +152,7 @@ class _Planner:
         with Engine(self._network) as plain:
             at = [engine.topology.node(name) for name in plain.topology.nodes]
         lowest[at] = self._before.pressure.min(axis=0)
-        return np.minimum(due + self._norm.margin, lowest)
+        return np.asarray(np.minimum(due + self._norm.margin, lowest))
 
     def _ground(self, engine: Engine, search: Search, zones: Sequence[NamedZone], settings: Floats) -> Ground:
         """What places inside are looked for on: blocks, other valves' zones, and what lies in neither."""

@@ -1,4 +1,4 @@
-"""Tables for the choice of pumps: every way to run a zone's pumps, in every hour, at three levels of its tanks, solved."""
+"""Tables for the choice of pumps: every way to run them, in every hour, at three levels of their tanks, solved."""
 
 from __future__ import annotations
 
@@ -92,7 +92,9 @@ class Tabulator:
                 held = dict(zip(zone.tanks.tolist(), storage.levels(fill), strict=True))
                 for k, way in enumerate(ways):
                     turning = dict(zip(zone.pumps, way, strict=True))
-                    flow, power, gain, lacking[hour, k, place] = self._moment(zone, self._state(around, hour, turning, held), mine)
+                    flow, power, gain, lacking[hour, k, place] = self._moment(
+                        zone, self._state(around, hour, turning, held), mine
+                    )
                     idle = sum(1 for s, q in zip(way, flow.tolist(), strict=True) if s > 0.0 and q < _IDLE_M3_S)
                     filling[hour, k, place] = gain * HOUR / storage.usable if storage.usable > 0.0 else 0.0
                     cost[hour, k, place] = float(power @ price) + _IDLE_COST * idle
@@ -155,6 +157,4 @@ def priced(tables: ZoneHours, margin: Floats, reward: Floats) -> PumpHours:
         float64 [n_stations], off the cost of each m3 that a station gives.
     """
     hours = tables.hours
-    return replace(
-        hours, cost=hours.cost - tables.volume @ reward, lack=hours.lack + margin[:, None, None]
-    )
+    return replace(hours, cost=hours.cost - tables.volume @ reward, lack=hours.lack + margin[:, None, None])

@@ -18,12 +18,15 @@ from networks.export import inp_bytes
 from networks.inp.clock import as_duration, for_control
 from networks.inp.controlled import controlled
 from umanflow.planner.customers import Customers
-from umanflow.planner.cuts import CutTest, test_cut
+from umanflow.planner.cuts import try_cut
 from umanflow.planner.pumphours import Around, Tabulator, ZoneHours, priced
+from umanflow.planner.pumpplan import PumpHour, PumpPlan, PumpRules, Reserve
 from umanflow.planner.pumprun import Course, PumpRun, Storage, run_pumps
 from umanflow.planner.simulation import DAY, HOUR
 from umanflow.planner.stations import PumpZone, speeds_of, zones_of
-from umanflow.planner.tariff import HOURS, Tariff, tariff_of
+from umanflow.planner.tariff import HOURS, tariff_of
+
+__all__ = ["PumpPlan", "PumpRules", "plan_pumps", "schedule_lines"]
 
 Floats = NDArray[np.float64]
 
@@ -35,112 +38,8 @@ _MARGIN_MOST_M = 0.5  # above customers' need, added at most in a round
 _SHORT_M = 0.05
 _VOLUME = 0.03  # by which a source may give less than it does now
 _BISECTIONS, _REWARD_MOST = 8, 20.0  # UAH/m3
+_FULL = 1e-6
 _SETTLED, _LESS = 0.02, 0.005  # of the usable volume: at the end of the day, and under what is to be held
-
-
-@dataclass(frozen=True, slots=True)
-class PumpRules:
-    """What a schedule has to keep.
-
-    Attributes
-    ----------
-    outage
-        Hours of a power cut, at any time of the day, that tanks are to bridge.
-    start_cost
-        UAH for each start of a pump.
-    price
-        UAH/kWh by hour of the clock, 24 of them, or none: then the model's own.
-    flat
-        UAH/kWh where there is no tariff at all.
-    variable
-        Lowest and highest relative speed by pump, beside those that the model's controls set.
-    """
-
-    outage: float = 2.0
-    start_cost: float = 20.0
-    price: tuple[float, ...] = ()
-    flat: float = 9.5
-    variable: tuple[tuple[str, float, float], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PumpHour:
-    """One hour of the schedule: speed of one pump, 0 while it stands still, and the price then."""
-
-    pump: str
-    station: str
-    hour: int
-    speed: float
-    price: float
-
-
-@dataclass(frozen=True, slots=True)
-class Reserve:
-    """What a zone's tanks hold against a power cut.
-
-    Attributes
-    ----------
-    zone
-        Of its first tank.
-    usable
-        m3.
-    needed
-        m3 that the stated cut takes at the worst hour of the day.
-    is_enough
-        Whether full tanks bridge the cut at any hour.
-    least_before, least_after
-        Least content of the day, m3, as it is and with the schedule.
-    """
-
-    zone: str
-    usable: float
-    needed: float
-    is_enough: bool
-    least_before: float
-    least_after: float
-
-
-@dataclass(frozen=True, slots=True)
-class PumpPlan:
-    """A schedule and what EPANET makes of it, from the written file.
-
-    Attributes
-    ----------
-    price
-        float64 [24], mean of all pumps; `price_source` is "study", "model" or "flat".
-    hours
-        The schedule.
-    before, after
-        The present controls and the schedule, the same days.
-    reserves
-        By zone with tanks.
-    cuts_before, cuts_after
-        The power cut, simulated.
-    is_kept
-        Whether the schedule keeps free heads, levels, the cycle and the storage that it has to; if not, it is no
-        advice, and `why` says what it does not keep.
-    why
-        See there.
-    inp
-        The whole model with the schedule.
-    """
-
-    price: Floats
-    price_source: str
-    hours: tuple[PumpHour, ...]
-    before: PumpRun
-    after: PumpRun
-    reserves: tuple[Reserve, ...]
-    cuts_before: CutTest
-    cuts_after: CutTest
-    is_kept: bool
-    why: tuple[str, ...]
-    _inp: bytes
-
-    @property
-    def inp(self) -> bytes:
-        """The model as an INP with the schedule in its controls, tanks at the levels at which a day begins."""
-        return self._inp
 
 
 def plan_pumps(
@@ -289,7 +188,10 @@ class _Study:
         return day
 
     def _limits(self, zone: PumpZone, tables: ZoneHours) -> tuple[Floats, Floats]:
-        """Least and highest fill by hour, float64 [24] each: the cut is bridged, or where it cannot be, no less is held than now."""
+        """Least and highest fill by hour, float64 [24] each.
+
+        A power cut at that hour is bridged; where it cannot be at every hour, no less is held than now.
+        """
         low = self._needed(tables)
         if (low > 1.0 - 4.0 * _EDGE).any():
             present = self._present.fill[: HOURS * _DAYS, self.zones.index(zone)].min()
@@ -326,9 +228,7 @@ class _Study:
             for node, value in zip(zone.tanks.tolist(), storage.levels(float(day.fill[0])), strict=True):
                 levels[self._topology.nodes[node]] = f"{value / self._unit:.4f}"
         start = as_duration(self._pattern + DAY)
-        beside = {
-            pipe: [float(s <= 0.0) for s in speed[pump]] for zone in self.zones for pipe, pump in zone.bypasses
-        }
+        beside = {pipe: [float(s <= 0.0) for s in speed[pump]] for zone in self.zones for pipe, pump in zone.bypasses}
         lines = schedule_lines(speed | beside, self._clock)
         data = controlled(self._data, self._freed, lines, levels, (f"Pattern Start {start}",))
         with self._open(data) as engine:
@@ -338,43 +238,45 @@ class _Study:
 
     def _faults(self, run: PumpRun, course: Course, tables: Sequence[ZoneHours]) -> tuple[tuple[str, ...], float]:
         """What a simulated schedule does not keep, and how bad that is all together."""
-        said, bad = [], 0.0
+        said: list[tuple[str, float]] = []
         if run.short_m > 0.0:
-            said.append(f"{run.n_short} customers' nodes are short, by up to {run.short_m:.2f} m more than allowed")
-            bad += run.short_m
+            text = f"{run.n_short} customers' nodes are short, by up to {run.short_m:.2f} m more than allowed"
+            said.append((text, run.short_m))
         for z, (zone, table) in enumerate(zip(self.zones, tables, strict=True)):
-            if not len(zone.tanks):
-                continue
-            fill = course.fill[:, z]
-            floor = self._limits(zone, table)[0]
-            hours = np.arange(len(fill)) % HOURS
-            under = float((floor[hours] - fill).max())
-            if under > _LESS:
-                said.append(f"{zone.name}: holds {100 * under:.0f} % of its volume less than it is to hold")
-                bad += under
-            lost = float(fill[0] - fill[HOURS])
-            if lost > _SETTLED:
-                said.append(f"{zone.name}: ends the day {100 * lost:.0f} % of its volume lower")
-                bad += lost
-            over = float(fill.max()) - 1.0
-            if over > -1e-6:
-                said.append(f"{zone.name}: stands full")
-                bad += _SETTLED
-        for zone in self.zones:
-            wanted = {station.name: self.before.volume[station.name] for station in zone.stations}
-            largest = max(wanted, key=lambda name: wanted[name])
-            for name, volume in wanted.items():
-                if name != largest and run.volume[name] < (1.0 - 2.0 * _VOLUME) * volume:
-                    said.append(f"{name}: gives {run.volume[name]:.0f} m3/d, less than the {volume:.0f} of now")
-                    bad += 1.0 - run.volume[name] / volume
+            if len(zone.tanks):
+                said += self._faults_of(zone, table, course.fill[:, z])
+            said += self._less_water(zone, run)
         for tank, now in zip(run.tanks, self.before.tanks, strict=True):
             if tank.least < tank.low + _EMPTY_M < now.least:
-                said.append(f"{tank.tank}: runs empty")
-                bad += _SETTLED
+                said.append((f"{tank.tank}: runs empty", _SETTLED))
         if run.warnings > self.before.warnings:
-            said.append(f"EPANET warns at {run.warnings} moments")
-            bad += _SETTLED
-        return tuple(said), bad
+            said.append((f"EPANET warns at {run.warnings} moments", _SETTLED))
+        return tuple(text for text, _ in said), sum(bad for _, bad in said)
+
+    def _faults_of(self, zone: PumpZone, table: ZoneHours, fill: Floats) -> list[tuple[str, float]]:
+        """What a zone's tanks do not keep: the storage, the cycle, room at the top."""
+        said = []
+        floor = self._limits(zone, table)[0]
+        under = float((floor[np.arange(len(fill)) % HOURS] - fill).max())
+        if under > _LESS:
+            said.append((f"{zone.name}: holds {100 * under:.0f} % of its volume less than it is to hold", under))
+        lost = float(fill[0] - fill[HOURS])
+        if lost > _SETTLED:
+            said.append((f"{zone.name}: ends the day {100 * lost:.0f} % of its volume lower", lost))
+        if float(fill.max()) > 1.0 - _FULL:
+            said.append((f"{zone.name}: stands full", _SETTLED))
+        return said
+
+    def _less_water(self, zone: PumpZone, run: PumpRun) -> list[tuple[str, float]]:
+        """Stations beside the largest one that give less than they do now."""
+        wanted = {station.name: self.before.volume[station.name] for station in zone.stations}
+        largest = max(wanted, key=lambda name: wanted[name])
+        return [
+            (f"{name}: gives {run.volume[name]:.0f} m3/d, less than the {volume:.0f} of now",
+             1.0 - run.volume[name] / volume)
+            for name, volume in wanted.items()
+            if name != largest and run.volume[name] < (1.0 - 2.0 * _VOLUME) * volume
+        ]  # fmt: skip
 
     def _told(self, found: _Found, tables: Sequence[ZoneHours]) -> PumpPlan:
         hours = []
@@ -397,7 +299,7 @@ class _Study:
         cuts = []
         for data, skip in ((self._data, 1), (found.data, 0)):
             with self._open(data) as engine:
-                cuts.append(test_cut(engine, self._customers, self._rules.outage, skip))
+                cuts.append(try_cut(engine, self._customers, self._rules.outage, skip))
         return PumpPlan(
             self._tariff.by_hour, self._tariff.source, tuple(sorted(hours, key=lambda h: (h.station, h.pump, h.hour))),
             self.before, found.run, tuple(reserves), cuts[0], cuts[1], not found.faults, found.faults, found.data,

@@ -91,7 +91,7 @@ class Search:
         """Highest pressure behind each valve in each hour, float64 [24, n_zones]."""
         outlets = [zone.outlet for zone in self.zones]
         found = np.array([day.pressure[day.hour == hour][:, outlets].max(axis=0) for hour in range(24)])
-        return np.maximum(found, 0.0)  # no valve is set below zero
+        return np.asarray(np.maximum(found, 0.0))  # no valve is set below zero
 
     def settle(self, own: Floats, start: Floats, is_set: Bools, moves: Bools) -> Floats:
         """Lower set-points until the worst customer of each zone has just what he needs.

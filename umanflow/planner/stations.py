@@ -96,7 +96,8 @@ def speeds_of(engine: Engine, stated: Mapping[str, tuple[float, float]]) -> dict
     UserError
         If a stated one is no pump of the network.
     """
-    topology, found = engine.topology, {}
+    topology = engine.topology
+    found: dict[str, tuple[float, float]] = {}
     pumps = {topology.links[k] for k in engine.pumps.tolist()}
     for control in controls(engine.project):
         name = topology.links[control.link]
@@ -153,11 +154,12 @@ def _bypasses(engine: Engine, closed: frozenset[str]) -> dict[str, str]:
     for control in controls(engine.project):
         moves.setdefault(control.link, set()).add((control.kind, control.node, control.level, control.setting > 0.0))
     pumps = {k: moves[k] for k in engine.pumps.tolist() if k in moves}
-    found = {}
+    found: dict[str, str] = {}
     for pipe in topology.pipes.tolist():
         turned = {(kind, node, level, not is_open) for kind, node, level, is_open in moves.get(pipe, ())}
         if turned and topology.links[pipe] not in closed:
-            found |= {topology.links[pipe]: topology.links[pump] for pump, own in pumps.items() if own == turned}
+            for pump in (k for k, own in pumps.items() if own == turned):
+                found[topology.links[pipe]] = topology.links[pump]
     return found
 
 

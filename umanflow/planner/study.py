@@ -122,9 +122,7 @@ def _age(network: Network, given: PlanInput) -> WaterAge | None:
         return water_age(engine, given.age.days)
 
 
-def _designs(
-    network: Network, rules: BlockRules, norm: Norm, given: PlanInput, notes: list[str]
-) -> tuple[Design, ...]:
+def _designs(network: Network, rules: BlockRules, norm: Norm, given: PlanInput, notes: list[str]) -> tuple[Design, ...]:
     """Designs of blocks, the best first; none where every customer is on a trunk."""
     try:
         designs = tuple(design_blocks(network, rules, norm, given.blocks.reopen))

@@ -6,7 +6,7 @@ law. A measured value between them is what was promised; one outside says that t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,7 +85,7 @@ def check_pressure(plan: PressurePlan, spread: float, year: int) -> list[Check]:
         low, high = limits_of_change(zone.night_before, zone.night_after, spread)
         found.append(Check(
             year, "pressure", zone.zone, "minimum night flow", "m3/h", "flow meter of the inlet",
-            "a week before and a week after, 02:00-04:00, same weekdays", zone.night_before, zone.night_after, low, high,
+            "a week before and a week after, 02:00-04:00", zone.night_before, zone.night_after, low, high,
         ))  # fmt: skip
         found.append(Check(
             year, "pressure", zone.zone, "mean pressure at the average zone point", "m", "pressure logger",
@@ -109,11 +109,11 @@ def check_pumps(plan: PumpPlan, spread: float, year: int) -> list[Check]:
             year, "pumps", "all stations", quantity, unit, instrument,
             "two weeks before and two weeks after, for the same volume pumped", was, becomes, low, high,
         ))  # fmt: skip
-    for was, becomes in zip(before.tanks, after.tanks, strict=True):
-        room = 0.05 * (becomes.high - becomes.low)
+    for old, new in zip(before.tanks, after.tanks, strict=True):
+        room = 0.05 * (new.high - new.low)
         found.append(Check(
-            year, "pumps", becomes.tank, "least level", "m", "level gauge", "two weeks after, least of every day",
-            was.least, becomes.least, becomes.least - room, becomes.highest,
+            year, "pumps", new.tank, "least level", "m", "level gauge", "two weeks after, least of every day",
+            old.least, new.least, new.least - room, new.highest,
         ))  # fmt: skip
     return found
 

@@ -217,7 +217,7 @@ class Builder:
 
     @property
     def _pump_energy(self) -> float:
-        """kWh a year that the schedules save."""
+        """Energy that the schedules save, kWh a year."""
         plan = self._parts.pumping
         return 0.0 if plan is None else (plan.before.energy - plan.after.energy) * _DAYS
 
@@ -359,9 +359,7 @@ class Builder:
             plan.append(float((kept * (1.0 - fewer * (held is not None and year > held))).sum()))
         return plan, nothing
 
-    def _check(
-        self, days: list[Day], districts: Mapping[str, Ints], surveys: tuple[Survey, ...], ready: int
-    ) -> None:
+    def _check(self, days: list[Day], districts: Mapping[str, Ints], surveys: tuple[Survey, ...], ready: int) -> None:
         """What to measure after each step, from what was simulated."""
         given, parts, year_of = self._given, self._parts, {m.kind: m.year for m in reversed(self._measures)}
         spread, first = given.leakage.spread, given.programme.start_year
