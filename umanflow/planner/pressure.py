@@ -109,7 +109,7 @@ class _Planner:
             order = [str(dma) for dma in self._network.dmas["dma"]]
             outer.sort(key=lambda zone: order.index(zone.name) if zone.name in order else len(order))
         with Engine(self._with(outer)) as engine:
-            search, before, own = self._begin(engine, outer)
+            search, _, own = self._begin(engine, outer)
             every = np.ones(len(outer), dtype=bool)
             settings = search.settle(own, own, every, every)
             drop = (own - settings).mean(axis=0)
