@@ -104,6 +104,8 @@ class Design:
         Connections on trunks, in no block.
     slack
         Of the partition that gave it.
+    is_reopened
+        Whether it opens what is shut now, but for its own borders.
     """
 
     blocks: tuple[Block, ...]
@@ -113,6 +115,7 @@ class Design:
     raised: dict[str, float]
     outside: float
     slack: float
+    is_reopened: bool = False
 
     @property
     def newly_short(self) -> tuple[str, ...]:

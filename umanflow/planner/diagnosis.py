@@ -115,7 +115,7 @@ _GAPS = {
     "breaks": "breaks.csv: no break rates",
     "nodes": "nodes.csv (connections, storeys): free head is taken as for one storey, connections from demand",
     "valves": "valves.csv: customers out of water during a repair are unknown",
-    "dmas": "dmas.csv: no blocks, so no pressure plan before blocks are built",
+    "dmas": "dmas.csv: no blocks, so pressure is planned at the model's own valves alone",
     "hydrants": "hydrants.csv: fire flow is tried at customers",
 }
 

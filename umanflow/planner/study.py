@@ -135,6 +135,15 @@ def _designs(network: Network, rules: BlockRules, norm: Norm, given: PlanInput, 
             f"blocks: the best design leaves {len(designs[0].newly_short)} nodes newly short ({names}, …: blocks.csv "
             "and short.csv say where and why); it is no advice until they are mended"
         )
+    elif given.blocks.reopen and not designs[0].is_reopened:
+        least = min(len(design.short) for design in designs if design.is_reopened)
+        notes.append(
+            f"blocks: every design that opens what is shut now leaves customers newly short (at least {least} nodes); "
+            "the one shown leaves it shut"
+        )
+    if designs[0].raised:
+        told = ", ".join(f"{name} to {head:.1f} m" for name, head in designs[0].raised.items())
+        notes.append(f"blocks: the design needs set-points of valves raised: {told}")
     return designs
 
 
@@ -179,6 +188,8 @@ def _pumping(
         notes.append("pumps: the network has none")
     elif not plan.is_kept:
         notes.append(f"pumps: no schedule was found that keeps everything ({'; '.join(plan.why)}); it is no advice")
+    elif plan.after.even_cost >= plan.before.even_cost:
+        notes.append("pumps: the present controls cost no more than the schedule that was found; leave them")
     elif plan.price_source == "flat":
         notes.append("pumps: neither [tariff] nor the model has prices by the hour, so nothing is gained by the hour")
     return plan
