@@ -304,9 +304,13 @@ class _Designer:
         self._shut(sorted(closed))
         for number, block in enumerate(np.unique(label[label >= 0]).tolist()):
             inside = label == block
-            links, _ = self._border(label, block)
+            links, others = self._border(label, block)
+            beyond = dict(zip(links.tolist(), others.tolist(), strict=True))
             meters = [k for k in links.tolist() if k in inlets]
-            mine = [k for k in meters if self._inflow(label, block, np.array([k]))[0] >= 0.0] or meters
+            # between two blocks a meter is named with the one that it feeds
+            mine = [
+                k for k in meters if beyond[k] == _NONE or self._inflow(label, block, np.array([k]))[0] >= 0.0
+            ] or meters
             shut = [k for k in links.tolist() if k in closed]
             both = inside[topology.start] & inside[topology.end] & topology.is_pipe
             found.append(Block(
