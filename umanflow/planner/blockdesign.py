@@ -55,6 +55,9 @@ class Block:
         Least free head at a node with the fire flow, m; `fire_before` without blocks.
     fire_before
         See there.
+    cost
+        Of its meters and new valves, UAH; what stands between two blocks counts for the one that water runs into, or
+        for the first.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Block:
     is_isolated: bool
     fire_left: float
     fire_before: float
+    cost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from umanflow.planner.customers import customers_of
 from umanflow.planner.pressure import Norm
 from umanflow.planner.renewal import break_years
 from umanflow.planner.simulation import Day
+from umanflow.report.wording import mark
 
 Floats = NDArray[np.float64]
 
@@ -111,13 +112,14 @@ class Diagnosis:
 
 
 _GAPS = {
-    "pipes": "pipes.csv (material, year): no renewal ranking, no roughness by age",
-    "breaks": "breaks.csv: no break rates",
-    "nodes": "nodes.csv (connections, storeys): free head is taken as for one storey, connections from demand",
-    "valves": "valves.csv: customers out of water during a repair are unknown",
-    "dmas": "dmas.csv: no blocks, so pressure is planned at the model's own valves alone",
-    "hydrants": "hydrants.csv: fire flow is tried at customers",
+    "pipes": mark("pipes.csv (material, year): no renewal ranking, no roughness by age"),
+    "breaks": mark("breaks.csv: no break rates"),
+    "nodes": mark("nodes.csv (connections, storeys): free head is taken as for one storey, connections from demand"),
+    "valves": mark("valves.csv: customers out of water during a repair are unknown"),
+    "dmas": mark("dmas.csv: no blocks, so pressure is planned at the model's own valves alone"),
+    "hydrants": mark("hydrants.csv: fire flow is tried at customers"),
 }
+_NO_LEAKAGE = mark("leakage: the model has none, so nothing can be saved by pressure or renewal; calibrate it first")
 
 
 def diagnose(
@@ -166,7 +168,7 @@ def diagnose(
     by_age = np.argsort(-hours, kind="stable")[:_WORST] if age is not None else np.zeros(0, dtype=np.int64)
     gaps = tuple(text for table, text in _GAPS.items() if getattr(network, table) is None)
     if not leakage.sum() > 0.0:
-        gaps += ("leakage: the model has none, so nothing can be saved by pressure or renewal; calibrate it first",)
+        gaps += (_NO_LEAKAGE,)
     return Diagnosis(
         float(demand.sum()), float(leakage.sum()), day.pumping, len(at), int((lowest < due).sum()),
         int((highest > norm.most).sum()), places(np.array(short, dtype=np.int64), lowest, due),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,10 @@ _BAND = (0.05, 0.95)
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One thing to do in one year: what, how much of it, UAH, how to see that it worked (figures: `Check`)."""
+    """One thing to do in one year: what, how much of it, UAH, how to see that it worked (figures: `Check`).
+
+    `what` and `verify` may be a `Sentence`, which a report tells in its own language.
+    """
 
     year: int
     kind: str
@@ -77,12 +80,28 @@ class Year:
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """Measures, trajectory, surveys of districts, and what to measure to see that a step worked."""
+    """Measures and trajectory.
+
+    Attributes
+    ----------
+    measures, years
+        In order of time.
+    renewed
+        Pipes that are renewed, by year.
+    parts
+        float64 [n_years] by part of the programme: what it takes off the leakage of doing nothing, m3/d.
+    surveys
+        Active leakage control of each district.
+    checks
+        What to measure to see that a step worked, in order of time.
+    """
 
     measures: tuple[Measure, ...]
     years: tuple[Year, ...]
-    surveys: tuple[Survey, ...]
-    checks: tuple[Check, ...]
+    renewed: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    parts: dict[str, Floats] = field(default_factory=dict)
+    surveys: tuple[Survey, ...] = ()
+    checks: tuple[Check, ...] = ()
 
     @property
     def payback(self) -> int | None:

@@ -17,18 +17,24 @@ from networks import Network, load
 from umanflow.errors import UserError
 from umanflow.planner.age import WaterAge, water_age
 from umanflow.planner.blocks import BlockRules, Design, design_blocks
+from umanflow.planner.condition import Condition, condition_of
 from umanflow.planner.customers import customers_of
 from umanflow.planner.diagnosis import Diagnosis, diagnose
 from umanflow.planner.inputs import PlanInput
 from umanflow.planner.leaking import Leaking
+from umanflow.planner.modelcheck import Checked, check_model
 from umanflow.planner.places import Prices
 from umanflow.planner.pressure import Norm, NothingToSet, PressurePlan, plan_pressure
 from umanflow.planner.programme import Programme
 from umanflow.planner.pumping import PumpPlan, PumpRules, plan_pumps
 from umanflow.planner.renewal import Renewal, RenewalCosts, history_of, rank_pipes
+from umanflow.planner.sentence import Sentence
 from umanflow.planner.simulation import Day, run_day
 from umanflow.planner.yearly import Builder, Loggers, Parts
 from umanflow.report.site import site_of
+from umanflow.report.wording import mark
+
+__all__ = ["Loggers", "Plan", "make_plan"]
 
 Floats = NDArray[np.float64]
 
@@ -51,6 +57,8 @@ class Plan:
     renewal: Renewal | None
     programme: Programme
     notes: tuple[str, ...]
+    condition: Condition
+    check: tuple[Checked, ...]
 
 
 def make_plan(network: Network, given: PlanInput, progress: Callable[[float], None] | None = None) -> Plan:
@@ -78,6 +86,7 @@ def make_plan(network: Network, given: PlanInput, progress: Callable[[float], No
         topology = engine.topology
         diagnosis = diagnose(network, engine, day, norm, topology.length, _age(network, given), given.age.most)
         leakage = Leaking.of(engine).by_pipe(day.leakage_m3d)
+        condition = condition_of(network, topology, day, leakage, norm)
         diameter = engine.read("link", "diameter")
     tell(0.1)
     rules = BlockRules(**given.blocks.model_dump(exclude={"reopen"}))
@@ -89,7 +98,7 @@ def make_plan(network: Network, given: PlanInput, progress: Callable[[float], No
     tell(0.55)
     loggers = _loggers(network, designs[0] if designs else None, given)
     if loggers is None and given.sensors.count:
-        notes.append("loggers: there is no block to place them in")
+        notes.append(mark("loggers: there is no block to place them in"))
     tell(0.7)
     renewal = None
     if network.pipes is not None and network.breaks is not None and len(network.breaks):
@@ -101,16 +110,16 @@ def make_plan(network: Network, given: PlanInput, progress: Callable[[float], No
         )  # fmt: skip
         customers = _customers_out(network, at)
         if np.isnan(customers).any():
-            notes.append("renewal: no valves.csv, so customers out of water do not count in the ranking")
+            notes.append(mark("renewal: no valves.csv, so customers out of water do not count in the ranking"))
         renewal = rank_pipes(names, history, leakage[at], np.nan_to_num(customers), costs)
     else:
-        notes.append("renewal: needs pipes.csv (material, year) and breaks.csv")
+        notes.append(mark("renewal: needs pipes.csv (material, year) and breaks.csv"))
     parts = Parts(designs[0] if designs else None, pressure, pumping, loggers, renewal)
     programme = Builder(network, given, parts, day).build(tell)
     tell(1.0)
     return Plan(
         network.name, network.sha256, network.is_synthetic, given, diagnosis, designs, pressure, pumping, loggers,
-        renewal, programme, tuple(notes),
+        renewal, programme, tuple(notes), condition, check_model(network),
     )  # fmt: skip
 
 
@@ -127,23 +136,24 @@ def _designs(network: Network, rules: BlockRules, norm: Norm, given: PlanInput, 
     try:
         designs = tuple(design_blocks(network, rules, norm, given.blocks.reopen))
     except UserError as error:
-        notes.append(f"blocks: {error}")
+        notes.append(Sentence(mark("blocks: {why}"), why=str(error)))
         return ()
     if designs[0].newly_short:
-        names = ", ".join(designs[0].newly_short[:5])
-        notes.append(
-            f"blocks: the best design leaves {len(designs[0].newly_short)} nodes newly short ({names}, …: blocks.csv "
-            "and short.csv say where and why); it is no advice until they are mended"
+        told = mark(
+            "blocks: the best design leaves {n} nodes newly short ({names} …; short.csv says where and why); it is no "
+            "advice until they are mended"
         )
+        notes.append(Sentence(told, n=len(designs[0].short), names=", ".join(designs[0].newly_short[:5])))
     elif given.blocks.reopen and not designs[0].is_reopened:
         least = min(len(design.short) for design in designs if design.is_reopened)
-        notes.append(
-            f"blocks: every design that opens what is shut now leaves customers newly short (at least {least} nodes); "
-            "the one shown leaves it shut"
+        told = mark(
+            "blocks: every design that opens what is shut now leaves customers newly short (at least {n} nodes); the "
+            "one shown leaves it shut"
         )
+        notes.append(Sentence(told, n=least))
     if designs[0].raised:
-        told = ", ".join(f"{name} to {head:.1f} m" for name, head in designs[0].raised.items())
-        notes.append(f"blocks: the design needs set-points of valves raised: {told}")
+        heads = ", ".join(f"{name}: {head:.1f}" for name, head in designs[0].raised.items())
+        notes.append(Sentence(mark("blocks: the design needs set-points of valves raised, m: {heads}"), heads=heads))
     return designs
 
 
@@ -156,7 +166,7 @@ def _pressure(network: Network, norm: Norm, given: PlanInput, notes: list[str]) 
     try:
         return plan_pressure(network, norm, prices, rules.places)
     except NothingToSet as error:
-        notes.append(f"pressure: {error}")
+        notes.append(Sentence(mark("pressure: {why}"), why=str(error)))
         return None
 
 
@@ -165,7 +175,7 @@ def _pumping(
 ) -> PumpPlan | None:
     """Schedules on the network as it is once pressure is controlled; free heads are those kept before any of it."""
     if not given.pumps.plan:
-        notes.append("pumps: not asked for ([pumps] plan)")
+        notes.append(mark("pumps: not asked for ([pumps] plan)"))
         return None
     rules = PumpRules(
         given.pumps.outage, given.pumps.start_cost, given.tariff.prices, given.water.energy_price,
@@ -185,13 +195,16 @@ def _pumping(
         kept = np.minimum(customers.due, [lowest.get(name, -np.inf) for name in names])
         plan = plan_pumps(planned, customers, kept, rules)
     if plan is None:
-        notes.append("pumps: the network has none")
+        notes.append(mark("pumps: the network has none"))
     elif not plan.is_kept:
-        notes.append(f"pumps: no schedule was found that keeps everything ({'; '.join(plan.why)}); it is no advice")
+        told = mark("pumps: no schedule was found that keeps everything ({why}); it is no advice")
+        notes.append(Sentence(told, why="; ".join(plan.why)))
     elif plan.after.even_cost >= plan.before.even_cost:
-        notes.append("pumps: the present controls cost no more than the schedule that was found; leave them")
+        notes.append(mark("pumps: the present controls cost no more than the schedule that was found; leave them"))
     elif plan.price_source == "flat":
-        notes.append("pumps: neither [tariff] nor the model has prices by the hour, so nothing is gained by the hour")
+        notes.append(
+            mark("pumps: neither [tariff] nor the model has prices by the hour, so nothing is gained by the hour")
+        )
     return plan
 
 

@@ -22,6 +22,7 @@ from umanflow.planner.pressure import Norm, PressurePlan, equipped_network
 from umanflow.planner.programme import Measure, Programme, Year, findable, limits, saved_money, spread_of_ratio
 from umanflow.planner.pumping import PumpPlan
 from umanflow.planner.renewal import Renewal, history_of
+from umanflow.planner.sentence import Sentence
 from umanflow.planner.simulation import Day, run_day
 from umanflow.planner.surveys import Survey, links_of, plan_surveys, surveys_in
 from umanflow.planner.verification import (
@@ -33,6 +34,7 @@ from umanflow.planner.verification import (
     check_renewal,
     check_survey,
 )
+from umanflow.report.wording import mark
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -65,6 +67,14 @@ class Parts:
     pumping: PumpPlan | None
     loggers: Loggers | None
     renewal: Renewal | None
+
+
+def _parts(lost: Mapping[str, Floats]) -> dict[str, Floats]:
+    """What each part takes off the leakage of doing nothing in each year, float64 [n_years], m3/d."""
+    return {
+        "finding": lost["nothing"] - lost["finding"], "pressure": lost["finding"] - lost["pressure"],
+        "renewal": lost["pressure"] - lost["plan"], "growth": lost["nothing"][:1] - lost["nothing"],
+    }  # fmt: skip
 
 
 class Builder:
@@ -105,7 +115,10 @@ class Builder:
                 tell(0.75 + 0.25 * year / count)
         self._check(states["plan"], districts, surveys, ready)
         begun = tuple(replace(s, first_year=self._first_survey(s, ready)) for s in surveys)
-        return Programme(tuple(self._measures), self._years(states, renewed), begun, tuple(self._checks))
+        new = {first + k - 1: tuple(renewed[k][len(renewed[k - 1]) :]) for k in range(1, count + 1)}
+        parts = _parts({kind: np.array([day.leakage_m3d.sum() for day in days]) for kind, days in states.items()})
+        measured = {name: parts[name] for name in ("finding", "pressure", "renewal")}
+        return Programme(tuple(self._measures), self._years(states, renewed), new, measured, begun, tuple(self._checks))
 
     def _day_of(self, engine: Engine, settings: dict[str, Floats] | None) -> Day:
         """A day, with what the new valves' zones need shut while they are set."""
@@ -174,9 +187,10 @@ class Builder:
             assert self._design is not None
             meters = sum(len(block.inlets) for block in self._design.blocks)
             valves = len({v for block in self._design.blocks for v in block.new_valves})
+            what = mark("{n} blocks: {meters} meters, {valves} new valves")
             waiting.append((
-                "blocks", f"{len(self._design.blocks)} blocks: {meters} meters, {valves} new valves",
-                self._design.cost, "shut each block's inlets at night: its flow is zero and its pressure falls",
+                "blocks", Sentence(what, n=len(self._design.blocks), meters=meters, valves=valves), self._design.cost,
+                Sentence(mark("shut each block's inlets at night: its flow is zero and its pressure falls")),
             ))  # fmt: skip
         pressure, pumping = self._parts.pressure, self._parts.pumping
         if pressure is not None and pressure.valves and pressure.saved > 0.0:
@@ -184,20 +198,24 @@ class Builder:
             cost = bought * given.pressure.valve_cost + len(pressure.valves) * given.pressure.controller_cost
             cost += sum(p.cost - given.pressure.valve_cost - given.pressure.controller_cost
                         for p in pressure.places if p.is_chosen)  # fmt: skip
+            what = mark("set-points by the hour at {n} valves, {new} new")
+            seen = mark("leakage falls by {saved} m³/d; night flows and pressures lie within their limits")
             waiting.append((
-                "pressure", f"set-points by the hour at {len(pressure.valves)} valves, {bought} new", cost,
-                f"leakage falls by {pressure.saved:.0f} m3/d; night flows and pressures within their limits",
+                "pressure", Sentence(what, n=len(pressure.valves), new=bought), cost,
+                Sentence(seen, saved=round(pressure.saved)),
             ))  # fmt: skip
-        if pumping is not None and pumping.is_kept and self._pump_saving > 0.0:
+        if pumping is not None and self._pump_saving > 0.0:
             stations = len({hour.station for hour in pumping.hours})
+            what, seen = mark("timetables for {n} pump stations"), mark("electricity costs {saved} UAH/d less")
             waiting.append((
-                "pumps", f"timetables for {stations} pump stations", stations * given.pumps.station_cost,
-                f"electricity costs {pumping.before.even_cost - pumping.after.even_cost:.0f} UAH/d less",
+                "pumps", Sentence(what, n=stations), stations * given.pumps.station_cost,
+                Sentence(seen, saved=round(pumping.before.even_cost - pumping.after.even_cost)),
             ))  # fmt: skip
         if given.sensors.count and self._parts.loggers is not None:
+            seen = mark("open a hydrant by {leak} m³/h in each block: it is found within the stated metres")
             waiting.append((
-                "loggers", f"{given.sensors.count} pressure loggers", given.sensors.count * given.sensors.cost,
-                f"open a hydrant by {given.sensors.leak:g} m3/h in each block: it is found within the stated metres",
+                "loggers", Sentence(mark("{n} pressure loggers"), n=given.sensors.count),
+                given.sensors.count * given.sensors.cost, Sentence(seen, leak=given.sensors.leak),
             ))  # fmt: skip
         return waiting
 
@@ -254,9 +272,10 @@ class Builder:
             if chosen:
                 self._renewed_in[first + year - 1] = chosen
                 metres = sum(self._length(name) for name in chosen)
+                said = Sentence(mark("{km} km in {n} pipes"), km=round(metres / 1000.0, 1), n=len(chosen))
                 self._measures.append(Measure(
-                    first + year - 1, "renewal", f"{metres / 1000.0:.1f} km in {len(chosen)} pipes", spent,
-                    "breaks of these pipes in the three years after, beside those expected of them",
+                    first + year - 1, "renewal", said, spent,
+                    Sentence(mark("breaks of these pipes in the three years after, beside those expected of them")),
                 ))  # fmt: skip
         if any(kind in ("blocks", "loggers") for kind, *_ in waiting):
             ready = count  # never paid for
@@ -268,11 +287,10 @@ class Builder:
         cost = sum(s.cost * number for s, number in due)
         names = [s.district for s, number in due if number]
         if names:
-            self._measures.append(Measure(
-                self._given.programme.start_year + year - 1, "survey", f"leaks looked for in {', '.join(names)}",
-                cost,
-                "night flow of each district falls to the stated one; a step test where it does not",
-            ))  # fmt: skip
+            what = Sentence(mark("leaks looked for in {places}"), places=", ".join(names))
+            seen = mark("night flow of each district falls to the stated one; a step test where it does not")
+            year_of = self._given.programme.start_year + year - 1
+            self._measures.append(Measure(year_of, "survey", what, cost, Sentence(seen)))
         return cost
 
     def _renew(self, at: int, purse: float) -> tuple[list[str], int, float]:
@@ -294,10 +312,7 @@ class Builder:
         lost = {kind: np.array([day.leakage_m3d.sum() for day in days]) for kind, days in states.items()}
         demand = self._demand()
         billed = given.water.billed_share * demand
-        parts = {
-            "finding": lost["nothing"] - lost["finding"], "pressure": lost["finding"] - lost["pressure"],
-            "renewal": lost["pressure"] - lost["plan"], "growth": lost["nothing"][:1] - lost["nothing"],
-        }  # fmt: skip
+        parts = _parts(lost)
         drawn = spread_of_ratio(given, billed, demand, lost["plan"], parts)
         low, high = limits(drawn)
         breaks = self._breaks(renewed)
