@@ -16,6 +16,9 @@ from hydro.record import Record
 from models.evidence import Evidence
 from models.frame import Frame
 from models.growth import Growth
+from models.health import Fault
+from models.health_surge import Surges
+from models.health_watch import InstrumentWatch
 from models.leak import Estimate, Leak
 from models.ledger import Alarm, Entry, Ledger
 from models.relearn import relearn
@@ -53,6 +56,8 @@ class Detector:
         self.rules = rules or Rules()
         self.ledger = Ledger(watch, self.rules.window)
         self._reviser = Reviser(self.ledger, self.rules)
+        self.instruments = InstrumentWatch(self._reviser)
+        self.surges = Surges(self.ledger)
         self._repairs = sorted(repairs, key=lambda r: r.time)
 
     def know(self, entries: list[Entry]) -> None:
@@ -65,7 +70,9 @@ class Detector:
 
     def step(self, frame: Frame) -> list[Entry]:
         """Take one frame; return the entries that it raised."""
+        frame = self.instruments.screened(frame)
         self.ledger.append(frame, self.watch.noise)
+        self.instruments.examine(frame)
         while self._repairs and self._repairs[0].time <= frame.end:
             self._reviser.apply(self._repairs.pop(0))
         self._reviser.run()
@@ -74,6 +81,15 @@ class Detector:
             entered += 1
         self._tell_again(frame)
         return self._tell(frame)
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What was told of instruments and valves, and surges of demand."""
+        return [*self.instruments.faults, *self.surges.faults]
+
+    def trusted(self, frames: list[Frame]) -> list[Frame]:
+        """Frames without what was found wrong with them, as known now."""
+        return [self.surges.without(frame) for frame in self.instruments.trusted(frames)]
 
     def begin(self, time: pd.Timestamp) -> None:
         """The data in question begin here: what runs already is old; what has ended is no longer told."""
@@ -131,7 +147,8 @@ class Detector:
 
         Returns the history's frames against the new calibration.
         """
-        frames = relearn(self.watch, history, self.ledger)
+        self.instruments.lift()
+        frames = relearn(self.watch, self.instruments.mended(history), self.ledger)
         self._look_back(frames)
         self.ledger.replace_frames(frames, self.watch.noise)
         for entry in self.ledger.entries:
@@ -168,10 +185,14 @@ class Detector:
         place = self._reviser.locate(evidence)
         if place.probability < rules.sure_mass and gain < rules.sure_gain:
             return None
+        if self.instruments.may_be_a_fault(residual, gain):
+            return None  # the next blocks will tell
         at = self._reviser.position(place.pipe)
         growth = evidence.growth(at, window.first)
         flow = float(evidence.now[at])
         if flow < max(rules.least_flow, rules.least_share * watch.inflow_of_pipes[at]):
+            return None
+        if self.surges.is_one(place.pipe, growth, frame):
             return None
         deviation = float(evidence.deviation[at]) * flow / max(growth.peak, 1e-12)
         alarm = Alarm(
