@@ -157,7 +157,7 @@ class Detector:
         if len(window) < 2:
             return None
         found = self._unexplained()
-        if found is None or self._reviser.is_echo(found[0]):
+        if found is None:
             return None
         evidence, responses = found
         residual, gain = self.ledger.residual, float(evidence.gain.max())
@@ -192,19 +192,24 @@ class Detector:
     def _unexplained(self) -> tuple[Evidence, Floats] | None:
         """Evidence for a new leak that no better place or size of a known one removes, and its responses, or None."""
         tried: list[Entry] = []
-        if not self._reviser.is_worth_a_scan(self.ledger.residual):
+        reviser, window = self._reviser, self.ledger.window
+        if not reviser.is_worth_a_scan(self.ledger.residual):
             return None
+        passed_over = self.watch.blind(window.frames[-1])
         while True:
-            evidence, responses = self._reviser.scan(self.ledger.residual, self.watch.responses)
-            evidence = replace(
-                evidence, gain=np.where(self.watch.blind(self.ledger.window.frames[-1]), 0.0, evidence.gain)
-            )
-            if evidence.gain.max() < self.rules.gain:
-                return None
-            similar = [e for e in self._reviser.similar(evidence) if e not in tried]
+            evidence, responses = reviser.scan(self.ledger.residual, self.watch.responses)
+            while True:
+                evidence = replace(evidence, gain=np.where(passed_over, 0.0, evidence.gain))
+                if evidence.gain.max() < self.rules.gain:
+                    return None
+                if not reviser.is_echo(evidence):
+                    break
+                # an echo must not drown what happens elsewhere
+                passed_over = passed_over | reviser.around(evidence, responses)
+            similar = [e for e in reviser.similar(evidence) if e not in tried]
             if not similar:
                 return evidence, responses
-            self._reviser.refit(similar[0])
+            reviser.refit(similar[0])
             tried.append(similar[0])
 
     def _sigmas(self, residual: Floats, growth: Growth) -> tuple[tuple[str, float], ...]:

@@ -130,7 +130,7 @@ class Reviser:
             if not entry.is_open or self.is_blind(entry):
                 continue
             age = self.ledger.window.last - entry.raised
-            if age in self.rules.refit_ages:
+            if age in self.rules.refit_ages and not self.is_settled(entry):
                 self.refit(entry)
         self.test_ends()
 
@@ -139,7 +139,7 @@ class Reviser:
         return entry.growth.onset + entry.growth.rise < self.ledger.window.first
 
     def refit(self, entry: Entry, past: int | None = None) -> None:
-        """Seek an entry's place and flow anew, with the other leaks running; a settled one stays as it is.
+        """Seek an entry's place and flow anew, with the other leaks running; a settled one stays where it is.
 
         Parameters
         ----------
@@ -148,6 +148,7 @@ class Reviser:
         """
         ledger, window = self.ledger, self.ledger.window
         if self.is_settled(entry):
+            self._trim(entry, self.rules.size_doubt)
             return
         n = len(window) if past is None else past
         now = window.blocks[n - 1 : n]
@@ -182,14 +183,22 @@ class Reviser:
             self._trim(entry)
             self.settle(entry)
 
-    def _trim(self, entry: Entry) -> None:
-        """Give an entry the flow whose simulation fits: its response by size was made at other moments."""
+    def _trim(self, entry: Entry, doubt: float = np.inf) -> None:
+        """Give an entry the flow whose simulation fits: its response by size was made at other moments.
+
+        Parameters
+        ----------
+        doubt
+            Standard deviation of its size beforehand, as a share of it.
+        """
         ledger = self.ledger
         without = ledger.without(entry)
         scanner = self.scanner(len(without))
         for _ in range(_TRIMS):
             template, data = scanner.whiten(without - ledger.residual), scanner.whiten(without)
-            share = float(np.clip(template @ data / max(float(template @ template), 1e-30), 0.5, 2.0))
+            energy = max(float(template @ template), 1e-30)
+            trust = 1.0 / (1.0 + 1.0 / (energy * doubt**2))
+            share = float(np.clip(1.0 + trust * (template @ data / energy - 1.0), 0.7, 1.4))
             if abs(share - 1.0) < _TRIMMED:
                 return
             # effects grow faster than flows, up to their square
@@ -323,6 +332,13 @@ class Reviser:
             before = entry.growth
             entry.withdraw(ledger.window.last)
             ledger.update(entry, before)
+
+    def around(self, evidence: Evidence, responses: Floats) -> NDArray[np.bool_]:
+        """Pipes near a scan's best candidate or alike in what they do, bool [n_pipes]."""
+        scanner = self.scanner(len(self.ledger.window))
+        distance = self.watch.topology.distance_from_link(int(self.watch.pipes[evidence.best]))[self.watch.pipes]
+        alike: NDArray[np.bool_] = scanner.alike(responses[evidence.best], responses) > _SIMILAR
+        return alike | (distance < _SIMILAR_M)
 
     def standing(self) -> list[tuple[float, Entry]]:
         """What each open entry adds to the log likelihood beyond what the others' flows, fitted anew, can explain."""
