@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.record import Record
+from models.ends import apply
 from models.evidence import Evidence
 from models.frame import Frame
 from models.growth import Growth
@@ -21,6 +22,7 @@ from models.ledger import Alarm, Entry, Ledger
 from models.relearn import relearn
 from models.revise import Reviser
 from models.rules import Repair, Rules
+from models.telling import around, is_due, is_echo
 from models.watch import Watch
 
 Floats = NDArray[np.float64]
@@ -67,7 +69,7 @@ class Detector:
         """Take one frame; return the entries that it raised."""
         self.ledger.append(frame, self.watch.noise)
         while self._repairs and self._repairs[0].time <= frame.end:
-            self._reviser.apply(self._repairs.pop(0))
+            apply(self._reviser, self._repairs.pop(0))
         self._reviser.run()
         entered = 0
         while entered < _MOST_PER_FRAME and self._seek(frame) is not None:
@@ -89,7 +91,7 @@ class Detector:
         for entry in self.ledger.entries:
             if not entry.is_open or entry.is_told:
                 continue
-            if not self._reviser.is_due(entry):
+            if not is_due(self._reviser, entry):
                 entry.due = -1
                 continue
             last = self.ledger.window.last
@@ -202,10 +204,10 @@ class Detector:
                 evidence = replace(evidence, gain=np.where(passed_over, 0.0, evidence.gain))
                 if evidence.gain.max() < self.rules.gain:
                     return None
-                if not reviser.is_echo(evidence):
+                if not is_echo(reviser, evidence):
                     break
                 # an echo must not drown what happens elsewhere
-                passed_over = passed_over | reviser.around(evidence, responses)
+                passed_over = passed_over | around(reviser, evidence, responses)
             similar = [e for e in reviser.similar(evidence) if e not in tried]
             if not similar:
                 return evidence, responses
