@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from models.frame import Frame
 from models.growth import Growth
@@ -29,6 +30,7 @@ FEWEST_BLOCKS = 14  # there is little to look back on in fewer
 _ROUNDS = 3
 _MOST_ADDED = 6
 _LOW, _SURE, _HIGH = 0.025, 0.9, 0.975
+_RESOLUTION = 0.5  # blocks; a block's mean does not tell when in it a leak began, only how much it lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def smooth(
     list of Smoothed
         In order of their onset.
     """
-    first = [_supposed(watch, leak) for leak in known if leak.growth.peak > 0.0]
+    first = [_supposed(watch, leak) for leak in known if leak.growth.flow(blocks).max() > 0.0]
     effects = Effects(watch, frames, blocks)
     effects.simulate(first)
     values = np.stack([frame.values for frame in frames])
@@ -136,10 +138,7 @@ def _told(watch: Watch, search: Search, k: int, rules: Rules) -> Smoothed:
     leak, others = search.leaks[k], [*search.leaks[:k], *search.leaks[k + 1 :]]
     seeker: Seeker = search.seeker
     onsets, weights, evidence = seeker.doubted(leak, others)
-    mass = np.cumsum(weights) / weights.sum()
-    low, since, high = (
-        float(onsets[min(int(np.searchsorted(mass, p)), len(onsets) - 1)]) for p in (_LOW, _SURE, _HIGH)
-    )
+    low, since, high = _quantiles(onsets, weights, (_LOW, _SURE, _HIGH))
     link = int(watch.pipes[leak.at])
     if leak.is_repaired or evidence.gain.max() <= 0.0:
         place = Place(link, (Candidate(watch.topology.links[link], 1.0),), 1.0, float(watch.topology.length[link]))
@@ -147,3 +146,10 @@ def _told(watch: Watch, search: Search, k: int, rules: Rules) -> Smoothed:
         place = locate(evidence, watch.topology, watch.pipes, rules.temper, rules.temper_growth)
     unit = search.judge.effects.response(leak.at, leak.growth.peak)
     return Smoothed(place, leak.growth, unit, min(low, leak.growth.onset), max(high, leak.growth.onset), since)
+
+
+def _quantiles(onsets: Floats, weights: Floats, shares: tuple[float, ...]) -> list[float]:
+    """Quantiles of an onset's distribution: that of some onsets, each uncertain by what a block cannot tell."""
+    times = np.linspace(onsets[0] - 3.0 * _RESOLUTION, onsets[-1] + 3.0 * _RESOLUTION, 801)
+    reached = ndtr((times[:, None] - onsets[None, :]) / _RESOLUTION) @ (weights / weights.sum())
+    return [float(times[min(int(np.searchsorted(reached, share)), len(times) - 1)]) for share in shares]
