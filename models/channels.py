@@ -97,3 +97,23 @@ def choose(model: DrivenModel, drive: Drive, nominal: Floats, through: Floats) -
     usual = np.where(is_flat, np.nanmean(rest, axis=0), np.nansum(rest, axis=0) / np.where(total > 0.0, total, 1.0))
     names = [instruments[k] for k in picked] + [f"balance of {model.districts[k].name}" for k in balances]
     return Channels(tuple(names), picked, balances, n_pressures, usual, is_flat)
+
+
+def starved(model: DrivenModel, channels: Channels, drive: Drive) -> NDArray[np.bool_]:
+    """Where channels show what no leak does, since the tank of their district is empty, bool [n, n_channels].
+
+    Whom it fed lacks pressure and takes less than is asked for; the driven model knows neither.
+    """
+    n_picked, n_sensors = len(channels.picked), len(model.sensor_nodes)
+    found = np.zeros((len(drive.times), len(channels.names)), dtype=bool)
+    empty = model.is_empty(drive)
+    for number, district in enumerate(model.districts):
+        columns = [k for k, tank in enumerate(model.tank_nodes.tolist()) if tank in district.tanks]
+        if not columns:
+            continue
+        inside = np.isin(model.sensor_nodes, model.engine.junctions[district.junctions])
+        of_district = [k for k, picked in enumerate(channels.picked.tolist()) if picked < n_sensors and inside[picked]]
+        of_district += [n_picked + k for k, balance in enumerate(channels.balances) if balance == number]
+        for channel in of_district:
+            found[:, channel] = empty[:, columns].any(axis=1)
+    return found

@@ -27,8 +27,10 @@ from models.watch import Watch
 Floats = NDArray[np.float64]
 
 FEWEST_BLOCKS = 14  # there is little to look back on in fewer
-_ROUNDS = 3
+_ROUNDS = 10
 _MOST_ADDED = 6
+_POOR = 2.0  # chi-square per value beyond which leaks are missing: there is no use in moving those that are there
+_LITTLE = 3.0
 _LOW, _SURE, _HIGH = 0.025, 0.9, 0.975
 _RESOLUTION = 0.5  # blocks; a block's mean does not tell when in it a leak began, only how much it lost
 
@@ -95,14 +97,19 @@ def smooth(
     list of Smoothed
         In order of their onset.
     """
-    first = [_supposed(watch, leak) for leak in known if leak.growth.flow(blocks).max() > 0.0]
-    effects = Effects(watch, frames, blocks)
-    effects.simulate(first)
     values = np.stack([frame.values for frame in frames])
-    kept = ~odd_blocks(without_gaps(values - effects.several(first), blocks, watch.noise), watch.noise)
+    kept = ~odd_blocks(without_gaps(values, blocks, watch.noise), watch.noise)
     kept[[0, -1]] = True
-    effects = Effects(watch, [f for f, k in zip(frames, kept, strict=True) if k], blocks[kept])
-    search = Search(Judge(watch, effects, values[kept], rules), first)
+    blocks = blocks[kept]
+    effects = Effects(watch, [f for f, k in zip(frames, kept, strict=True) if k], blocks)
+    judge = Judge(watch, effects, values[kept], rules)
+    most = rules.most_share * watch.largest_take
+    first = [
+        _supposed(watch, leak)
+        for leak in known
+        if leak.growth.flow(blocks).max() > 0.0 and (leak.is_repaired or leak.growth.peak < most)
+    ]
+    search = Search(judge, _better(judge, first))
     _explain(search)
     found = [_told(watch, search, k, rules) for k in range(len(search.leaks))]
     return sorted(found, key=lambda leak: (leak.growth.onset, leak.place.link))
@@ -112,22 +119,33 @@ def _supposed(watch: Watch, leak: Known) -> Supposed:
     return Supposed(int(np.searchsorted(watch.pipes, leak.link)), leak.growth, leak.is_repaired)
 
 
+def _better(judge: Judge, known: list[Supposed]) -> list[Supposed]:
+    """Where to begin: with all that is known, or, if that explains less, with what crews have told."""
+    told = [leak for leak in known if leak.is_repaired]
+    misfits = []
+    for leaks in (told, known):
+        judge.simulate(leaks)
+        misfits.append(judge.misfit(leaks))
+    return known if misfits[1] < misfits[0] else told
+
+
 def _explain(search: Search) -> None:
     """Move until nothing helps."""
     search.settle()
     for _ in range(_ROUNDS):
-        before = search.value
-        search.remove()
-        search.revise()
-        search.merge()
-        search.settle()
-        n_added = 0
+        before, n_added = search.value, 0
+        if search.judge.temper < _POOR:
+            search.remove()
+            search.revise()
+            search.merge()
+            search.settle()
         while n_added < _MOST_ADDED and search.add():
             n_added += 1
+        search.settle()
         search.revise()
         search.remove()
         search.settle()
-        if n_added == 0 and search.value < before + 2.0:
+        if n_added == 0 and search.value < before + _LITTLE:
             break
     search.rebuild()
     search.settle()

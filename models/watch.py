@@ -18,7 +18,7 @@ from hydro.derivatives import derivatives
 from hydro.driven import Drive, DrivenModel
 from hydro.phase import find_phase
 from hydro.record import Record
-from models.channels import Channels, choose
+from models.channels import Channels, choose, starved
 from models.errors import NotEnoughData
 from models.frame import PROBES, Frame, joined, steady_mean, typical_rows
 from models.noise import Noise, learn
@@ -257,6 +257,7 @@ class Watch:
         watched = self._watched(measured, per_block)
         expected = np.hstack(self.model.expect(drive, watched))
         residual = self.channels.residuals(measured, expected + self._offset, drive, self._nominal(drive, phase))
+        residual[starved(self.model, self.channels, drive)] = np.nan
         for at in range(0, len(drive.times) - per_block + 1, per_block):
             part = slice(at, at + per_block)
             drivable = at + np.flatnonzero(np.isfinite(expected[part]).all(axis=1))
