@@ -152,7 +152,8 @@ class Judge:
             gram, weighed = self._gram(leaks, self.doubts(leaks))
             peaks = np.array([leak.growth.peak for leak in leaks])
             right = weighed @ self.residual_in(leaks).ravel() + gram @ peaks - self.cost
-            root = np.linalg.cholesky(gram)
+            size, direction = np.linalg.eigh(gram)
+            root = direction * np.sqrt(np.maximum(size, _RIDGE * size[-1]))
             found = nnls(root.T, np.linalg.solve(root, right))[0]
             leaks = [
                 replace(leak, growth=replace(leak.growth, peak=float(q)))

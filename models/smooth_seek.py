@@ -138,7 +138,8 @@ class Seeker:
         # the others keep their order below the worst that was looked at
         k = int(np.argmax(gain))
         n = len(gain)
-        evidence = Evidence(gain, flow, np.zeros(n), np.full(n, leak.growth.onset), np.zeros(n, dtype=np.int64), flow)
+        none = np.zeros(n, dtype=np.int64)
+        evidence = Evidence(gain, flow, np.zeros(n), np.full(n, leak.growth.onset), none, flow, none)
         if flow[k] <= 0.0:
             return leak, 0.0, evidence
         return replace(leak, at=k, growth=replace(leak.growth, peak=float(flow[k]))), float(gain[k]), evidence

@@ -76,6 +76,9 @@ class Block:
         Least free head at a node with the fire flow, m; `fire_before` without blocks.
     fire_before
         See there.
+    cost
+        Of its meters and new valves, UAH; what stands between two blocks counts for the one that water runs into, or
+        for the first.
     """
 
     name: str
@@ -88,6 +91,7 @@ class Block:
     is_isolated: bool
     fire_left: float
     fire_before: float
+    cost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +188,7 @@ class _Designer:
         outside = float(facts.connections[label == _NONE].sum())
         crossing = (label[facts.topology.start] != label[facts.topology.end]) & ~facts.is_closed
         names = tuple(facts.topology.nodes[k] for k in short.tolist())
-        return Design(blocks, self._cost(inlets, blocks), int(crossing.sum()), names, outside, slack)
+        return Design(blocks, sum(block.cost for block in blocks), int(crossing.sum()), names, outside, slack)
 
     def labels(self, slack: float) -> Ints:
         """Block of every node; `_NONE` for trunks and chambers."""
@@ -302,6 +306,7 @@ class _Designer:
         facts, topology = self._facts, self._facts.topology
         names, found = topology.links, []
         before = [self._with_fire(label, block) for block in np.unique(label[label >= 0]).tolist()]
+        prices = self._prices(label, inlets, closed)
         self._shut(sorted(closed))
         for number, block in enumerate(np.unique(label[label >= 0]).tolist()):
             inside = label == block
@@ -315,7 +320,7 @@ class _Designer:
                 float(facts.connections[inside].sum()), float(topology.length[both].sum()),
                 tuple(names[k] for k in mine), tuple(names[k] for k in shut),
                 tuple(names[k] for k in shut if not facts.has_valve[k]), self._is_isolated(label, block, meters),
-                self._with_fire(label, block), before[number],
+                self._with_fire(label, block), before[number], prices[block],
             ))  # fmt: skip
         self._open(sorted(closed))
         return tuple(found)
@@ -348,9 +353,14 @@ class _Designer:
         engine.stop()
         return left
 
-    def _cost(self, inlets: set[int], blocks: Sequence[Block]) -> float:
-        facts, rules = self._facts, self._rules
-        index = facts.topology.link_index
-        meters = sum(rules.meter_cost[0] + rules.meter_cost[1] * facts.diameter[k] for k in inlets)
-        valves = {name for block in blocks for name in block.new_valves}
-        return float(meters + sum(rules.valve_cost[0] + rules.valve_cost[1] * facts.diameter[index[v]] for v in valves))
+    def _prices(self, label: Ints, inlets: set[int], closed: set[int]) -> dict[int, float]:
+        """Meters and new valves by block, UAH, each counted once."""
+        facts, rules, topology = self._facts, self._rules, self._facts.topology
+        price = dict.fromkeys(np.unique(label[label >= 0]).tolist(), 0.0)
+        bought = [(k, rules.meter_cost, bool(facts.flow[k] >= 0.0)) for k in sorted(inlets)]
+        bought += [(k, rules.valve_cost, False) for k in sorted(closed) if not facts.has_valve[k]]
+        for link, (first, by_diameter), is_forward in bought:
+            ends = int(label[topology.start[link]]), int(label[topology.end[link]])
+            into, other = ends[::-1] if is_forward else ends
+            price[into if into != _NONE else other] += first + by_diameter * float(facts.diameter[link])
+        return price

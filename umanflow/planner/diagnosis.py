@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from hydro.engine import Engine
 from networks import Network
+from umanflow.planner.condition import customers_of
 from umanflow.planner.pressure import Norm
 from umanflow.planner.renewal import break_years
 from umanflow.planner.simulation import Day
+from umanflow.report.wording import mark
 
 Floats = NDArray[np.float64]
 
@@ -75,13 +77,14 @@ class Diagnosis:
 
 
 _GAPS = {
-    "pipes": "pipes.csv (material, year): no renewal ranking, no roughness by age",
-    "breaks": "breaks.csv: no break rates",
-    "nodes": "nodes.csv (connections, storeys): free head is taken as for one storey, connections from demand",
-    "valves": "valves.csv: customers out of water during a repair are unknown",
-    "dmas": "dmas.csv: no blocks, so no pressure plan before blocks are built",
-    "hydrants": "hydrants.csv: fire flow is tried at customers",
+    "pipes": mark("pipes.csv (material, year): no renewal ranking, no roughness by age"),
+    "breaks": mark("breaks.csv: no break rates"),
+    "nodes": mark("nodes.csv (connections, storeys): free head is taken as for one storey, connections from demand"),
+    "valves": mark("valves.csv: customers out of water during a repair are unknown"),
+    "dmas": mark("dmas.csv: no blocks, so no pressure plan before blocks are built"),
+    "hydrants": mark("hydrants.csv: fire flow is tried at customers"),
 }
+_NO_LEAKAGE = mark("leakage: the model has none, so nothing can be saved by pressure or renewal; calibrate it first")
 
 
 def diagnose(network: Network, engine: Engine, day: Day, norm: Norm, lengths: Floats) -> Diagnosis:
@@ -99,13 +102,7 @@ def diagnose(network: Network, engine: Engine, day: Day, norm: Norm, lengths: Fl
     topology, nodes = engine.topology, network.nodes
     block_of = dict(zip(nodes["node"], nodes["dma"], strict=True)) if nodes is not None else {}
     demand, leakage = day.demand_m3d, day.leakage_m3d
-    if nodes is not None:
-        homes = nodes[nodes["connections"] > 0]
-        at = np.array([topology.node(n) for n in homes["node"]], dtype=np.int64)
-        due = norm.head(homes["storeys"].to_numpy())
-    else:
-        at = np.flatnonzero(demand > 0.0)
-        due = np.full(len(at), norm.first)
+    at, due = customers_of(network, topology, day, norm)
     lowest, highest = day.pressure[:, at].min(axis=0), day.pressure[:, at].max(axis=0)
 
     def places(order: NDArray[np.int64], value: Floats, bound: Floats) -> tuple[Place, ...]:
@@ -128,7 +125,7 @@ def diagnose(network: Network, engine: Engine, day: Day, norm: Norm, lengths: Fl
     )
     gaps = tuple(text for table, text in _GAPS.items() if getattr(network, table) is None)
     if not leakage.sum() > 0.0:
-        gaps += ("leakage: the model has none, so nothing can be saved by pressure or renewal; calibrate it first",)
+        gaps += (_NO_LEAKAGE,)
     return Diagnosis(
         float(demand.sum()), float(leakage.sum()), day.pumping, len(at), int((lowest < due).sum()),
         int((highest > norm.most).sum()), places(np.array(short, dtype=np.int64), lowest, due),

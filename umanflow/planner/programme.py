@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,10 @@ _BAND = (0.05, 0.95)
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One thing to do in one year: what, how much of it, UAH, how to see that it worked."""
+    """One thing to do in one year: what, how much of it, UAH, how to see that it worked.
+
+    `what` and `verify` may be a `Sentence`, which a report tells in its own language.
+    """
 
     year: int
     kind: str
@@ -75,10 +78,22 @@ class Year:
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """Measures and trajectory."""
+    """Measures and trajectory.
+
+    Attributes
+    ----------
+    measures, years
+        In order of time.
+    renewed
+        Pipes that are renewed, by year.
+    parts
+        float64 [n_years] by part of the programme: what it takes off the leakage of doing nothing, m3/d.
+    """
 
     measures: tuple[Measure, ...]
     years: tuple[Year, ...]
+    renewed: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    parts: dict[str, Floats] = field(default_factory=dict)
 
     @property
     def payback(self) -> int | None:

@@ -15,14 +15,18 @@ from models.prospect import Prospect, expect
 from models.sensing import Assumptions, Placement, Zone, place_sensors, zones_of
 from networks import Network
 from umanflow.planner.blocks import BlockRules, Design, design_blocks
+from umanflow.planner.condition import Condition, condition_of
 from umanflow.planner.diagnosis import Diagnosis, diagnose
 from umanflow.planner.inputs import PlanInput
 from umanflow.planner.leaking import Leaking
+from umanflow.planner.modelcheck import Checked, check_model
 from umanflow.planner.pressure import Norm, PressurePlan, equipped_network, plan_pressure
 from umanflow.planner.programme import Measure, Programme, Year, findable, limits, saved_money, spread_of_ratio
 from umanflow.planner.renewal import Renewal, RenewalCosts, history_of, rank_pipes
+from umanflow.planner.sentence import Sentence
 from umanflow.planner.simulation import Day, run_day
 from umanflow.report.site import site_of
+from umanflow.report.wording import mark
 
 Floats = NDArray[np.float64]
 
@@ -60,6 +64,8 @@ class Plan:
     renewal: Renewal | None
     programme: Programme
     notes: tuple[str, ...]
+    condition: Condition
+    check: tuple[Checked, ...]
 
 
 def make_plan(network: Network, given: PlanInput, progress: Callable[[float], None] | None = None) -> Plan:
@@ -87,6 +93,7 @@ def make_plan(network: Network, given: PlanInput, progress: Callable[[float], No
         topology = engine.topology
         diagnosis = diagnose(network, engine, day, norm, topology.length)
         leakage = Leaking.of(engine).by_pipe(day.leakage_m3d)
+        condition = condition_of(network, topology, day, leakage, norm)
         diameter = engine.read("link", "diameter")
     tell(0.1)
     rules = BlockRules(**given.blocks.model_dump(exclude={"reopen"}))
@@ -96,7 +103,7 @@ def make_plan(network: Network, given: PlanInput, progress: Callable[[float], No
     if network.dmas is not None and network.nodes is not None:
         pressure = plan_pressure(network, norm)
     else:
-        notes.append("pressure: set-points are planned once blocks are built and listed in dmas.csv")
+        notes.append(mark("pressure: set-points are planned once blocks are built and listed in dmas.csv"))
     tell(0.55)
     loggers = _loggers(network, designs[0], given)
     tell(0.7)
@@ -110,16 +117,16 @@ def make_plan(network: Network, given: PlanInput, progress: Callable[[float], No
         )  # fmt: skip
         customers = _customers_out(network, at)
         if np.isnan(customers).any():
-            notes.append("renewal: no valves.csv, so customers out of water do not count in the ranking")
+            notes.append(mark("renewal: no valves.csv, so customers out of water do not count in the ranking"))
         renewal = rank_pipes(names, history, leakage[at], np.nan_to_num(customers), costs)
     else:
-        notes.append("renewal: needs pipes.csv (material, year) and breaks.csv")
-    notes.append("pump schedules against tariff and power cuts are not part of this plan yet")
+        notes.append(mark("renewal: needs pipes.csv (material, year) and breaks.csv"))
+    notes.append(mark("pump schedules against tariff and power cuts are not part of this plan yet"))
     programme = _Builder(network, given, designs[0], pressure, renewal, day).build(tell)
     tell(1.0)
     return Plan(
         network.name, network.sha256, network.is_synthetic, given, diagnosis, designs, pressure, loggers, renewal,
-        programme, tuple(notes),
+        programme, tuple(notes), condition, check_model(network),
     )  # fmt: skip
 
 
@@ -162,6 +169,14 @@ def _customers_out(network: Network, links: list[int]) -> Floats:
     return np.array([out[int(segments.of_link[link])] for link in links], dtype=np.float64)
 
 
+def _parts(lost: Mapping[str, Floats]) -> dict[str, Floats]:
+    """What each part takes off the leakage of doing nothing in each year, float64 [n_years], m3/d."""
+    return {
+        "finding": lost["nothing"] - lost["finding"], "pressure": lost["finding"] - lost["pressure"],
+        "renewal": lost["pressure"] - lost["plan"], "growth": lost["nothing"][:1] - lost["nothing"],
+    }  # fmt: skip
+
+
 class _Builder:
     """Spends the budget year by year and simulates each year's state."""
 
@@ -197,7 +212,10 @@ class _Builder:
                     has_pressure = kind in ("plan", "pressure") and held is not None and year >= held
                     days.append(run_day(engine, settings if has_pressure else None))
                 tell(0.75 + 0.25 * year / count)
-        return Programme(tuple(self._measures), self._years(states, renewed))
+        new = {first + k - 1: tuple(renewed[k][len(renewed[k - 1]) :]) for k in range(1, count + 1)}
+        parts = _parts({kind: np.array([day.leakage_m3d.sum() for day in days]) for kind, days in states.items()})
+        measured = {name: parts[name] for name in ("finding", "pressure", "renewal")}
+        return Programme(tuple(self._measures), self._years(states, renewed), new, measured)
 
     @contextmanager
     def _engine(self) -> Iterator[tuple[Engine, dict[str, Floats]]]:
@@ -218,21 +236,25 @@ class _Builder:
         if new and self._design.blocks:
             meters = sum(len(block.inlets) for block in self._design.blocks)
             valves = len({v for block in self._design.blocks for v in block.new_valves})
+            what = mark("{n} blocks: {meters} meters, {valves} new valves")
             waiting.append((
-                "blocks", f"{len(self._design.blocks)} blocks: {meters} meters, {valves} new valves", self._design.cost,
-                "shut each block's inlets at night: its flow is zero and its pressure falls",
+                "blocks", Sentence(what, n=len(self._design.blocks), meters=meters, valves=valves), self._design.cost,
+                Sentence(mark("shut each block's inlets at night: its flow is zero and its pressure falls")),
             ))  # fmt: skip
         if self._pressure is not None and self._pressure.valves:
             bought = sum(valve.is_new for valve in self._pressure.valves)
             cost = bought * given.pressure.valve_cost + len(self._pressure.valves) * given.pressure.controller_cost
+            what = mark("set-points by the hour at {n} valves, {new} new")
+            seen = mark("leakage falls by {saved} m³/d; night flows as simulated, within a third")
             waiting.append((
-                "pressure", f"set-points by the hour at {len(self._pressure.valves)} valves, {bought} new", cost,
-                f"leakage falls by {self._pressure.saved:.0f} m3/d; night flows as simulated, within a third",
+                "pressure", Sentence(what, n=len(self._pressure.valves), new=bought), cost,
+                Sentence(seen, saved=round(self._pressure.saved)),
             ))  # fmt: skip
         if given.sensors.count:
+            seen = mark("open a hydrant by {leak} m³/h in each block: it is found within the stated metres")
             waiting.append((
-                "loggers", f"{given.sensors.count} pressure loggers", given.sensors.count * given.sensors.cost,
-                f"open a hydrant by {given.sensors.leak:g} m3/h in each block: it is found within the stated metres",
+                "loggers", Sentence(mark("{n} pressure loggers"), n=given.sensors.count),
+                given.sensors.count * given.sensors.cost, Sentence(seen, leak=given.sensors.leak),
             ))  # fmt: skip
         renewed: dict[int, list[str]] = {0: []}
         at = 0
@@ -250,9 +272,10 @@ class _Builder:
             renewed[year] = renewed[year - 1] + chosen
             if chosen:
                 metres = sum(self._length(name) for name in chosen)
+                what = Sentence(mark("{km} km in {n} pipes"), km=round(metres / 1000.0, 1), n=len(chosen))
                 self._measures.append(Measure(
-                    first + year - 1, "renewal", f"{metres / 1000.0:.1f} km in {len(chosen)} pipes", spent,
-                    "breaks of these pipes in the three years after, beside those expected of them",
+                    first + year - 1, "renewal", what, spent,
+                    Sentence(mark("breaks of these pipes in the three years after, beside those expected of them")),
                 ))  # fmt: skip
         return renewed
 
@@ -275,10 +298,7 @@ class _Builder:
         lost = {kind: np.array([day.leakage_m3d.sum() for day in days]) for kind, days in states.items()}
         demand = self._demand()
         billed = given.water.billed_share * demand
-        parts = {
-            "finding": lost["nothing"] - lost["finding"], "pressure": lost["finding"] - lost["pressure"],
-            "renewal": lost["pressure"] - lost["plan"], "growth": lost["nothing"][:1] - lost["nothing"],
-        }  # fmt: skip
+        parts = _parts(lost)
         drawn = spread_of_ratio(given, billed, demand, lost["plan"], parts)
         low, high = limits(drawn)
         breaks = self._breaks(renewed)
