@@ -353,6 +353,12 @@ class DrivenModel:
                 response[district.junctions] -= (share / share.sum()) @ response[district.junctions]
         return response
 
+    def is_empty(self, drive: Drive) -> NDArray[np.bool_]:
+        """Moments at which a tank stands at its bottom, bool [n, n_tanks]: what it feeds then lacks pressure."""
+        low = self._level_limits[0]
+        empty: NDArray[np.bool_] = drive.level <= low + _FULL_M + 1e-6
+        return empty
+
     def is_drivable(self, drive: Drive) -> NDArray[np.bool_]:
         """Bool [n], the intervals in which everything that drives was measured."""
         imposed = np.hstack([drive.demand, drive.level, drive.pump_flow])
