@@ -131,7 +131,11 @@ class InstrumentWatch:
         return valve is not None and valve.gain > gain and valve.onset > young
 
     def trusted(self, frames: list[Frame]) -> list[Frame]:
-        """Frames without the faults as they are known now: sensors left out while they were off, effects taken off."""
+        """Frames without the faults as they are known now: sensors left out while they were off, effects taken off.
+
+        The watch's noise is as it was learnt from then on: what was deaf for a time is missing in the frames.
+        """
+        self.lift()
         found = []
         for frame in frames:
             values = frame.values.copy()
