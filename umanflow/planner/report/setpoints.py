@@ -90,7 +90,7 @@ def _by_hour(story: Story, plan: PressurePlan) -> Listing[ValvePlan]:
     say = story.say
     hours = tuple(Field[ValvePlan](f"h{hour:02d}", f"{hour}:00", _at(hour), "number", 1, 0.8) for hour in range(_HOURS))
     fields = (
-        Field[ValvePlan]("valve", say("Valve"), lambda v: v.valve, weight=1.7),
+        Field[ValvePlan]("valve", say("Valve"), lambda v: v.valve, weight=2.6),
         Field[ValvePlan]("block", say("Block"), lambda v: v.zone),
         Field[ValvePlan]("new", say("New"), lambda v: v.is_new, "flag", weight=1.0),
         Field[ValvePlan]("fixed_m", say("All day"), lambda v: v.fixed, "number", 1, 1.0),
