@@ -13,7 +13,7 @@ from hydro.errors import HydraulicError
 
 Floats = NDArray[np.float64]
 
-_NONE, _CHEMICAL, _AGE, _TRACE = range(4)
+_CHEMICAL, _AGE, _TRACE = 1, 2, 3
 _CONCENTRATION = 0  # EPANET's source type: what enters has this concentration
 _RESERVOIR = 1
 _UNITS = {"age": "h", "trace": "%", "chlorine": "mg/L", "chemical": "mg/L"}
@@ -57,6 +57,13 @@ class Quality:
         return cls(kind, node, dose, bulk, wall)
 
 
+def asked_quality(engine: Engine) -> str:
+    """What the model itself asks for: "none", "chemical", "age" or "trace"."""
+    kind, trace = c_int(), c_int()
+    engine.project.call("getqualtype", byref(kind), byref(trace))
+    return ("none", "chemical", "age", "trace")[kind.value]
+
+
 class QualityRun:
     """Quality that goes along with one run of an engine.
 
@@ -82,11 +89,9 @@ class QualityRun:
         self._engine, self._project = engine, engine.project
         self.name = quality.kind
         if quality.kind == "model":
-            kind, trace = c_int(), c_int()
-            self._project.call("getqualtype", byref(kind), byref(trace))
-            if kind.value == _NONE:
+            self.name = asked_quality(engine)
+            if self.name == "none":
                 raise HydraulicError(f"{self._project.where}: the model asks for no water quality; name one")
-            self.name = ("", "chemical", "age", "trace")[kind.value]
         elif quality.kind == "trace":
             engine.topology.node(quality.node)
             self._ask(_TRACE, quality.node)

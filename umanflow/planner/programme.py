@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from umanflow.planner.inputs import PlanInput
+from umanflow.planner.surveys import Survey
+from umanflow.planner.verification import Check
 
 Floats = NDArray[np.float64]
 
@@ -18,7 +20,7 @@ _BAND = (0.05, 0.95)
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One thing to do in one year: what, how much of it, UAH, how to see that it worked.
+    """One thing to do in one year: what, how much of it, UAH, how to see that it worked (figures: `Check`).
 
     `what` and `verify` may be a `Sentence`, which a report tells in its own language.
     """
@@ -78,12 +80,14 @@ class Year:
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """Measures and trajectory.
+    """Measures, trajectory, surveys of districts, and what to measure to see that a step worked.
 
     Attributes
     ----------
     measures, years
         In order of time.
+    surveys, checks
+        By district; by year.
     renewed
         Pipes that are renewed, by year.
     parts
@@ -92,6 +96,8 @@ class Programme:
 
     measures: tuple[Measure, ...]
     years: tuple[Year, ...]
+    surveys: tuple[Survey, ...]
+    checks: tuple[Check, ...]
     renewed: dict[int, tuple[str, ...]] = field(default_factory=dict)
     parts: dict[str, Floats] = field(default_factory=dict)
 
@@ -105,18 +111,32 @@ class Programme:
         return next((year.year for year in self.years if year.ratio >= target), None)
 
 
-def findable(given: PlanInput, years: int, looks: Mapping[int, bool]) -> Floats:
+def findable(given: PlanInput, years: int, surveys: Mapping[int, int]) -> Floats:
     """Findable leakage at the end of each year as a share of all leakage at first, float64 [years + 1].
 
-    New leaks come to `rise` of the first leakage a year and are findable; of what is there a share is found each year,
-    larger once blocks and loggers are there (`looks`, by year from 1).
+    New leaks come to `rise` of the first leakage a year and are findable. A year without a survey finds
+    `found_without` of what is there, each survey of a year `found_by_survey` of what the one before has left.
+
+    Parameters
+    ----------
+    surveys
+        How many there are, by year from 1.
     """
     rules, left = given.leakage, np.empty(years + 1)
     left[0] = rules.findable
     for year in range(1, years + 1):
-        found = rules.found_a_year if looks.get(year, False) else rules.found_without
-        left[year] = (left[year - 1] + rules.rise) * (1.0 - found)
+        number = surveys.get(year, 0)
+        kept = (1.0 - rules.found_by_survey) ** number if number else 1.0 - rules.found_without
+        left[year] = (left[year - 1] + rules.rise) * kept
     return left
+
+
+def saved_by(lost: Mapping[str, Floats]) -> dict[str, Floats]:
+    """What each part takes off the leakage of doing nothing in each year, float64 [n_years], m3/d."""
+    return {
+        "finding": lost["nothing"] - lost["finding"], "pressure": lost["finding"] - lost["pressure"],
+        "renewal": lost["pressure"] - lost["plan"], "growth": lost["nothing"][:1] - lost["nothing"],
+    }  # fmt: skip
 
 
 def spread_of_ratio(
