@@ -356,8 +356,9 @@ def at_link(browser: Browser, figure: str, name: str) -> tuple[float, float]:
 @needs_browser
 def test_every_map_lives_and_tells_of_a_pipe(browser: Browser, page: Path) -> None:
     browser.open(page)
-    assert browser.run("document.querySelectorAll('figure.map').length") == 10
-    assert browser.run("document.querySelectorAll('figure.map.live').length") == 10
+    count = page.read_text("utf-8").count('<figure class="map"')
+    assert count >= 10
+    assert browser.run("document.querySelectorAll('figure.map.live').length") == count
     for figure in ("map-velocity", "map-blocks", "map-renewal"):  # the first half as wide as the others
         browser.click(*at_link(browser, figure, "H-B21"))
         told = browser.run(f"document.querySelector('#{figure} .told').textContent")
