@@ -108,6 +108,8 @@ class Design:
         Connections on trunks, in no block.
     slack
         Of the partition that gave it.
+    is_reopened
+        Whether it opens what is shut now, but for its own borders.
     """
 
     blocks: tuple[Block, ...]
@@ -117,6 +119,7 @@ class Design:
     raised: dict[str, float]
     outside: float
     slack: float
+    is_reopened: bool = False
 
     @property
     def newly_short(self) -> tuple[str, ...]:

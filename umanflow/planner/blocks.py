@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,8 @@ _SLACKS = (0.35, 0.2, 0.5)
 _NONE = -1
 _SHORT_M = 0.01
 _PRV = 3
-_RAISES, _MENDS = 4, 6
-_MORE_INLETS, _TRIED = 2, 8  # beyond the rules where customers go short; border pipes that are tried at a time
+_RAISES, _MENDS = 4, 8
+_MORE_INLETS, _TRIED = 2, 12  # beyond the rules where customers go short; border pipes that are tried at a time
 
 
 def design_blocks(network: Network, rules: BlockRules, norm: Norm, reopen: bool = False) -> list[Design]:
@@ -43,7 +44,9 @@ def design_blocks(network: Network, rules: BlockRules, norm: Norm, reopen: bool 
     rules, norm
         What has to be kept.
     reopen
-        Forget which links are shut now, as if nobody had ever cut the network.
+        Forget which links are shut now, as if nobody had ever cut the network. Where every such design leaves customers
+        short (pressure zones that are joined may have no common inlet), designs that leave shut what is shut are made
+        too.
 
     Returns
     -------
@@ -55,6 +58,15 @@ def design_blocks(network: Network, rules: BlockRules, norm: Norm, reopen: bool 
     UserError
         If no street network is left beside the trunks.
     """
+    designs = _designs(network, rules, norm, reopen)
+    if reopen and all(design.short for design in designs):
+        designs += _designs(network, rules, norm, reopen=False)
+    return sorted(
+        designs, key=lambda d: (len(d.newly_short), len(d.without_fire(rules.fire_head)), not d.is_isolated, d.cost)
+    )
+
+
+def _designs(network: Network, rules: BlockRules, norm: Norm, reopen: bool) -> list[Design]:
     with Engine(network) as engine:
         facts = facts_of(engine, network, norm, reopen)
         designer, seen, designs = _Designer(engine, facts, rules), set(), []
@@ -62,10 +74,8 @@ def design_blocks(network: Network, rules: BlockRules, norm: Norm, reopen: bool 
             label = designer.labels(slack)
             if label.tobytes() not in seen:
                 seen.add(label.tobytes())
-                designs.append(designer.design(label, slack))
-    return sorted(
-        designs, key=lambda d: (len(d.newly_short), len(d.without_fire(rules.fire_head)), not d.is_isolated, d.cost)
-    )
+                designs.append(replace(designer.design(label, slack), is_reopened=reopen))
+    return designs
 
 
 class _Designer:
@@ -298,9 +308,13 @@ class _Designer:
         self._shut(sorted(closed))
         for number, block in enumerate(np.unique(label[label >= 0]).tolist()):
             inside = label == block
-            links, _ = self._border(label, block)
+            links, others = self._border(label, block)
+            beyond = dict(zip(links.tolist(), others.tolist(), strict=True))
             meters = [k for k in links.tolist() if k in inlets]
-            mine = [k for k in meters if self._inflow(label, block, np.array([k]))[0] >= 0.0] or meters
+            # between two blocks a meter is named with the one that it feeds
+            mine = [
+                k for k in meters if beyond[k] == _NONE or self._inflow(label, block, np.array([k]))[0] >= 0.0
+            ] or meters
             shut = [k for k in links.tolist() if k in closed]
             both = inside[topology.start] & inside[topology.end] & topology.is_pipe
             found.append(Block(

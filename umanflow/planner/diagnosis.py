@@ -116,7 +116,7 @@ _GAPS = {
     "breaks": mark("breaks.csv: no break rates"),
     "nodes": mark("nodes.csv (connections, storeys): free head is taken as for one storey, connections from demand"),
     "valves": mark("valves.csv: customers out of water during a repair are unknown"),
-    "dmas": mark("dmas.csv: no blocks, so no pressure plan before blocks are built"),
+    "dmas": mark("dmas.csv: no blocks, so pressure is planned at the model's own valves alone"),
     "hydrants": mark("hydrants.csv: fire flow is tried at customers"),
 }
 _NO_LEAKAGE = mark("leakage: the model has none, so nothing can be saved by pressure or renewal; calibrate it first")

@@ -144,6 +144,17 @@ def _designs(network: Network, rules: BlockRules, norm: Norm, given: PlanInput, 
         )
         short = designs[0].newly_short
         notes.append(Sentence(text, n=len(short), names=", ".join(short[:5])))
+    elif given.blocks.reopen and not designs[0].is_reopened:
+        least = min(len(design.short) for design in designs if design.is_reopened)
+        text = mark(
+            "blocks: every design that opens what is shut now leaves customers newly short (at least {n} nodes); the "
+            "one shown leaves it shut"
+        )
+        notes.append(Sentence(text, n=least))
+    if designs[0].raised:
+        told = ", ".join(f"{name}: {head:.1f}" for name, head in designs[0].raised.items())
+        text = mark("blocks: the design needs set-points of valves raised, m: {told}")
+        notes.append(Sentence(text, told=told))
     return designs
 
 
@@ -189,6 +200,9 @@ def _pumping(
     elif not plan.is_kept:
         text = mark("pumps: no schedule was found that keeps everything ({why}); it is no advice")
         notes.append(Sentence(text, why="; ".join(plan.why)))
+    elif plan.after.even_cost >= plan.before.even_cost:
+        text = mark("pumps: the present controls cost no more than the schedule that was found; leave them")
+        notes.append(text)
     elif plan.price_source == "flat":
         text = mark("pumps: neither [tariff] nor the model has prices by the hour, so nothing is gained by the hour")
         notes.append(text)
