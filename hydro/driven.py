@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,8 +19,9 @@ from numpy.typing import NDArray
 from hydro.districts import find_districts, replacement
 from hydro.engine import Engine
 from hydro.errors import EpanetError, RecordError
+from hydro.opening import Source
 from hydro.record import Record
-from networks import Network, Topology
+from networks import Topology
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -82,7 +82,7 @@ class DrivenModel:
         If an instrument stands at an element that the network does not have.
     """
 
-    def __init__(self, network: Network | Path | str, record: Record, closed: Mapping[str, bool] | None = None) -> None:
+    def __init__(self, network: Source, record: Record, closed: Mapping[str, bool] | None = None) -> None:
         self.engine = Engine(network)
         self.topology: Topology = self.engine.topology
         self.pressure_sensors = tuple(record.pressure.columns)
@@ -352,6 +352,22 @@ class DrivenModel:
         """Bool [n], the intervals in which everything that drives was measured."""
         imposed = np.hstack([drive.demand, drive.level, drive.pump_flow])
         return np.asarray(np.isfinite(imposed).all(axis=1))
+
+    def is_adrift(self, drive: Drive) -> NDArray[np.bool_]:
+        """Bool [n, n_pressure_sensors], sensors in a district whose only tank is as good as empty, or was next to then.
+
+        EPANET and the town shut an empty tank off: its level no longer tells the district's head.
+        """
+        adrift = np.zeros((len(drive.times), len(self.sensor_nodes)), dtype=bool)
+        empty = np.nan_to_num(drive.level, nan=np.inf) <= self._level_limits[0] + _FULL_M + 1e-6
+        empty[1:] |= empty[:-1].copy()
+        empty[:-1] |= empty[1:].copy()
+        for district in self.districts:
+            columns = np.flatnonzero(np.isin(self.tank_nodes, np.array(district.tanks, dtype=np.int64)))
+            if len(columns) and len(columns) == len(district.tanks):
+                inside = np.isin(self.sensor_nodes, self.engine.junctions[district.junctions])
+                adrift |= empty[:, columns].all(axis=1)[:, None] & inside
+        return adrift
 
     def expect(self, drive: Drive, wanted: NDArray[np.bool_] | None = None) -> tuple[Floats, Floats]:
         """Modelled values at the instruments for every interval.

@@ -16,10 +16,12 @@ from hydro.record import Record
 from models.detector import Detector
 from models.errors import NotEnoughData
 from models.frame import Frame
+from models.hindsight import looked_back
 from models.known import repaired_leaks
-from models.leak import Leak
+from models.leak import Leak, Untold
 from models.ledger import Entry
 from models.rules import Repair, Rules
+from models.smooth import FEWEST_BLOCKS, Known, smooth
 from models.watch import Settings, Watch
 from networks import Network, Topology
 
@@ -46,6 +48,8 @@ class Detection:
         Of the network.
     districts
         (name, mean inflow m3/s, whether its balance is closed) of each district.
+    untold
+        Leaks that only hindsight shows: no alarm was raised about them, so that no event tells of them.
     """
 
     leaks: list[Leak]
@@ -54,6 +58,7 @@ class Detection:
     calibration: Calibration
     topology: Topology
     districts: tuple[tuple[str, float, bool], ...]
+    untold: tuple[Untold, ...] = ()
 
 
 def detect(
@@ -122,10 +127,11 @@ def _detect(
             left = (*left, *(r for r in repairs if r.time > history.end))
         detector = Detector(watch, rules, left)
         detector.know(known)
+        looked = frames
         if history is not None:
             _replay(detector, frames, learnt, report)
             if len(frames) >= _RELEARN_BLOCKS:
-                detector.relearn(history)
+                looked = detector.relearn(history)
             detector.begin(data.start)
         later = list(watch.frames(data))
         if not frames and not later:
@@ -135,7 +141,9 @@ def _detect(
         if history is None:
             watch.sharpen([f for f in later if f.end <= learnt])
         _replay(detector, later, learnt, report)
-        return _gather(watch, detector, [*frames, *later])
+        report("look back", 0.0)
+        told, untold = _look_back(watch, detector, [*looked, *later], data.start, repairs)
+        return _gather(watch, told, untold, [*frames, *later])
     finally:
         watch.close()
 
@@ -160,14 +168,34 @@ def _replay(detector: Detector, frames: list[Frame], learnt: pd.Timestamp, repor
         report("detect", (k + 1) / len(frames))
 
 
-def _gather(watch: Watch, detector: Detector, frames: list[Frame]) -> Detection:
+def _look_back(
+    watch: Watch, detector: Detector, frames: list[Frame], start: pd.Timestamp, repairs: Sequence[Repair]
+) -> tuple[list[Leak], list[Untold]]:
+    """What the alarms turned out to be, and leaks that run in the data without one."""
+    window, alarms = detector.ledger.window, detector.leaks()
+    if len(frames) < FEWEST_BLOCKS:
+        return alarms, []
+    blocks = np.array([float(round(window.number(f.start))) for f in frames])
+    mended = [(watch.topology.link(r.pipe), window.number(r.time)) for r in repairs]
+    known = [
+        Known(e.place.link, e.growth, any(e.place.link == link and e.growth.end == end for link, end in mended))
+        for e in detector.ledger.entries
+        if not e.is_withdrawn
+    ]
+    found = smooth(watch, frames, blocks, known, detector.rules)
+    first = window.number(start)
+    running = [leak for leak in found if leak.growth.end is None or leak.growth.end > first]
+    return looked_back(alarms, running, watch, window)
+
+
+def _gather(watch: Watch, told: list[Leak], untold: list[Untold], frames: list[Frame]) -> Detection:
     residuals = pd.DataFrame(
         np.stack([f.values for f in frames]),
         index=pd.DatetimeIndex([f.start for f in frames], name="time"),
         columns=list(watch.channels.names),
     )
     return Detection(
-        leaks=detector.leaks(),
+        leaks=told,
         residuals=residuals,
         noise=np.sqrt(np.diag(watch.noise.white)),
         calibration=watch.calibration,
@@ -175,4 +203,5 @@ def _gather(watch: Watch, detector: Detector, frames: list[Frame]) -> Detection:
         districts=tuple(
             (d.name, float(q), d.is_closed) for d, q in zip(watch.model.districts, watch.mean_inflow, strict=True)
         ),
+        untold=tuple(untold),
     )

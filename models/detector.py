@@ -26,6 +26,7 @@ from models.watch import Watch
 Floats = NDArray[np.float64]
 
 _MOST_PER_FRAME = 1
+_BEYOND_DOUBT = 10.0
 NEAR_M = 300.0  # a crew that looks for a leak finds it within this length of pipe
 
 
@@ -68,14 +69,11 @@ class Detector:
         while self._repairs and self._repairs[0].time <= frame.end:
             self._reviser.apply(self._repairs.pop(0))
         self._reviser.run()
-        raised: list[Entry] = []
-        while len(raised) < _MOST_PER_FRAME:
-            entry = self._seek(frame)
-            if entry is None:
-                break
-            raised.append(entry)
+        entered = 0
+        while entered < _MOST_PER_FRAME and self._seek(frame) is not None:
+            entered += 1
         self._tell_again(frame)
-        return raised
+        return self._tell(frame)
 
     def begin(self, time: pd.Timestamp) -> None:
         """The data in question begin here: what runs already is old; what has ended is no longer told."""
@@ -83,17 +81,37 @@ class Detector:
             entry.superseded.clear()
             entry.is_past = not entry.is_open
             if entry.is_open:
-                entry.alarm = self._alarm(entry, time, "old")
+                entry.is_told, entry.alarm = True, self._alarm(entry, time, "old")
+
+    def _tell(self, frame: Frame) -> list[Entry]:
+        """Raise an alarm for every leak whose probation is over."""
+        told = []
+        for entry in self.ledger.entries:
+            if not entry.is_open or entry.is_told:
+                continue
+            if not self._reviser.is_due(entry):
+                entry.due = -1
+                continue
+            last = self.ledger.window.last
+            entry.due = last if entry.due < 0 else entry.due
+            # what one block alone shows may be the block's own, unless it is beyond doubt
+            if last > entry.due or (entry.raised == last and entry.alarm.gain >= _BEYOND_DOUBT * self.rules.sure_gain):
+                told.append(entry)
+        for entry in told:
+            entry.is_told, entry.alarm = True, self._alarm(entry, frame.end, entry.growth.kind)
+        return told
 
     def _tell_again(self, frame: Frame) -> None:
         """Raise another alarm for a leak that has come to lie elsewhere, and surely."""
         rules, window, topology = self.rules, self.ledger.window, self.watch.topology
         for entry in self.ledger.entries:
-            if not entry.is_open or entry.place.probability < rules.sure_mass:
+            if not (entry.is_open and entry.is_told) or entry.place.probability < rules.sure_mass:
                 continue
-            distance = topology.distance_from_link(entry.place.link)
             told = (entry.alarm, *entry.superseded)
-            if window.last - entry.placed < rules.rest or any(distance[a.place.link] <= NEAR_M for a in told):
+            near = np.zeros(len(topology.links), dtype=bool)
+            for alarm in told:
+                near |= topology.distance_from_link(alarm.place.link) <= NEAR_M
+            if window.last - entry.placed < rules.rest or entry.covered(near, topology.link_index) > 0.5:
                 continue
             entry.superseded.append(entry.alarm)
             entry.alarm = self._alarm(entry, frame.end, entry.growth.kind)
@@ -108,15 +126,34 @@ class Detector:
         residual = self.ledger.residual + np.outer(entry.flow(window.blocks), entry.unit)
         return Alarm(time, entry.place, estimate, kind, entry.alarm.gain, self._sigmas(residual, entry.growth))
 
-    def relearn(self, history: Record) -> None:
-        """Calibrate the model again, on a history with the leaks found in it, and look at its last frames anew."""
+    def relearn(self, history: Record) -> list[Frame]:
+        """Calibrate the model again, on a history with the leaks found in it, and look at all its frames anew.
+
+        Returns the history's frames against the new calibration.
+        """
         frames = relearn(self.watch, history, self.ledger)
-        for entry in self.ledger.entries:
-            entry.misfit = entry.misfit[:0]
+        self._look_back(frames)
         self.ledger.replace_frames(frames, self.watch.noise)
         for entry in self.ledger.entries:
-            if not entry.is_open:
-                self.ledger.settle(entry)
+            if not entry.is_withdrawn:
+                self._reviser.settle(entry)
+        return frames
+
+    def _look_back(self, frames: list[Frame]) -> None:
+        """Fit every leak that runs anew on all frames of a history; withdraw those that the others can stand in for."""
+        ledger = Ledger(self.watch, len(frames))
+        ledger.entries = self.ledger.entries
+        for entry in ledger.entries:
+            entry.misfit, entry.rest = entry.misfit[:0], entry.rest[:0]
+        ledger.replace_frames(frames, self.watch.noise)
+        reviser = Reviser(ledger, self.rules)
+        for entry in ledger.entries:
+            if not entry.is_withdrawn and not entry.is_open:
+                reviser.settle(entry)
+        for entry in ledger.entries:
+            if entry.is_open:
+                reviser.refit(entry)
+        reviser.prune()
 
     def _seek(self, frame: Frame) -> Entry | None:
         """Raise the leak that explains the rest best, if it passes the rules."""
@@ -131,7 +168,7 @@ class Detector:
         place = self._reviser.locate(evidence)
         if place.probability < rules.sure_mass and gain < rules.sure_gain:
             return None
-        at = self._reviser.position(place.link)
+        at = self._reviser.position(place.pipe)
         growth = evidence.growth(at, window.first)
         flow = float(evidence.now[at])
         if flow < max(rules.least_flow, rules.least_share * watch.inflow_of_pipes[at]):
@@ -163,6 +200,9 @@ class Detector:
             return None
         while True:
             evidence, responses = self._reviser.scan(self.ledger.residual, self.watch.responses)
+            evidence = replace(
+                evidence, gain=np.where(self.watch.blind(self.ledger.window.frames[-1]), 0.0, evidence.gain)
+            )
             if evidence.gain.max() < self.rules.gain:
                 return None
             similar = [e for e in self._reviser.similar(evidence) if e not in tried]
@@ -188,7 +228,7 @@ class Detector:
         """Every alarm since the data in question began; of a leak that was told twice the last alarm stands."""
         found = []
         for entry in self.ledger.entries:
-            if not entry.is_past:
+            if entry.is_told and not entry.is_past:
                 found += [self._leak(entry, alarm, True) for alarm in entry.superseded]
                 found.append(self._leak(entry, entry.alarm, entry.is_withdrawn))
         found.sort(key=lambda leak: leak.detected)

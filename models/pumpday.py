@@ -71,7 +71,7 @@ class PumpDay:
     missing: float
 
 
-def cheapest_day(hours: PumpHours, floor: Floats, ceiling: Floats, start_cost: float) -> PumpDay:
+def cheapest_day(hours: PumpHours, floor: Floats, ceiling: Floats, start_cost: float, gain: float = 0.0) -> PumpDay:
     """Choose a way for each hour.
 
     Parameters
@@ -82,6 +82,9 @@ def cheapest_day(hours: PumpHours, floor: Floats, ceiling: Floats, start_cost: f
         float64 [n_hours], least and highest fill at the beginning of each hour; of the first one for the end too.
     start_cost
         UAH for the start of a pump: wear, and what a dispatcher's hand is worth.
+    gain
+        Share of the usable volume by which tanks are to hold more in the end than at first: what a simulation that
+        looks closer than the tables has lost.
 
     Returns
     -------
@@ -94,8 +97,8 @@ def cheapest_day(hours: PumpHours, floor: Floats, ceiling: Floats, start_cost: f
     best: PumpDay | None = None
     first = np.linspace(floor[0], ceiling[0], _STARTS) if len(hours.levels) > 1 else np.zeros(1)
     for begin in first.tolist():
-        after = _values(grid, filling, cost, hours.starts, (floor, ceiling), start_cost, begin)
-        day = _follow(grid, hours, after, (floor, ceiling), start_cost, begin)
+        after = _values(grid, filling, cost, hours.starts, (floor, ceiling), start_cost, (begin, gain))
+        day = _follow(grid, hours, after, (floor, ceiling), start_cost, (begin, gain))
         if best is None or _worth(day) < _worth(best):
             best = day
     assert best is not None
@@ -127,12 +130,16 @@ def _breach(fill: Floats, low: float, high: float) -> Floats:
 
 def _values(
     grid: Floats, filling: Floats, cost: Floats, starts: Floats, limits: tuple[Floats, Floats], start_cost: float,
-    begin: float,
+    begin: tuple[float, float],
 ) -> Floats:  # fmt: skip
-    """What the rest of the day costs at best, float64 [n_hours + 1, n_grid, n_ways]: by fill and the way before."""
+    """What the rest of the day costs at best, float64 [n_hours + 1, n_grid, n_ways]: by fill and the way before.
+
+    `begin` is the fill at first and by how much more there has to be in the end.
+    """
     n_hours, n_ways, _ = cost.shape
     after = np.zeros((n_hours + 1, len(grid), n_ways))
-    after[-1] = (_MUCH * np.maximum(begin - grid, 0.0) + _SURPLUS * np.maximum(grid - begin, 0.0))[:, None]
+    wanted = sum(begin)
+    after[-1] = (_MUCH * np.maximum(wanted - grid, 0.0) + _SURPLUS * np.maximum(grid - wanted, 0.0))[:, None]
     for hour in range(n_hours - 1, -1, -1):
         ahead = grid[None, :] + filling[hour]  # [n_ways, n_grid]
         low, high = (limit[(hour + 1) % n_hours] for limit in limits)
@@ -145,12 +152,17 @@ def _values(
 
 
 def _follow(
-    grid: Floats, hours: PumpHours, after: Floats, limits: tuple[Floats, Floats], start_cost: float, begin: float
+    grid: Floats,
+    hours: PumpHours,
+    after: Floats,
+    limits: tuple[Floats, Floats],
+    start_cost: float,
+    begin: tuple[float, float],
 ) -> PumpDay:
     """Go through the day along the cheapest ways, with the fill as it is and not as the grid has it."""
     n_hours, n_ways, _ = hours.cost.shape
     fill, ways = np.empty(n_hours + 1), np.zeros(n_hours, dtype=np.int64)
-    fill[0], before, spent, missing = begin, None, 0.0, 0.0
+    fill[0], before, spent, missing = begin[0], None, 0.0, 0.0
     for hour in range(n_hours):
         here = fill[hour : hour + 1]
         change = _at(hours.levels, hours.filling[hour : hour + 1], here)[0, :, 0]
@@ -165,5 +177,5 @@ def _follow(
         spent += float(price[way] + start_cost * started[way])
         missing += float(_breach(ahead[way : way + 1], low, high)[0])
         before = way
-    missing += max(begin - float(fill[-1]) - _TOLERANCE, 0.0)
+    missing += max(sum(begin) - float(fill[-1]) - _TOLERANCE, 0.0)
     return PumpDay(ways, fill, spent, missing)

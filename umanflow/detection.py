@@ -110,7 +110,7 @@ def detect_folder(
 
 
 def write_detection(found: Detection, record: Record, network: Network, out: Path, timezone: str | None) -> None:
-    """Write leaks.csv, leaks.json, leaks.geojson, residuals.parquet, days.parquet, health.json and run.json."""
+    """Write everything that is told of a detection: leaks, residuals, days, health, hindsight, run."""
     out.mkdir(parents=True, exist_ok=True)
     write_leaks(found.leaks, found.topology, out, network.crs, timezone, network.pipes)
     with whole_file(out / "residuals.parquet") as temporary:
@@ -118,6 +118,7 @@ def write_detection(found: Detection, record: Record, network: Network, out: Pat
     with whole_file(out / DAYS_FILE) as temporary:
         days_of(record, timezone).to_parquet(temporary)
     write_json(health(found, record), out / "health.json")
+    write_json(_untold(found, timezone), out / "hindsight.json")
     write_json(_run(found, record, network, timezone), out / "run.json")
 
 
@@ -145,6 +146,26 @@ def health(found: Detection, record: Record) -> list[dict[str, object]]:
                 }
             )
     return rows
+
+
+def _untold(found: Detection, timezone: str | None) -> list[dict[str, object]]:
+    """Leaks that no alarm was raised about, in the record's clock: they have no event."""
+
+    def clock(time: pd.Timestamp | None) -> str | None:
+        return None if time is None else time.tz_convert(timezone or "UTC").strftime("%Y-%m-%d %H:%M:%S")
+
+    return [
+        {
+            "pipe": leak.pipe,
+            "start": clock(leak.start),
+            "start_low": clock(leak.start_low),
+            "start_high": clock(leak.start_high),
+            "flow_m3h": round(3600.0 * leak.flow, 3),
+            "probability": round(leak.probability, 4),
+            "ended": clock(leak.ended),
+        }
+        for leak in found.untold
+    ]
 
 
 def _run(found: Detection, record: Record, network: Network, timezone: str | None) -> dict[str, object]:

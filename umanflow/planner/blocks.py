@@ -15,8 +15,6 @@ from umanflow.planner.blockdesign import Block, BlockRules, Design, Short
 from umanflow.planner.blockfacts import Facts, facts_of, usual_day
 from umanflow.planner.partition import Streets, partition
 from umanflow.planner.pressure import Norm
-from umanflow.planner.sentence import Sentence
-from umanflow.report.wording import mark
 
 __all__ = ["Block", "BlockRules", "Design", "design_blocks"]
 
@@ -105,7 +103,8 @@ class _Designer:
         for name, (before, _) in raised.items():
             self._engine.set_setting(name, before)
         settings = {name: after for name, (_, after) in raised.items()}
-        return Design(blocks, sum(block.cost for block in blocks), int(crossing.sum()), left, settings, outside, slack)
+        cost = sum(block.cost for block in blocks)
+        return Design(blocks, cost, int(crossing.sum()), left, settings, outside, slack)
 
     def _raised(
         self, label: Ints, inlets: set[int], short: Ints, lowest: Floats
@@ -176,11 +175,10 @@ class _Designer:
         found = []
         for node in short.tolist():
             block = blocks[numbers.index(int(label[node]))] if label[node] != _NONE else None
-            fed = mark("fed through {names}; no other border pipe that is opened leaves fewer short")
             why = (
-                Sentence(fed, names=", ".join(block.inlets))
+                f"fed through {', '.join(block.inlets)}; no other border pipe that is opened leaves fewer short"
                 if block is not None
-                else Sentence(mark("on a trunk, whose flow the closed borders of blocks change"))
+                else "on a trunk, whose flow the closed borders of blocks change"
             )
             found.append(Short(
                 facts.topology.nodes[node], block.name if block is not None else "", float(facts.due[node]),

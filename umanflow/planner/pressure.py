@@ -35,14 +35,9 @@ from umanflow.planner.valvezones import NamedZone, bare_inlets, members_of, pres
 from umanflow.planner.valving import NewValve, with_valves
 
 __all__ = [
-    "DEFAULT_PRICES",
-    "Norm",
-    "NothingToSet",
-    "PressurePlan",
-    "control_lines",
-    "equipped_network",
-    "plan_pressure",
-]
+    "DEFAULT_PRICES", "Norm", "NothingToSet", "PlaceTried", "PressurePlan", "ValvePlan", "ZoneEffect", "control_lines",
+    "equipped_network", "plan_pressure",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -80,26 +80,28 @@ class Year:
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """Measures, trajectory, surveys of districts, and what to measure to see that a step worked.
+    """Measures and trajectory.
 
     Attributes
     ----------
     measures, years
         In order of time.
-    surveys, checks
-        By district; by year.
     renewed
         Pipes that are renewed, by year.
     parts
         float64 [n_years] by part of the programme: what it takes off the leakage of doing nothing, m3/d.
+    surveys
+        Active leakage control of each district.
+    checks
+        What to measure to see that a step worked, in order of time.
     """
 
     measures: tuple[Measure, ...]
     years: tuple[Year, ...]
-    surveys: tuple[Survey, ...]
-    checks: tuple[Check, ...]
     renewed: dict[int, tuple[str, ...]] = field(default_factory=dict)
     parts: dict[str, Floats] = field(default_factory=dict)
+    surveys: tuple[Survey, ...] = ()
+    checks: tuple[Check, ...] = ()
 
     @property
     def payback(self) -> int | None:
@@ -129,14 +131,6 @@ def findable(given: PlanInput, years: int, surveys: Mapping[int, int]) -> Floats
         kept = (1.0 - rules.found_by_survey) ** number if number else 1.0 - rules.found_without
         left[year] = (left[year - 1] + rules.rise) * kept
     return left
-
-
-def saved_by(lost: Mapping[str, Floats]) -> dict[str, Floats]:
-    """What each part takes off the leakage of doing nothing in each year, float64 [n_years], m3/d."""
-    return {
-        "finding": lost["nothing"] - lost["finding"], "pressure": lost["finding"] - lost["pressure"],
-        "renewal": lost["pressure"] - lost["plan"], "growth": lost["nothing"][:1] - lost["nothing"],
-    }  # fmt: skip
 
 
 def spread_of_ratio(

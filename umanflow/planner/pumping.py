@@ -31,10 +31,10 @@ __all__ = ["PumpPlan", "PumpRules", "plan_pumps", "schedule_lines"]
 Floats = NDArray[np.float64]
 
 _DAYS = 3  # that are simulated and counted
-_ROUNDS = 3
+_ROUNDS = 5
 _EDGE = 0.05  # of the usable volume, that is kept off empty and full
 _EMPTY_M = 0.05
-_MARGIN_MOST_M = 0.5  # above customers' need, added at most in a round
+_MARGIN_MOST_M = 1.5  # above customers' need, added at most in a round
 _SHORT_M = 0.05
 _VOLUME = 0.03  # by which a source may give less than it does now
 _BISECTIONS, _REWARD_MOST = 8, 20.0  # UAH/m3
@@ -95,7 +95,7 @@ class _Study:
                     storage.learn(self._present.level[:, at])
         self._freed = [*self._names, *(pipe for zone in self.zones for pipe, _ in zone.bypasses)]
         self._margin = np.zeros(HOURS)
-        self._up, self._down = [0.0] * len(self.zones), [0.0] * len(self.zones)
+        self._up, self._down, self._gain = ([0.0] * len(self.zones) for _ in range(3))
 
     def _steadied(self, zone: PumpZone) -> PumpZone:
         """Stations beside the largest one that never stand still now have to go on: their water is not replaced."""
@@ -126,7 +126,7 @@ class _Study:
             if best is None or (found.badness, found.run.even_cost) < (best.badness, best.run.even_cost):
                 best, told = found, tables
             progress((k + 1) / (_ROUNDS + 1))
-            if found.badness == 0.0 and k:
+            if found.badness == 0.0:
                 break
             self._learn(found, tables)
             around = Around(found.course.speed[:HOURS], found.course.level[:HOURS])
@@ -154,6 +154,7 @@ class _Study:
                 floor = self._limits(zone, table)[0]
                 hours = np.arange(len(fill)) % HOURS
                 self._up[z] += float(np.clip((floor[hours] - fill).max(), 0.0, _EDGE))
+                self._gain[z] += float(np.clip(fill[0] - fill[HOURS], 0.0, _EDGE))
                 self._down[z] += float(np.clip(fill.max() - 1.0 + 0.5 * _EDGE, 0.0, _EDGE))
 
     def _choose(self, zone: PumpZone, tables: ZoneHours) -> PumpDay:
@@ -165,7 +166,7 @@ class _Study:
 
         def solve() -> tuple[PumpDay, Floats]:
             hours = priced(tables, self._margin, reward)
-            day = cheapest_day(hours, floor, ceiling, self._rules.start_cost)
+            day = cheapest_day(hours, floor, ceiling, self._rules.start_cost, self._gain[z])
             given = np.array([
                 [np.interp(f, hours.levels, tables.volume[h, w, :, s]) for s in range(len(reward))]
                 for h, (w, f) in enumerate(zip(day.ways.tolist(), day.fill[:-1].tolist(), strict=True))

@@ -35,6 +35,8 @@ from umanflow.planner.yearly import Builder
 from umanflow.report.site import site_of
 from umanflow.report.wording import mark
 
+__all__ = ["Loggers", "Plan", "make_plan"]
+
 Floats = NDArray[np.float64]
 
 _COUNTS = (5, 10, 20, 40, 80)
@@ -135,26 +137,24 @@ def _designs(network: Network, rules: BlockRules, norm: Norm, given: PlanInput, 
     try:
         designs = tuple(design_blocks(network, rules, norm, given.blocks.reopen))
     except UserError as error:
-        notes.append(Sentence(mark("blocks: {error}"), error=str(error)))
+        notes.append(Sentence(mark("blocks: {why}"), why=str(error)))
         return ()
     if designs[0].newly_short:
-        text = mark(
-            "blocks: the best design leaves {n} nodes newly short ({names}, …: blocks.csv and short.csv say where and "
-            "why); it is no advice until they are mended"
+        told = mark(
+            "blocks: the best design leaves {n} nodes newly short ({names} …; short.csv says where and why); it is no "
+            "advice until they are mended"
         )
-        short = designs[0].newly_short
-        notes.append(Sentence(text, n=len(short), names=", ".join(short[:5])))
+        notes.append(Sentence(told, n=len(designs[0].short), names=", ".join(designs[0].newly_short[:5])))
     elif given.blocks.reopen and not designs[0].is_reopened:
         least = min(len(design.short) for design in designs if design.is_reopened)
-        text = mark(
+        told = mark(
             "blocks: every design that opens what is shut now leaves customers newly short (at least {n} nodes); the "
             "one shown leaves it shut"
         )
-        notes.append(Sentence(text, n=least))
+        notes.append(Sentence(told, n=least))
     if designs[0].raised:
-        told = ", ".join(f"{name}: {head:.1f}" for name, head in designs[0].raised.items())
-        text = mark("blocks: the design needs set-points of valves raised, m: {told}")
-        notes.append(Sentence(text, told=told))
+        heads = ", ".join(f"{name}: {head:.1f}" for name, head in designs[0].raised.items())
+        notes.append(Sentence(mark("blocks: the design needs set-points of valves raised, m: {heads}"), heads=heads))
     return designs
 
 
@@ -167,7 +167,7 @@ def _pressure(network: Network, norm: Norm, given: PlanInput, notes: list[str]) 
     try:
         return plan_pressure(network, norm, prices, rules.places)
     except NothingToSet as error:
-        notes.append(Sentence(mark("pressure: {error}"), error=str(error)))
+        notes.append(Sentence(mark("pressure: {why}"), why=str(error)))
         return None
 
 
@@ -198,14 +198,14 @@ def _pumping(
     if plan is None:
         notes.append(mark("pumps: the network has none"))
     elif not plan.is_kept:
-        text = mark("pumps: no schedule was found that keeps everything ({why}); it is no advice")
-        notes.append(Sentence(text, why="; ".join(plan.why)))
+        told = mark("pumps: no schedule was found that keeps everything ({why}); it is no advice")
+        notes.append(Sentence(told, why="; ".join(plan.why)))
     elif plan.after.even_cost >= plan.before.even_cost:
-        text = mark("pumps: the present controls cost no more than the schedule that was found; leave them")
-        notes.append(text)
+        notes.append(mark("pumps: the present controls cost no more than the schedule that was found; leave them"))
     elif plan.price_source == "flat":
-        text = mark("pumps: neither [tariff] nor the model has prices by the hour, so nothing is gained by the hour")
-        notes.append(text)
+        notes.append(
+            mark("pumps: neither [tariff] nor the model has prices by the hour, so nothing is gained by the hour")
+        )
     return plan
 
 

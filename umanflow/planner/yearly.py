@@ -17,16 +17,7 @@ from umanflow.planner.inputs import PlanInput
 from umanflow.planner.leaking import Leaking
 from umanflow.planner.parts import Parts
 from umanflow.planner.pressure import Norm, equipped_network
-from umanflow.planner.programme import (
-    Measure,
-    Programme,
-    Year,
-    findable,
-    limits,
-    saved_by,
-    saved_money,
-    spread_of_ratio,
-)
+from umanflow.planner.programme import Measure, Programme, Year, findable, limits, saved_money, spread_of_ratio
 from umanflow.planner.renewal import history_of
 from umanflow.planner.sentence import Sentence
 from umanflow.planner.simulation import Day, run_day
@@ -46,6 +37,14 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _DAYS = 365.25
+
+
+def _parts(lost: Mapping[str, Floats]) -> dict[str, Floats]:
+    """What each part takes off the leakage of doing nothing in each year, float64 [n_years], m3/d."""
+    return {
+        "finding": lost["nothing"] - lost["finding"], "pressure": lost["finding"] - lost["pressure"],
+        "renewal": lost["pressure"] - lost["plan"], "growth": lost["nothing"][:1] - lost["nothing"],
+    }  # fmt: skip
 
 
 class Builder:
@@ -87,11 +86,9 @@ class Builder:
         self._check(states["plan"], districts, surveys, ready)
         begun = tuple(replace(s, first_year=self._first_survey(s, ready)) for s in surveys)
         new = {first + k - 1: tuple(renewed[k][len(renewed[k - 1]) :]) for k in range(1, count + 1)}
-        saved = saved_by({kind: np.array([day.leakage_m3d.sum() for day in days]) for kind, days in states.items()})
-        parts = {name: saved[name] for name in ("finding", "pressure", "renewal")}
-        return Programme(
-            tuple(self._measures), self._years(states, renewed), begun, tuple(self._checks), new, parts
-        )  # fmt: skip
+        parts = _parts({kind: np.array([day.leakage_m3d.sum() for day in days]) for kind, days in states.items()})
+        measured = {name: parts[name] for name in ("finding", "pressure", "renewal")}
+        return Programme(tuple(self._measures), self._years(states, renewed), new, measured, begun, tuple(self._checks))
 
     def _day_of(self, engine: Engine, settings: dict[str, Floats] | None) -> Day:
         """A day, with what the new valves' zones need shut while they are set."""
@@ -172,18 +169,17 @@ class Builder:
             cost += sum(p.cost - given.pressure.valve_cost - given.pressure.controller_cost
                         for p in pressure.places if p.is_chosen)  # fmt: skip
             what = mark("set-points by the hour at {n} valves, {new} new")
-            seen = mark("leakage falls by {saved} m³/d; night flows and pressures within their limits")
+            seen = mark("leakage falls by {saved} m³/d; night flows and pressures lie within their limits")
             waiting.append((
                 "pressure", Sentence(what, n=len(pressure.valves), new=bought), cost,
                 Sentence(seen, saved=round(pressure.saved)),
             ))  # fmt: skip
-        if pumping is not None and pumping.is_kept and self._pump_saving > 0.0:
+        if pumping is not None and self._pump_saving > 0.0:
             stations = len({hour.station for hour in pumping.hours})
-            seen = mark("electricity costs {money} UAH a day less")
+            what, seen = mark("timetables for {n} pump stations"), mark("electricity costs {saved} UAH/d less")
             waiting.append((
-                "pumps", Sentence(mark("timetables for {n} pump stations"), n=stations),
-                stations * given.pumps.station_cost,
-                Sentence(seen, money=round(pumping.before.even_cost - pumping.after.even_cost)),
+                "pumps", Sentence(what, n=stations), stations * given.pumps.station_cost,
+                Sentence(seen, saved=round(pumping.before.even_cost - pumping.after.even_cost)),
             ))  # fmt: skip
         if given.sensors.count and self._parts.loggers is not None:
             seen = mark("open a hydrant by {leak} m³/h in each block: it is found within the stated metres")
@@ -246,9 +242,9 @@ class Builder:
             if chosen:
                 self._renewed_in[first + year - 1] = chosen
                 metres = sum(self._length(name) for name in chosen)
-                what = Sentence(mark("{km} km in {n} pipes"), km=round(metres / 1000.0, 1), n=len(chosen))
+                said = Sentence(mark("{km} km in {n} pipes"), km=round(metres / 1000.0, 1), n=len(chosen))
                 self._measures.append(Measure(
-                    first + year - 1, "renewal", what, spent,
+                    first + year - 1, "renewal", said, spent,
                     Sentence(mark("breaks of these pipes in the three years after, beside those expected of them")),
                 ))  # fmt: skip
         if any(kind in ("blocks", "loggers") for kind, *_ in waiting):
@@ -261,11 +257,10 @@ class Builder:
         cost = sum(s.cost * number for s, number in due)
         names = [s.district for s, number in due if number]
         if names:
-            self._measures.append(Measure(
-                self._given.programme.start_year + year - 1, "survey",
-                Sentence(mark("leaks looked for in {names}"), names=", ".join(names)), cost,
-                Sentence(mark("night flow of each district falls to the stated one; a step test where it does not")),
-            ))  # fmt: skip
+            what = Sentence(mark("leaks looked for in {places}"), places=", ".join(names))
+            seen = mark("night flow of each district falls to the stated one; a step test where it does not")
+            year_of = self._given.programme.start_year + year - 1
+            self._measures.append(Measure(year_of, "survey", what, cost, Sentence(seen)))
         return cost
 
     def _renew(self, at: int, purse: float) -> tuple[list[str], int, float]:
@@ -287,7 +282,7 @@ class Builder:
         lost = {kind: np.array([day.leakage_m3d.sum() for day in days]) for kind, days in states.items()}
         demand = self._demand()
         billed = given.water.billed_share * demand
-        parts = saved_by(lost)
+        parts = _parts(lost)
         drawn = spread_of_ratio(given, billed, demand, lost["plan"], parts)
         low, high = limits(drawn)
         breaks = self._breaks(renewed)
