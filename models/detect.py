@@ -12,16 +12,21 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from hydro.calibration import Calibration
+from hydro.engine import Engine
 from hydro.record import Record
 from models.detector import Detector
 from models.errors import NotEnoughData
 from models.frame import Frame
+from models.health import Fault, Health
+from models.health_limits import limits_of
+from models.health_raw import Cleaner
 from models.hindsight import looked_back
 from models.known import repaired_leaks
 from models.leak import Leak, Untold
 from models.ledger import Entry
 from models.rules import Repair, Rules
 from models.smooth import FEWEST_BLOCKS, Known, smooth
+from models.starved import without_starved
 from models.watch import Settings, Watch
 from networks import Network, Topology
 
@@ -48,6 +53,8 @@ class Detection:
         Of the network.
     districts
         (name, mean inflow m3/s, whether its balance is closed) of each district.
+    health
+        What is wrong with which instrument, and what could not be done for lack of what.
     untold
         Leaks that only hindsight shows: no alarm was raised about them, so that no event tells of them.
     """
@@ -58,6 +65,7 @@ class Detection:
     calibration: Calibration
     topology: Topology
     districts: tuple[tuple[str, float, bool], ...]
+    health: Health
     untold: tuple[Untold, ...] = ()
 
 
@@ -107,8 +115,14 @@ def _detect(
     rules: Rules | None,
     report: Progress,
 ) -> Detection:
+    settings = settings or Settings()
     quiet = data if history is None else history
     report("calibrate", 0.0)
+    head = quiet.between(quiet.start, quiet.start + settings.learning)
+    cleaner = Cleaner(head, settings.block, typical_pressures(network, tuple(quiet.pressure.columns)))
+    history = cleaner.clean(history) if history is not None else None
+    data = cleaner.clean(data)
+    quiet = data if history is None else history
     watch = Watch(network, quiet, settings)
     try:
         for repair in repairs:
@@ -142,10 +156,31 @@ def _detect(
             watch.sharpen([f for f in later if f.end <= learnt])
         _replay(detector, later, learnt, report)
         report("look back", 0.0)
-        told, untold = _look_back(watch, detector, [*looked, *later], data.start, repairs)
-        return _gather(watch, told, untold, [*frames, *later])
+        trusted = detector.trusted([*looked, *later])
+        told, untold = _look_back(watch, detector, trusted, data.start, repairs)
+        faults = [
+            *detector.instruments.faults,
+            *detector.surges.faults,
+            *_clock_faults(watch),
+            *cleaner.finish(data.end),
+        ]
+        return _gather(watch, told, untold, [*frames, *later], Health(faults, limits_of(watch)))
     finally:
         watch.close()
+
+
+def typical_pressures(network: Network | Path | str, sensors: tuple[str, ...]) -> dict[str, float]:
+    """Mean pressure that the model gives each sensor in its first day, m; none for a node it does not have."""
+    with Engine(network) as engine:
+        nodes = [(name, engine.topology.node_index[name]) for name in sensors if name in engine.topology.node_index]
+        engine.duration = 86400 - 3600
+        pressures = [engine.read("node", "pressure") for _ in engine.steps()]
+    mean = np.mean(pressures, axis=0)
+    return {name: float(mean[node]) for name, node in nodes}
+
+
+def _clock_faults(watch: Watch) -> list[Fault]:
+    return [fault for start in sorted(watch.clocks) for fault in watch.clocks[start].faults]
 
 
 def _check_drivers(quiet: Record, data: Record) -> None:
@@ -182,13 +217,14 @@ def _look_back(
         for e in detector.ledger.entries
         if not e.is_withdrawn
     ]
+    frames = [without_starved(watch.model, watch.channels, frame) for frame in frames]
     found = smooth(watch, frames, blocks, known, detector.rules)
     first = window.number(start)
     running = [leak for leak in found if leak.growth.end is None or leak.growth.end > first]
     return looked_back(alarms, running, watch, window)
 
 
-def _gather(watch: Watch, told: list[Leak], untold: list[Untold], frames: list[Frame]) -> Detection:
+def _gather(watch: Watch, told: list[Leak], untold: list[Untold], frames: list[Frame], health: Health) -> Detection:
     residuals = pd.DataFrame(
         np.stack([f.values for f in frames]),
         index=pd.DatetimeIndex([f.start for f in frames], name="time"),
@@ -204,4 +240,5 @@ def _gather(watch: Watch, told: list[Leak], untold: list[Untold], frames: list[F
             (d.name, float(q), d.is_closed) for d, q in zip(watch.model.districts, watch.mean_inflow, strict=True)
         ),
         untold=tuple(untold),
+        health=health,
     )

@@ -13,14 +13,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.record import Record
+from models.ends import apply
 from models.evidence import Evidence
 from models.frame import Frame
 from models.growth import Growth
+from models.health import Fault
+from models.health_surge import Surges
+from models.health_watch import InstrumentWatch
 from models.leak import Estimate, Leak
 from models.ledger import Alarm, Entry, Ledger
 from models.relearn import relearn
 from models.revise import Reviser
 from models.rules import Repair, Rules
+from models.telling import around, is_due, is_echo
 from models.watch import Watch
 
 Floats = NDArray[np.float64]
@@ -53,6 +58,8 @@ class Detector:
         self.rules = rules or Rules()
         self.ledger = Ledger(watch, self.rules.window)
         self._reviser = Reviser(self.ledger, self.rules)
+        self.instruments = InstrumentWatch(self._reviser)
+        self.surges = Surges(self.ledger)
         self._repairs = sorted(repairs, key=lambda r: r.time)
 
     def know(self, entries: list[Entry]) -> None:
@@ -65,15 +72,26 @@ class Detector:
 
     def step(self, frame: Frame) -> list[Entry]:
         """Take one frame; return the entries that it raised."""
+        frame = self.instruments.screened(frame)
         self.ledger.append(frame, self.watch.noise)
+        self.instruments.examine(frame)
         while self._repairs and self._repairs[0].time <= frame.end:
-            self._reviser.apply(self._repairs.pop(0))
+            apply(self._reviser, self._repairs.pop(0))
         self._reviser.run()
         entered = 0
         while entered < _MOST_PER_FRAME and self._seek(frame) is not None:
             entered += 1
         self._tell_again(frame)
         return self._tell(frame)
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What was told of instruments and valves, and surges of demand."""
+        return [*self.instruments.faults, *self.surges.faults]
+
+    def trusted(self, frames: list[Frame]) -> list[Frame]:
+        """Frames without what was found wrong with them, as known now."""
+        return [self.surges.without(frame) for frame in self.instruments.trusted(frames)]
 
     def begin(self, time: pd.Timestamp) -> None:
         """The data in question begin here: what runs already is old; what has ended is no longer told."""
@@ -89,7 +107,7 @@ class Detector:
         for entry in self.ledger.entries:
             if not entry.is_open or entry.is_told:
                 continue
-            if not self._reviser.is_due(entry):
+            if not is_due(self._reviser, entry):
                 entry.due = -1
                 continue
             last = self.ledger.window.last
@@ -131,7 +149,8 @@ class Detector:
 
         Returns the history's frames against the new calibration.
         """
-        frames = relearn(self.watch, history, self.ledger)
+        self.instruments.lift()
+        frames = relearn(self.watch, self.instruments.mended(history), self.ledger)
         self._look_back(frames)
         self.ledger.replace_frames(frames, self.watch.noise)
         for entry in self.ledger.entries:
@@ -161,17 +180,21 @@ class Detector:
         if len(window) < 2:
             return None
         found = self._unexplained()
-        if found is None or self._reviser.is_echo(found[0]):
+        if found is None:
             return None
         evidence, responses = found
         residual, gain = self.ledger.residual, float(evidence.gain.max())
         place = self._reviser.locate(evidence)
         if place.probability < rules.sure_mass and gain < rules.sure_gain:
             return None
+        if self.instruments.may_be_a_fault(residual, gain):
+            return None  # the next blocks will tell
         at = self._reviser.position(place.pipe)
         growth = evidence.growth(at, window.first)
         flow = float(evidence.now[at])
         if flow < max(rules.least_flow, rules.least_share * watch.inflow_of_pipes[at]):
+            return None
+        if self.surges.is_one(place.pipe, growth, frame):
             return None
         deviation = float(evidence.deviation[at]) * flow / max(growth.peak, 1e-12)
         alarm = Alarm(
@@ -196,19 +219,24 @@ class Detector:
     def _unexplained(self) -> tuple[Evidence, Floats] | None:
         """Evidence for a new leak that no better place or size of a known one removes, and its responses, or None."""
         tried: list[Entry] = []
-        if not self._reviser.is_worth_a_scan(self.ledger.residual):
+        reviser, window = self._reviser, self.ledger.window
+        if not reviser.is_worth_a_scan(self.ledger.residual):
             return None
+        passed_over = self.watch.blind(window.frames[-1])
         while True:
-            evidence, responses = self._reviser.scan(self.ledger.residual, self.watch.responses)
-            evidence = replace(
-                evidence, gain=np.where(self.watch.blind(self.ledger.window.frames[-1]), 0.0, evidence.gain)
-            )
-            if evidence.gain.max() < self.rules.gain:
-                return None
-            similar = [e for e in self._reviser.similar(evidence) if e not in tried]
+            evidence, responses = reviser.scan(self.ledger.residual, self.watch.responses)
+            while True:
+                evidence = replace(evidence, gain=np.where(passed_over, 0.0, evidence.gain))
+                if evidence.gain.max() < self.rules.gain:
+                    return None
+                if not is_echo(reviser, evidence):
+                    break
+                # an echo must not drown what happens elsewhere
+                passed_over = passed_over | around(reviser, evidence, responses)
+            similar = [e for e in reviser.similar(evidence) if e not in tried]
             if not similar:
                 return evidence, responses
-            self._reviser.refit(similar[0])
+            reviser.refit(similar[0])
             tried.append(similar[0])
 
     def _sigmas(self, residual: Floats, growth: Growth) -> tuple[tuple[str, float], ...]:

@@ -33,15 +33,22 @@ class Search:
     def settle(self) -> None:
         """Simulate anew and fit all flows."""
         self.judge.simulate(self.leaks)
-        self.leaks = self.judge.balanced(self.leaks)
+        self.leaks, _ = self._fitted(self.leaks)
         self.judge.simulate(self.leaks)
-        self.judge.temper = float(np.clip(self.judge.misfit(self.leaks), 1.0, 5.0))
+        self.judge.temper = float(max(self.judge.misfit(self.leaks), 1.0))
         self.value = self.judge.value(self.leaks)
+
+    def _fitted(self, leaks: Sequence[Supposed]) -> tuple[list[Supposed], float]:
+        """Leaks with their flows fitted together, or as they are where that is better, and their value.
+
+        While much is unexplained, flows fitted to the little that the doubts leave are led astray.
+        """
+        choices = [(some, self.judge.value(some)) for some in (self.judge.balanced(leaks), list(leaks))]
+        return max(choices, key=lambda choice: choice[1])
 
     def offer(self, leaks: Sequence[Supposed], what: str) -> bool:
         """Take over a set of leaks if it is better."""
-        leaks = self.judge.balanced(leaks)
-        value = self.judge.value(leaks)
+        leaks, value = self._fitted(leaks)
         if value <= self.value + 0.5:
             return False
         self._log(f"{what}: {value - self.value:+.1f}")

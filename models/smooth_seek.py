@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.evidence import Evidence
 from models.kernels import best_shape
-from models.revise import at_size, best_size
+from models.sized import at_size, best_size
 from models.smooth_effect import Supposed
 from models.smooth_field import Doubts
 from models.smooth_judge import Judge
