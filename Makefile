@@ -56,6 +56,8 @@ bench: $(VENV)/compared  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/alarms.py
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/uman_figures.py
+	$(BIN)/python benchmarks/renewal.py
+	$(BIN)/python benchmarks/sensors.py
 	$(BIN)/python benchmarks/demo_seeds.py
 	@if [ -d ../shared/data/bwdf ]; then $(BIN)/python benchmarks/forecast.py && $(BIN)/python benchmarks/inflow_leaks.py; else echo 'no DMA inflows: python benchmarks/forecast.py --data FILE'; fi
 	$(BIN)/python benchmarks/hanoi_leaks.py --scenarios 10

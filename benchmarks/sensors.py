@@ -24,7 +24,8 @@ from hydro.course import Course
 from hydro.engine import Engine
 from hydro.leaks import orifice
 from hydro.scenario import DISCHARGE, Leak, Scenario, Surge
-from models.sensing import Assumptions, Zone, expect, place_evenly, place_sensors, zones_of
+from models.prospect import expect, place_evenly
+from models.sensing import Assumptions, Zone, place_sensors, zones_of
 from networks import Network, load
 from networks.uman.build import write_true_inp
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,8 +19,9 @@ from numpy.typing import NDArray
 from hydro.districts import find_districts, replacement
 from hydro.engine import Engine
 from hydro.errors import EpanetError, RecordError
+from hydro.opening import Source
 from hydro.record import Record
-from networks import Network, Topology
+from networks import Topology
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -82,7 +82,7 @@ class DrivenModel:
         If an instrument stands at an element that the network does not have.
     """
 
-    def __init__(self, network: Network | Path | str, record: Record, closed: Mapping[str, bool] | None = None) -> None:
+    def __init__(self, network: Source, record: Record, closed: Mapping[str, bool] | None = None) -> None:
         self.engine = Engine(network)
         self.topology: Topology = self.engine.topology
         self.pressure_sensors = tuple(record.pressure.columns)
@@ -161,8 +161,9 @@ class DrivenModel:
         engine.set_accuracy(_ACCURACY)
         for link in (k for r in self.replaced for k in r.links):
             engine.set_value("link", link, "init_status", 0.0)
+        # float64 [2, n_tanks], m, lowest and highest level
         limits = [[engine.value("node", int(n), name) for name in ("min_level", "max_level")] for n in self.tank_nodes]
-        self._level_limits = np.array(limits).reshape(-1, 2).T
+        self.level_limits = np.array(limits).reshape(-1, 2).T
 
     def _take_leakage(self) -> Floats:
         """Mean background leakage of the model's first day at each junction, m3/s; from here on it is demand.
@@ -202,16 +203,14 @@ class DrivenModel:
 
         Parameters
         ----------
-        record
-            Already resampled to `step`.
-        step
-            Length of an interval.
+        record, step
+            Resampled already, and the length of its intervals.
         phase
             Days by which the model's patterns are ahead of a week that begins on Monday.
         per_block
             Intervals after each of which nothing later is known yet; 0 where the whole record is.
         """
-        times = _common_index(record, step)
+        times = self.intervals(record, step)
         level = self._snapped(_aligned(record.level, times, self.level_sensors))
         flow = _aligned(record.flow, times, self.flow_meters)
         customers = _aligned(record.demand, times, self.customer_meters)
@@ -224,9 +223,13 @@ class DrivenModel:
         columns = [self.flow_meters.index(self.topology.links[p]) for p in self.pumps]
         return Drive(times, demand, level, flow[:, columns], inflow, known)
 
+    def intervals(self, record: Record, step: pd.Timedelta) -> pd.DatetimeIndex:
+        """Start of every interval of a record."""
+        return pd.date_range(record.start.floor(step), record.end, freq=step)
+
     def _snapped(self, level: Floats) -> Floats:
         """Levels within the model's limits; as good as full is full: the inlet is shut then, in EPANET as outside."""
-        low, high = self._level_limits
+        low, high = self.level_limits
         return np.where(level > high - _FULL_M, high, np.maximum(level, low + _FULL_M))
 
     def nominal_demand(self, times: pd.DatetimeIndex, step: pd.Timedelta, phase: int = 0) -> Floats:
@@ -361,7 +364,7 @@ class DrivenModel:
         EPANET and the town shut an empty tank off: its level no longer tells the district's head.
         """
         adrift = np.zeros((len(drive.times), len(self.sensor_nodes)), dtype=bool)
-        empty = np.nan_to_num(drive.level, nan=np.inf) <= self._level_limits[0] + _FULL_M + 1e-6
+        empty = np.nan_to_num(drive.level, nan=np.inf) <= self.level_limits[0] + _FULL_M + 1e-6
         empty[1:] |= empty[:-1].copy()
         empty[:-1] |= empty[1:].copy()
         for district in self.districts:
@@ -407,10 +410,6 @@ def _shares(nominal: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         shares: Floats = np.where(total > 0.0, nominal / total, 1.0 / nominal.shape[1])
     return shares
-
-
-def _common_index(record: Record, step: pd.Timedelta) -> pd.DatetimeIndex:
-    return pd.date_range(record.start.floor(step), record.end, freq=step)
 
 
 def _aligned(table: pd.DataFrame, times: pd.DatetimeIndex, columns: tuple[str, ...]) -> Floats:

@@ -17,6 +17,9 @@ from models.ends import apply
 from models.evidence import Evidence
 from models.frame import Frame
 from models.growth import Growth
+from models.health import Fault
+from models.health_surge import Surges
+from models.health_watch import InstrumentWatch
 from models.leak import Estimate, Leak
 from models.ledger import Alarm, Entry, Ledger
 from models.relearn import relearn
@@ -55,6 +58,8 @@ class Detector:
         self.rules = rules or Rules()
         self.ledger = Ledger(watch, self.rules.window)
         self._reviser = Reviser(self.ledger, self.rules)
+        self.instruments = InstrumentWatch(self._reviser)
+        self.surges = Surges(self.ledger)
         self._repairs = sorted(repairs, key=lambda r: r.time)
 
     def know(self, entries: list[Entry]) -> None:
@@ -67,7 +72,9 @@ class Detector:
 
     def step(self, frame: Frame) -> list[Entry]:
         """Take one frame; return the entries that it raised."""
+        frame = self.instruments.screened(frame)
         self.ledger.append(frame, self.watch.noise)
+        self.instruments.examine(frame)
         while self._repairs and self._repairs[0].time <= frame.end:
             apply(self._reviser, self._repairs.pop(0))
         self._reviser.run()
@@ -76,6 +83,15 @@ class Detector:
             entered += 1
         self._tell_again(frame)
         return self._tell(frame)
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What was told of instruments and valves, and surges of demand."""
+        return [*self.instruments.faults, *self.surges.faults]
+
+    def trusted(self, frames: list[Frame]) -> list[Frame]:
+        """Frames without what was found wrong with them, as known now."""
+        return [self.surges.without(frame) for frame in self.instruments.trusted(frames)]
 
     def begin(self, time: pd.Timestamp) -> None:
         """The data in question begin here: what runs already is old; what has ended is no longer told."""
@@ -128,14 +144,19 @@ class Detector:
         residual = self.ledger.residual + np.outer(entry.flow(window.blocks), entry.unit)
         return Alarm(time, entry.place, estimate, kind, entry.alarm.gain, self._sigmas(residual, entry.growth))
 
-    def relearn(self, history: Record) -> None:
-        """Calibrate the model again, on a history with the leaks found in it, and look at all its frames anew."""
-        frames = relearn(self.watch, history, self.ledger)
+    def relearn(self, history: Record) -> list[Frame]:
+        """Calibrate the model again, on a history with the leaks found in it, and look at all its frames anew.
+
+        Returns the history's frames against the new calibration.
+        """
+        self.instruments.lift()
+        frames = relearn(self.watch, self.instruments.mended(history), self.ledger)
         self._look_back(frames)
         self.ledger.replace_frames(frames, self.watch.noise)
         for entry in self.ledger.entries:
             if not entry.is_withdrawn:
                 self._reviser.settle(entry)
+        return frames
 
     def _look_back(self, frames: list[Frame]) -> None:
         """Fit every leak that runs anew on all frames of a history; withdraw those that the others can stand in for."""
@@ -166,10 +187,14 @@ class Detector:
         place = self._reviser.locate(evidence)
         if place.probability < rules.sure_mass and gain < rules.sure_gain:
             return None
+        if self.instruments.may_be_a_fault(residual, gain):
+            return None  # the next blocks will tell
         at = self._reviser.position(place.pipe)
         growth = evidence.growth(at, window.first)
         flow = float(evidence.now[at])
         if flow < max(rules.least_flow, rules.least_share * watch.inflow_of_pipes[at]):
+            return None
+        if self.surges.is_one(place.pipe, growth, frame):
             return None
         deviation = float(evidence.deviation[at]) * flow / max(growth.peak, 1e-12)
         alarm = Alarm(

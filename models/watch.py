@@ -21,9 +21,12 @@ from hydro.record import Record
 from models.channels import Channels, choose
 from models.doubt import Doubts, doubts_of
 from models.errors import NotEnoughData
-from models.frame import PROBES, Frame, joined, steady_mean, typical_rows
+from models.frame import PROBES, Frame, by_part, evened, joined, steady_mean, typical_rows
+from models.health_bridge import Bridge
+from models.health_clock import Clocks
+from models.health_frames import clocks_of, leave_out
 from models.noise import Noise, learn
-from models.sized import respond_at_size
+from models.secants import respond_at_size
 from models.structure import Meters, guess_noise
 from networks import Network, Topology
 
@@ -110,6 +113,10 @@ class Watch:
                 f"from {self.settings.learning / pd.Timedelta('1D'):.0f}: give a longer record or a --history"
             )
         self.model = DrivenModel(network, quiet)
+        self.per_block = int(self.settings.block / self.settings.step)
+        self.bridge = Bridge(self.model, self.settings.step, self.per_block)
+        self.clocks: dict[pd.Timestamp, Clocks] = {}
+        self.silences: dict[str, pd.DatetimeIndex] = {}  # intervals in which a meter was not read
         try:
             self._prepare(learning)
         except BaseException:
@@ -125,7 +132,7 @@ class Watch:
         self.calibration: Calibration = self._calibrate(learning, phase)
         drive = self.model.drive(learning, self.settings.step, phase)
         measured = self._measured(learning, drive)
-        meters = Meters.of(self.model, measured[:, len(self.model.sensor_nodes) :])
+        self.meters = meters = Meters.of(self.model, measured[:, len(self.model.sensor_nodes) :])
         self.channels: Channels = choose(
             self.model, drive, self._nominal(drive, phase), meters.through, self.settings.block >= _DAY
         )
@@ -133,20 +140,23 @@ class Watch:
         self._centre(drive, measured, phase)
         usable = np.flatnonzero(self.model.is_drivable(drive))
         rows = usable[np.unique(np.linspace(0, len(usable) - 1, _RESPONSE_STATES).astype(int))]
-        self._typical: Drive = drive.rows(rows)
-        self.responses = self.respond(self._typical, {})
+        self.typical: Drive = drive.rows(rows)
+        self.responses = self.respond(self.typical, {})
         seen = np.isfinite(drive.inflow).sum(axis=0)
         self.mean_inflow: Floats = np.nansum(np.abs(drive.inflow), axis=0) / np.maximum(seen, 1)
         districts = [self.district_of(int(link)) for link in self.pipes]
         self.districts: Ints = np.array([-1 if d is None else d for d in districts], dtype=np.int64)
         # m3/s that pass the district in which each pipe lies; where nothing is measured, no size is excluded
         self.inflow_of_pipes: Floats = np.array([meters.through[d] if d is not None else 0.0 for d in districts])
-        self.largest_take = max(float(self.mean_inflow.max()), 1e-3)
+        # a district whose inflow is not measured takes what the model says
+        nominal = self._nominal(drive, phase).mean(axis=0)
+        taken = [float(nominal[k]) for k, d in enumerate(self.model.districts) if not d.is_closed]
+        self.largest_take = max(float(self.mean_inflow.max()), *taken, 1e-3)
         self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = self.largest_take
         self.sizes: Floats = np.array(_SECANT_SHARES) * self.largest_take
-        self.secants: Floats = np.stack([respond_at_size(self, self._typical, q) for q in self.sizes.tolist()])
-        self.doubts: Doubts = doubts_of(self, self._typical, drive, drive.demand)
-        by_node = self._node_response * self.settings.demand_noise
+        self.secants: Floats = np.stack([respond_at_size(self, self.typical, q) for q in self.sizes.tolist()])
+        self.doubts: Doubts = doubts_of(self, self.typical, drive, drive.demand)
+        by_node = self.node_response * self.settings.demand_noise
         block, step, memory = self.settings.block, self.settings.step, self.settings.memory
         self.noise: Noise = guess_noise(self.model, self.channels, drive, by_node, meters, block, step, memory)
 
@@ -163,6 +173,10 @@ class Watch:
                     if node in district.junctions:
                         return number
         return None
+
+    def mean_flow(self, meter: str) -> float:
+        """Mean flow at a meter while it was learnt from, m3/s."""
+        return float(self.meters.mean[self.model.flow_meters.index(meter)])
 
     def blind(self, frame: Frame) -> Bools:
         """Pipes in districts most of whose pressure sensors are missing in a frame, bool [n_pipes].
@@ -197,10 +211,10 @@ class Watch:
         model.scale(self.calibration.resistance, self.calibration.demand)
         n = len(self.calibration.offset)
         self._offset[:n] = self.calibration.offset
-        self.responses = self.respond(self._typical, {})
-        self.secants = np.stack([respond_at_size(self, self._typical, q) for q in self.sizes.tolist()])
+        self.responses = self.respond(self.typical, {})
+        self.secants = np.stack([respond_at_size(self, self.typical, q) for q in self.sizes.tolist()])
         leaking = model.drive(fine, step, phase)
-        self.doubts = doubts_of(self, self._typical, model.with_losses(leaking, lost), leaking.demand)
+        self.doubts = doubts_of(self, self.typical, model.with_losses(leaking, lost), leaking.demand)
 
     def centre(self, usual: Floats) -> None:
         """Take what channels show on average, float64 [n_channels], out of the instruments' zeros."""
@@ -276,27 +290,37 @@ class Watch:
         record
             Raw or resampled measurements.
         """
-        step, block = self.settings.step, self.settings.block
+        step, block, per_block = self.settings.step, self.settings.block, self.per_block
         fine = record.resampled(step)
         phase = find_phase(self.model, fine, step)
-        per_block = int(block / step)
-        drive = self.model.drive(fine, step, phase, per_block)
+        times = self.model.intervals(fine, step)
+        bridged = self.bridge.bridged(fine, times)
+        for name, lost in zip(self.model.flow_meters, bridged.flow.T, strict=True):
+            self.silences[name] = self.silences.get(name, times[:0]).union(times[lost])
+        drive = self.model.drive(bridged.record, step, phase, per_block)
         measured = self._measured(fine, drive)
         watched = self._watched(measured, per_block)
         expected = np.hstack(self.model.expect(drive, watched))
+        self.clocks[record.start] = clocks_of(self, record.start)
+        measured = self.clocks[record.start].retimed(measured, expected, drive.times)
+        untrusted = leave_out(self, measured, expected, bridged)
         nominal = self._nominal(drive, phase)
         residual = self.channels.residuals(measured, expected + self._offset, drive, nominal)
+        residual[:, len(self.channels.picked) :][untrusted] = np.nan
+        residual = evened(residual, per_block)
         for at in range(0, len(drive.times) - per_block + 1, per_block):
             part = slice(at, at + per_block)
             drivable = at + np.flatnonzero(np.isfinite(expected[part]).all(axis=1))
             if len(drivable) < max(PROBES, watched[part].sum() // 2):
                 continue
-            probes = typical_rows(drive.demand[drivable].sum(axis=1), drivable)
+            total = drive.demand[drivable].sum(axis=1)
+            probes = typical_rows(total, drivable)
             seen = np.isfinite(residual[part]).mean(axis=0)
             seen = np.concatenate([seen, seen[len(self.channels.picked) + self.channels.steady]])
             values = np.where(seen >= 0.5 * self._pace, self._mean(residual[part], nominal[part]), np.nan)
             start = drive.times[at]
-            yield Frame(start, start + block, values, drive.rows(probes), expected[probes])
+            parts = by_part(residual[drivable], total)
+            yield Frame(start, start + block, values, drive.rows(probes), expected[probes], parts)
 
     # leaks --------------------------------------------------------------------------------------------------------
 
@@ -322,7 +346,7 @@ class Watch:
             total += self.model.leak_response(s.by_demand, leaking.demand[row])
         by_node = self.channels.responses(self.model, total / len(drive.times))
         if not leaks:
-            self._node_response = by_node
+            self.node_response = by_node
         return 0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]])
 
     def sized(self, responses: Floats) -> Floats:
@@ -362,10 +386,10 @@ class Watch:
             effect[running, :n_picked] = mean[:, self.channels.picked]
         for column, number in enumerate(self.channels.districts, start=n_picked):
             for link, flow in leaks.items():
-                effect[:, column] += flow * self._share(link, number)
+                effect[:, column] += flow * self.share(link, number)
         return effect
 
-    def _share(self, link: int, district: int) -> float:
+    def share(self, link: int, district: int) -> float:
         """Share of a link's two ends that lies in a district."""
         inside = self.model.engine.junctions[self.model.districts[district].junctions]
         return float(np.isin([self.topology.start[link], self.topology.end[link]], inside).mean())

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from hydro.engine import Engine
 from models.errors import DetectionError
+from models.prospect import expect, place_evenly
 from models.sensing import (
     Assumptions,
     Zone,
     _Choice,
     _confusion,
-    expect,
-    place_evenly,
     place_sensors,
     zones_of,
 )

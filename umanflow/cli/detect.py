@@ -44,3 +44,5 @@ def detect(
         ],
         as_json,
     )
+    for limit in found.health.limits:
+        typer.echo(limit, err=True)

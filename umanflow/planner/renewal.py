@@ -88,6 +88,22 @@ class Renewal:
     steady: dict[str, float]
 
 
+def break_years(network: Network) -> list[int]:
+    """Year of every break of the network's table, in its order.
+
+    Raises
+    ------
+    UserError
+        If a month is none.
+    """
+    years = []
+    for month in [] if network.breaks is None else network.breaks["month"]:
+        if not str(month)[:4].isdecimal():
+            raise UserError(f"{network.source.stem}: breaks.csv has the month '{month}'; write 2024-03")
+        years.append(int(str(month)[:4]))
+    return years
+
+
 def history_of(network: Network, topology: Topology, diameter: Floats) -> tuple[tuple[str, ...], BreakHistory]:
     """Pipes of the network's table and their breaks.
 
@@ -110,7 +126,7 @@ def history_of(network: Network, topology: Topology, diameter: Floats) -> tuple[
     names = tuple(str(name) for name in pipes["pipe"])
     row = {name: k for k, name in enumerate(names)}
     links = [topology.link(name) for name in names]
-    years = [int(str(month)[:4]) for month in breaks["month"]]
+    years = break_years(network)
     first, last = min(years), max(years)
     count = np.zeros((len(names), last - first + 1), dtype=np.int64)
     for pipe, year in zip(breaks["pipe"], years, strict=True):
