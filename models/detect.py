@@ -26,6 +26,7 @@ from models.leak import Leak, Untold
 from models.ledger import Entry
 from models.rules import Repair, Rules
 from models.smooth import FEWEST_BLOCKS, Known, smooth
+from models.starved import without_starved
 from models.watch import Settings, Watch
 from networks import Network, Topology
 
@@ -216,6 +217,7 @@ def _look_back(
         for e in detector.ledger.entries
         if not e.is_withdrawn
     ]
+    frames = [without_starved(watch.model, watch.channels, frame) for frame in frames]
     found = smooth(watch, frames, blocks, known, detector.rules)
     first = window.number(start)
     running = [leak for leak in found if leak.growth.end is None or leak.growth.end > first]

@@ -26,7 +26,7 @@ from models.health_bridge import Bridge
 from models.health_clock import Clocks
 from models.health_frames import clocks_of, leave_out
 from models.noise import Noise, learn
-from models.secants import respond_at_size
+from models.sized import respond_at_size
 from models.structure import Meters, guess_noise
 from networks import Network, Topology
 
