@@ -372,10 +372,10 @@ class Watch:
             effect[running, :n_picked] = mean[:, self.channels.picked]
         for column, number in enumerate(self.channels.balances, start=n_picked):
             for link, flow in leaks.items():
-                effect[:, column] += flow * self._share(link, number)
+                effect[:, column] += flow * self.share(link, number)
         return effect
 
-    def _share(self, link: int, district: int) -> float:
+    def share(self, link: int, district: int) -> float:
         """Share of a link's two ends that lies in a district."""
         inside = self.model.engine.junctions[self.model.districts[district].junctions]
         return float(np.isin([self.topology.start[link], self.topology.end[link]], inside).mean())
