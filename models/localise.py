@@ -57,7 +57,14 @@ class Place:
     search_length: float
 
 
-def locate(evidence: Evidence, topology: Topology, pipes: Ints, temper: float, temper_growth: float) -> Place:
+def locate(
+    evidence: Evidence,
+    topology: Topology,
+    pipes: Ints,
+    temper: float,
+    temper_growth: float,
+    believed: Floats | None = None,
+) -> Place:
     """Turn a scan into a place.
 
     Parameters
@@ -67,9 +74,14 @@ def locate(evidence: Evidence, topology: Topology, pipes: Ints, temper: float, t
     temper, temper_growth
         The log likelihood is divided by `temper + temper_growth x gain`: the model's own errors grow with the leak,
         and an untempered posterior would be far too sure.
+    believed
+        float64 [n_pipes], logarithm of what else is known of each pipe, such as what searches found; not tempered.
     """
     best = float(evidence.gain.max())
     log = (evidence.gain - best) / (temper + temper_growth * best)
+    if believed is not None:
+        log = log + believed
+        log -= log.max()
     weight = np.exp(log) * np.maximum(topology.length[pipes], 1.0)
     probability = weight / weight.sum()
     order = np.argsort(-probability)

@@ -1,0 +1,201 @@
+"""Leaks that run before the first record: found from levels, not from changes.
+
+A sparse fit: leaks with flows of at least 0 and an exponential prior stand beside resistances, shares of demand and offsets
+(`models.levels`), beside losses spread evenly along each zone's pipes, and beside what the zones' nights say is lost in all
+(`models.zones`). Leaks are taken in one by one, each where the fit gains most; then all flows are fitted again together.
+What the pressures cannot place stays the zone's unexplained excess, with candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.optimize import nnls
+
+from models.evidence import Evidence
+from models.levels import Levels
+from models.localise import Place, locate
+from models.revise import at_size, best_size
+from models.rules import Rules
+from models.watch import Watch
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_FREE = 1e3  # standard deviations of a known leak's flow about itself: as good as free
+_MOST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What a zone loses in all, as its nights tell it.
+
+    Attributes
+    ----------
+    district
+        Number.
+    flow, deviation
+        m3/s.
+    """
+
+    district: int
+    flow: float
+    deviation: float
+
+
+@dataclass(frozen=True, slots=True)
+class OldLeak:
+    """A leak that ran through the whole period.
+
+    Attributes
+    ----------
+    place
+        Where it is.
+    flow, deviation
+        m3/s.
+    gain
+        Half the likelihood-ratio chi-square against none.
+    """
+
+    place: Place
+    flow: float
+    deviation: float
+    gain: float
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search for old leaks came to.
+
+    Attributes
+    ----------
+    leaks
+        Those that the pressures place.
+    rest
+        By district, where most of what is not explained may be, as far as anything is known.
+    """
+
+    leaks: tuple[OldLeak, ...]
+    rest: dict[int, Place]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Levels and zones' losses as one linear model of leaks, whitened by what else may explain them.
+
+    Attributes
+    ----------
+    data
+        float64 [n + n_lost].
+    sized
+        float64 [1 + n_sizes, n_pipes, n + n_lost].
+    covariance
+        float64 [n + n_lost, n + n_lost].
+    """
+
+    data: Floats
+    sized: Floats
+    covariance: Floats
+
+
+def pose(watch: Watch, levels: Levels, lost: Sequence[Lost]) -> Problem:
+    """Put what zones lose beside the levels, and losses spread along the pipes among what is not known."""
+    pipes = watch.pipes
+    share = np.array([[watch.share(int(link), zone.district) for zone in lost] for link in pipes]).reshape(-1, len(lost))
+    length = np.maximum(watch.topology.length[pipes], 0.0)
+    n = len(levels.data)
+    whole = np.zeros((n + len(lost), n + len(lost)))
+    whole[:n, :n] = levels.covariance
+    whole[range(n, n + len(lost)), range(n, n + len(lost))] = [max(z.deviation, 1e-9) ** 2 for z in lost]
+    small = np.hstack([levels.small, share])
+    for column, zone in enumerate(lost):
+        weight = length * share[:, column]
+        if weight.sum() > 0.0:
+            spread = (weight / weight.sum()) @ small
+            # what is lost may all be spread: that is the first thing to believe
+            whole += (0.5 * max(zone.flow, 0.0) + zone.deviation) ** 2 * np.outer(spread, spread)
+    sized = np.concatenate([levels.sized, np.broadcast_to(share, (len(levels.sized), *share.shape))], axis=2)
+    return Problem(np.concatenate([levels.data, [z.flow for z in lost]]), sized, whole)
+
+
+def search(watch: Watch, problem: Problem, rules: Rules, prior: Floats | None = None) -> Search:
+    """Find leaks one by one.
+
+    Parameters
+    ----------
+    prior
+        float64 [n_pipes], logarithm of what is believed of each pipe beside its length.
+    """
+    known: list[tuple[int, Floats]] = []  # position and response of each
+    found: list[OldLeak] = []
+    while len(known) < _MOST:
+        evidence, used = _scan(watch, problem, [r for _, r in known], rules)
+        place = locate(evidence, watch.topology, watch.pipes, rules.temper, rules.temper_growth, prior)
+        gain = float(evidence.gain.max())
+        if gain < rules.gain or (place.probability < rules.sure_mass and gain < rules.sure_gain):
+            break
+        at = int(np.searchsorted(watch.pipes, place.link))
+        flows, deviations = _together(problem, [*(r for _, r in known), used[at]], rules, watch)
+        least = max(rules.least_flow, rules.least_share * float(watch.inflow_of_pipes[at]))
+        if flows[-1] < least or flows[-1] > rules.most_share * watch.largest_take:
+            break
+        known.append((at, used[at]))
+        found.append(OldLeak(place, float(flows[-1]), float(deviations[-1]), gain))
+        found = [replace(f, flow=float(q), deviation=float(d)) for f, q, d in zip(found, flows, deviations, strict=True)]
+        keep = [k for k, leak in enumerate(found) if leak.flow >= rules.least_flow]
+        found, known = [found[k] for k in keep], [known[k] for k in keep]
+    evidence, _ = _scan(watch, problem, [r for _, r in known], rules)
+    return Search(tuple(found), _rest(watch, evidence, rules, prior))
+
+
+def _scan(watch: Watch, problem: Problem, known: list[Floats], rules: Rules) -> tuple[Evidence, Floats]:
+    """Evidence for one more leak, the known ones free, and the response of each pipe that suits its flow."""
+    covariance = problem.covariance
+    for response in known:
+        covariance = covariance + (_FREE * watch.largest_take * 1e-3) ** 2 * np.outer(response, response)
+    factor = cho_factor(covariance)
+    data = cho_solve(factor, problem.data)
+    cost = 1.0 / (rules.usual_share * watch.largest_take)
+    tried = np.stack([_flows(each, factor, data, cost)[0] for each in problem.sized])
+    now = tried[best_size(tried, watch.sizes), np.arange(tried.shape[1])]
+    used = at_size(problem.sized, now, watch.sizes)
+    flow, energy = _flows(used, factor, data, cost)
+    gain = np.where(flow > 0.0, 0.5 * flow**2 * energy, 0.0)
+    nothing = np.zeros(len(flow))
+    return Evidence(gain, flow, 1.0 / np.sqrt(energy), nothing, nothing.astype(np.int64), flow), used
+
+
+def _flows(responses: Floats, factor: tuple[Floats, bool], data: Floats, cost: float) -> tuple[Floats, Floats]:
+    weighted = cho_solve(factor, responses.T)
+    energy = np.maximum(np.einsum("ij,ji->i", responses, weighted), 1e-30)
+    return np.maximum((responses @ data - cost) / energy, 0.0), energy
+
+
+def _together(problem: Problem, responses: list[Floats], rules: Rules, watch: Watch) -> tuple[Floats, Floats]:
+    """All flows fitted together, at least 0 and with their prior, and their standard deviations."""
+    g = np.stack(responses)
+    factor = cho_factor(problem.covariance)
+    weighted = cho_solve(factor, g.T)
+    normal = g @ weighted + 1e-12 * np.eye(len(g))
+    wanted = weighted.T @ problem.data - 1.0 / (rules.usual_share * watch.largest_take)
+    lower = np.linalg.cholesky(normal)
+    flows, _ = nnls(lower.T, np.linalg.solve(lower, wanted))
+    return flows, np.sqrt(np.linalg.inv(normal).diagonal())
+
+
+def _rest(watch: Watch, evidence: Evidence, rules: Rules, prior: Floats | None) -> dict[int, Place]:
+    """Where each district's unexplained losses may be."""
+    places = {}
+    districts = np.array([-1 if (d := watch.district_of(int(k))) is None else d for k in watch.pipes])
+    for number in np.unique(districts[districts >= 0]).tolist():
+        inside = districts == number
+        gain = np.where(inside, evidence.gain, 0.0)
+        outside = np.where(inside, 0.0, -np.inf)
+        believed = outside if prior is None else prior + outside
+        one = replace(evidence, gain=gain)
+        places[int(number)] = locate(one, watch.topology, watch.pipes, rules.temper, rules.temper_growth, believed)
+    return places
