@@ -40,8 +40,10 @@ class Levels:
     data
         float64 [n], n = n_states x n_picked, what the measurements are above the model as it was before anything was
         learnt of resistances, shares and offsets (to first order) and without leaks.
-    covariance
-        float64 [n, n], of errors: measurement, demand by the hour, and all that a calibration may change.
+    noise
+        float64 [n, n], covariance of errors: measurement, and demand by the hour.
+    learnt
+        float64 [n, n], covariance of all that a calibration may change.
     small
         float64 [n_pipes, n], response to a small leak in each pipe, per m3/s.
     sized
@@ -49,7 +51,8 @@ class Levels:
     """
 
     data: Floats
-    covariance: Floats
+    noise: Floats
+    learnt: Floats
     small: Floats
     sized: Floats
 
@@ -91,7 +94,7 @@ def read_levels(
     data = level.ravel() + (learnt / _deviations(watch, prior)) @ flat
     small = tangent.transpose(1, 0, 2).reshape(len(watch.pipes), -1)
     sized = np.stack([small, *(_at_size(watch, running, states, q, small) for q in watch.sizes.tolist())])
-    return Levels(data, noise + flat.T @ flat, small, sized)
+    return Levels(data, noise, flat.T @ flat, small, sized)
 
 
 def _states(drive: Drive, residual: Floats) -> list[Ints]:
@@ -119,7 +122,8 @@ def _means(residual: Floats, states: list[Ints], floor: Floats) -> tuple[Floats,
 def _typical(drive: Drive, rows: Ints, count: int) -> Ints:
     """Some moments of a state, the middle of equal parts in order of demand."""
     order = rows[np.argsort(drive.demand[rows].sum(axis=1), kind="stable")]
-    return order[((np.arange(count) + 0.5) / count * len(order)).astype(int)]
+    chosen: Ints = order[((np.arange(count) + 0.5) / count * len(order)).astype(int)]
+    return chosen
 
 
 def _deviations(watch: Watch, prior: Prior) -> Floats:
@@ -183,4 +187,5 @@ def _at_size(watch: Watch, drive: Drive, states: list[Ints], flow: float, small:
             with_leak = model.with_losses(replace(one), lost)
             response[k, at : at + _CHUNK] = (np.hstack(model.expect(with_leak))[:, picked] - base) / flow
     flat = response.transpose(1, 0, 2).reshape(len(pipes), -1)
-    return np.where(np.isfinite(flat).all(axis=1)[:, None], flat, small)
+    solved = np.asarray(np.isfinite(flat).all(axis=1))
+    return np.where(solved[:, None], flat, small)

@@ -26,8 +26,9 @@ from models.watch import Watch
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_FREE = 1e3  # standard deviations of a known leak's flow about itself: as good as free
 _MOST = 12
+# errors of levels beside what they are taken to be: a model may be better or far worse than most
+_FACTORS = np.geomspace(0.25, 25.0, 41)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,33 +94,66 @@ class Problem:
         float64 [n + n_lost].
     sized
         float64 [1 + n_sizes, n_pipes, n + n_lost].
-    covariance
-        float64 [n + n_lost, n + n_lost].
+    noise
+        float64 [n + n_lost, n + n_lost], covariance of errors, but for a factor that the data tell.
+    believed
+        float64 [n + n_lost, n + n_lost], covariance of what else may be: resistances, shares, offsets, spread losses.
     """
 
     data: Floats
     sized: Floats
-    covariance: Floats
+    noise: Floats
+    believed: Floats
+
+    def among(self, known: Sequence[Floats], free: float) -> Floats:
+        """What else may be, and known leaks of any flow, float64 [n + n_lost, n + n_lost].
+
+        Parameters
+        ----------
+        known
+            Responses of the known ones.
+        free
+            Standard deviation of their flows, m3/s.
+        """
+        believed = self.believed
+        for response in known:
+            believed = believed + free**2 * np.outer(response, response)
+        return believed
+
+    def factor(self, believed: Floats) -> float:
+        """Factor on the errors under which the data are likeliest."""
+        lower = np.linalg.cholesky(self.noise)
+        half = np.linalg.solve(lower, believed)
+        size, axes = np.linalg.eigh(np.linalg.solve(lower, half.T))
+        seen = (axes.T @ np.linalg.solve(lower, self.data)) ** 2
+        variance = _FACTORS[:, None] + np.maximum(size, 0.0)
+        loss = np.log(variance).sum(axis=1) + (seen / variance).sum(axis=1)
+        return float(_FACTORS[np.argmin(loss)])
 
 
 def pose(watch: Watch, levels: Levels, lost: Sequence[Lost]) -> Problem:
     """Put what zones lose beside the levels, and losses spread along the pipes among what is not known."""
     pipes = watch.pipes
-    share = np.array([[watch.share(int(link), zone.district) for zone in lost] for link in pipes]).reshape(-1, len(lost))
+    share = np.array([[watch.share(int(link), zone.district) for zone in lost] for link in pipes]).reshape(
+        -1, len(lost)
+    )
     length = np.maximum(watch.topology.length[pipes], 0.0)
     n = len(levels.data)
-    whole = np.zeros((n + len(lost), n + len(lost)))
-    whole[:n, :n] = levels.covariance
-    whole[range(n, n + len(lost)), range(n, n + len(lost))] = [max(z.deviation, 1e-9) ** 2 for z in lost]
+    noise, believed = np.zeros((2, n + len(lost), n + len(lost)))
+    noise[:n, :n], believed[:n, :n] = levels.noise, levels.learnt
+    last = np.arange(n, n + len(lost))
+    # what zones lose is known as well as it is, whatever the pressures' errors turn out to be
+    believed[last, last] = [max(z.deviation, 1e-9) ** 2 for z in lost]
+    noise[last, last] = 1e-6 * believed[last, last]
     small = np.hstack([levels.small, share])
     for column, zone in enumerate(lost):
         weight = length * share[:, column]
         if weight.sum() > 0.0:
             spread = (weight / weight.sum()) @ small
             # what is lost may all be spread: that is the first thing to believe
-            whole += (0.5 * max(zone.flow, 0.0) + zone.deviation) ** 2 * np.outer(spread, spread)
+            believed += (0.5 * max(zone.flow, 0.0) + zone.deviation) ** 2 * np.outer(spread, spread)
     sized = np.concatenate([levels.sized, np.broadcast_to(share, (len(levels.sized), *share.shape))], axis=2)
-    return Problem(np.concatenate([levels.data, [z.flow for z in lost]]), sized, whole)
+    return Problem(np.concatenate([levels.data, [z.flow for z in lost]]), sized, noise, believed)
 
 
 def search(watch: Watch, problem: Problem, rules: Rules, prior: Floats | None = None) -> Search:
@@ -145,7 +179,9 @@ def search(watch: Watch, problem: Problem, rules: Rules, prior: Floats | None = 
             break
         known.append((at, used[at]))
         found.append(OldLeak(place, float(flows[-1]), float(deviations[-1]), gain))
-        found = [replace(f, flow=float(q), deviation=float(d)) for f, q, d in zip(found, flows, deviations, strict=True)]
+        found = [
+            replace(f, flow=float(q), deviation=float(d)) for f, q, d in zip(found, flows, deviations, strict=True)
+        ]
         keep = [k for k, leak in enumerate(found) if leak.flow >= rules.least_flow]
         found, known = [found[k] for k in keep], [known[k] for k in keep]
     evidence, _ = _scan(watch, problem, [r for _, r in known], rules)
@@ -154,10 +190,8 @@ def search(watch: Watch, problem: Problem, rules: Rules, prior: Floats | None = 
 
 def _scan(watch: Watch, problem: Problem, known: list[Floats], rules: Rules) -> tuple[Evidence, Floats]:
     """Evidence for one more leak, the known ones free, and the response of each pipe that suits its flow."""
-    covariance = problem.covariance
-    for response in known:
-        covariance = covariance + (_FREE * watch.largest_take * 1e-3) ** 2 * np.outer(response, response)
-    factor = cho_factor(covariance)
+    believed = problem.among(known, watch.largest_take)
+    factor = cho_factor(problem.factor(believed) * problem.noise + believed)
     data = cho_solve(factor, problem.data)
     cost = 1.0 / (rules.usual_share * watch.largest_take)
     tried = np.stack([_flows(each, factor, data, cost)[0] for each in problem.sized])
@@ -178,7 +212,8 @@ def _flows(responses: Floats, factor: tuple[Floats, bool], data: Floats, cost: f
 def _together(problem: Problem, responses: list[Floats], rules: Rules, watch: Watch) -> tuple[Floats, Floats]:
     """All flows fitted together, at least 0 and with their prior, and their standard deviations."""
     g = np.stack(responses)
-    factor = cho_factor(problem.covariance)
+    scale = problem.factor(problem.among(responses, watch.largest_take))
+    factor = cho_factor(scale * problem.noise + problem.believed)
     weighted = cho_solve(factor, g.T)
     normal = g @ weighted + 1e-12 * np.eye(len(g))
     wanted = weighted.T @ problem.data - 1.0 / (rules.usual_share * watch.largest_take)

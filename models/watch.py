@@ -115,18 +115,32 @@ class Watch:
         """Learn everything that does not change while it watches."""
         self.topology: Topology = self.model.topology
         self.pipes: Ints = self.topology.pipes
-        self._offset = np.zeros(len(self.model.instruments))
+        self._calibrate(learning)
+        self.settle(learning, {})
+
+    def settle(self, learning: Record, leaks: Mapping[int, float]) -> None:
+        """Learn zeros, what is usual, responses and noise from the learning period, as calibrated.
+
+        Parameters
+        ----------
+        learning
+            Of the settings' step.
+        leaks
+            What ran all through it: link -> m3/s; it is not usual.
+        """
         phase = find_phase(self.model, learning, self.settings.step)
-        self.calibration: Calibration = self._calibrate(learning, phase)
         drive = self.model.drive(learning, self.settings.step, phase)
-        measured = self._measured(learning, drive.times)
+        flows = {link: np.full(len(drive.times), flow) for link, flow in leaks.items()}
+        running = self.with_leaks(drive, flows)
+        measured = self.measured(learning, drive.times)
         meters = Meters.of(self.model, measured[:, len(self.model.sensor_nodes) :])
-        self.channels: Channels = choose(self.model, drive, self._nominal(drive, phase), meters.through)
-        self._centre(drive, measured, phase)
+        taken = [sum(q * self.share(k, d) for k, q in leaks.items()) for d in range(len(self.model.districts))]
+        usual = replace(drive, inflow=drive.inflow - np.array(taken))
+        self.channels: Channels = choose(self.model, usual, self._nominal(drive, phase), meters.through)
+        self._centre(running, measured, phase)
         usable = np.flatnonzero(self.model.is_drivable(drive))
         rows = usable[np.unique(np.linspace(0, len(usable) - 1, _RESPONSE_STATES).astype(int))]
         self._typical: Drive = drive.rows(rows)
-        self.responses = self.respond(self._typical, {})
         seen = np.isfinite(drive.inflow).sum(axis=0)
         self.mean_inflow: Floats = np.nansum(np.abs(drive.inflow), axis=0) / np.maximum(seen, 1)
         districts = [self.district_of(int(link)) for link in self.pipes]
@@ -135,10 +149,21 @@ class Watch:
         self.largest_take = max(float(self.mean_inflow.max()), 1e-3)
         self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = self.largest_take
         self.sizes: Floats = np.array(_SECANT_SHARES) * self.largest_take
-        self.secants: Floats = np.stack([self._respond_at_size(q) for q in self.sizes.tolist()])
+        self._respond_anew()
         by_node = self._node_response * self.settings.demand_noise
         block, step, memory = self.settings.block, self.settings.step, self.settings.memory
-        self.noise: Noise = guess_noise(self.model, self.channels, drive, by_node, meters, block, step, memory)
+        self.noise: Noise = guess_noise(self.model, self.channels, usual, by_node, meters, block, step, memory)
+
+    def adopt(self, found: Calibration) -> None:
+        """Take a calibration over; instruments' zeros are the calibration's until `settle` or `centre`."""
+        self.calibration = found
+        self.model.scale(found.resistance, found.demand)
+        self._offset = np.zeros(len(self.model.instruments))
+        self._offset[: len(found.offset)] = found.offset
+
+    def _respond_anew(self) -> None:
+        self.responses: Floats = self.respond(self._typical, {})
+        self.secants: Floats = np.stack([self._respond_at_size(q) for q in self.sizes.tolist()])
 
     def close(self) -> None:
         """Free the model."""
@@ -170,24 +195,18 @@ class Watch:
         model.scale(np.ones(len(self.topology.pipes)), np.ones(len(model.engine.junctions)))
         drive = model.drive(fine, step, phase)
         lost = self.lost(drive, running(drive.times))
-        self.calibration = calibrate(model, drive, self._measured(fine, drive.times), Prior(), lost, _HISTORY_STATES)
-        model.scale(self.calibration.resistance, self.calibration.demand)
-        n = len(self.calibration.offset)
-        self._offset[:n] = self.calibration.offset
-        self.responses = self.respond(self._typical, {})
-        self.secants = np.stack([self._respond_at_size(q) for q in self.sizes.tolist()])
+        self.adopt(calibrate(model, drive, self.measured(fine, drive.times), Prior(), lost, _HISTORY_STATES))
+        self._respond_anew()
 
     def centre(self, usual: Floats) -> None:
         """Take what channels show on average, float64 [n_channels], out of the instruments' zeros."""
         picked = self.channels.picked
         self._offset[picked] += np.nan_to_num(usual[: len(picked)])
 
-    def _calibrate(self, learning: Record, phase: int) -> Calibration:
+    def _calibrate(self, learning: Record) -> None:
+        phase = find_phase(self.model, learning, self.settings.step)
         drive = self.model.drive(learning, self.settings.step, phase)
-        found = calibrate(self.model, drive, self._measured(learning, drive.times), Prior())
-        self.model.scale(found.resistance, found.demand)
-        self._offset[: len(found.offset)] = found.offset
-        return found
+        self.adopt(calibrate(self.model, drive, self.measured(learning, drive.times), Prior()))
 
     def _centre(self, drive: Drive, measured: Floats, phase: int) -> None:
         """Take each channel's usual residual, as frames will see it, for its zero."""
@@ -209,7 +228,8 @@ class Watch:
     def _by_district(self, nominal: Floats) -> Floats:
         return np.stack([nominal[:, d.junctions].sum(axis=1) for d in self.model.districts], axis=1)
 
-    def _measured(self, record: Record, times: pd.DatetimeIndex) -> Floats:
+    def measured(self, record: Record, times: pd.DatetimeIndex) -> Floats:
+        """What the instruments say at some times, float64 [n, n_instruments], m and m3/s."""
         pressure = record.pressure.reindex(index=times, columns=list(self.model.pressure_sensors))
         flow = record.flow.reindex(index=times, columns=list(self.model.flow_meters))
         return np.hstack([pressure.to_numpy(dtype=float), flow.to_numpy(dtype=float)])
@@ -253,7 +273,7 @@ class Watch:
         phase = find_phase(self.model, fine, step)
         per_block = int(block / step)
         drive = self.model.drive(fine, step, phase, per_block)
-        measured = self._measured(fine, drive.times)
+        measured = self.measured(fine, drive.times)
         watched = self._watched(measured, per_block)
         expected = np.hstack(self.model.expect(drive, watched))
         residual = self.channels.residuals(measured, expected + self._offset, drive, self._nominal(drive, phase))

@@ -12,6 +12,7 @@ Night flow: Lambert, "Night-day factor" (2017), AWWA M36; unavoidable background
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -197,9 +198,9 @@ def split(
     total = float(hours.nominal.sum())
     guess = float(hours.rest.sum()) / total if total > 0.0 else 0.0
     expected, deviation = scale or (max(guess, 0.0), habits.scale * max(guess, 1e-9))
-    estimate, covariance, reach = np.array([expected, 0.0]), np.eye(2), np.empty((2, 0))
+    estimate, reach = np.array([expected, 0.0]), np.empty((2, 0))
     for _ in range(_ROUNDS):
-        estimate, covariance, reach = _fit(hours, pattern, estimate[0], (expected, deviation), night_use, least)
+        estimate, reach = _fit(hours, pattern, estimate[0], (expected, deviation), night_use, least)
     parts = _parts(hours, pattern, float(estimate[0]), reach[1], zone, night_use, deviation)
     mean = Uncertain(float(estimate[1]), parts)
     losses = float(hours.growth[least]) * mean
@@ -252,8 +253,8 @@ def _by_hour(what: Callable[[Floats], np.float64], values: Floats, hour: Ints) -
 
 def _fit(
     hours: _Hours, pattern: Pattern, scale: float, prior: tuple[float, float], use: Uncertain | None, least: int
-) -> tuple[Floats, Floats, Floats]:
-    """c and W, their covariance, and the estimator: float64 [2], [2, 2], [2, 24 + what was believed before]."""
+) -> tuple[Floats, Floats]:
+    """Use's scale c and losses W, and their estimator: float64 [2] and [2, 24 + what was believed before]."""
     covariance = _covariance(hours, pattern, scale)
     design = np.column_stack([hours.nominal * np.exp(pattern.mean), hours.growth])
     data = [*hours.rest.tolist(), prior[0]]
@@ -272,7 +273,7 @@ def _fit(
     estimate = reach @ np.array(data)
     if estimate[0] < 0.0:  # nobody gives water back: all of it is lost
         estimate[0] = 0.0
-    return estimate, found, reach
+    return estimate, reach
 
 
 def _covariance(hours: _Hours, pattern: Pattern, scale: float) -> Floats:
@@ -290,9 +291,9 @@ def _parts(
     pull = reach[:HOURS]
     used = pull * scale * hours.nominal
     parts = {
-        PATTERN: float(np.sqrt(max(used @ pattern.shared @ used, 0.0))),
-        f"pattern of {zone}": float(np.sqrt(max(used @ pattern.own @ used, 0.0))),
-        f"nights of {zone}": float(np.sqrt(np.square(pull * hours.error).sum())),
+        PATTERN: math.sqrt(max(float(used @ pattern.shared @ used), 0.0)),
+        f"pattern of {zone}": math.sqrt(max(float(used @ pattern.own @ used), 0.0)),
+        f"nights of {zone}": float(np.linalg.norm(pull * hours.error)),
         f"scale of {zone}": float(reach[HOURS] * deviation),
     }
     if use is not None and len(reach) > HOURS + 1:
@@ -309,4 +310,4 @@ def _meters(hours: _Hours, hour: int) -> dict[str, float]:
 def unavoidable_background(length_m: float, connections: float, pressure: float) -> float:
     """Unavoidable background leakage, m3/s: (20 Lm + 1.25 Nc) (P / 50)^1.5 L/h with Lm in km (Lambert et al. 1999)."""
     litres = (20.0 * length_m / 1000.0 + 1.25 * connections) * (max(pressure, 0.0) / 50.0) ** 1.5
-    return litres / 3.6e6
+    return float(litres / 3.6e6)

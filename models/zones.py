@@ -108,6 +108,11 @@ class Zones:
         With tables of connections, where there are any; or what `hydro.Engine` accepts.
     habits
         How far hours of use may be off the model's pattern.
+
+    Attributes
+    ----------
+    length
+        float64 [n_junctions], half of the length of the pipes at each, m.
     """
 
     def __init__(self, watch: Watch, network: Network | object, habits: Habits | None = None) -> None:
@@ -118,10 +123,7 @@ class Zones:
         metered = [place[model.topology.node(name)] for name in model.customer_meters]
         self._metered = np.zeros(n, dtype=bool)
         self._metered[metered] = True
-        half = np.zeros(len(model.topology.nodes))
-        for end in (model.topology.start, model.topology.end):
-            np.add.at(half, end[watch.pipes], model.topology.length[watch.pipes] / 2.0)
-        self._length: Floats = half[model.engine.junctions]
+        self.length: Floats = _length_at(watch)
         self._connections = _connections(network, model.topology.nodes, model.engine.junctions)
 
     def state(
@@ -176,7 +178,7 @@ class Zones:
         inside = district.junctions
         free = inside[~self._metered[inside]]
         # background leakage of the model is part of its nominal demand: here it is leakage
-        use = nominal - model.background
+        use = nominal - model.background - model.losses
         inputs = {
             f"meter {m}": (sign * record.flow[m].reindex(drive.times).to_numpy(dtype=np.float64), _METER)
             for m, sign in zip(district.meters, district.signs, strict=True)
@@ -219,7 +221,7 @@ class Zones:
             return pattern_of(self.habits)
         nodes = [model.topology.nodes[k] for k in model.engine.junctions[columns].tolist()]
         read = record.demand.reindex(index=drive.times, columns=nodes).to_numpy(dtype=np.float64)
-        expected = np.where(np.isfinite(read), (nominal - model.background)[:, columns], 0.0)
+        expected = np.where(np.isfinite(read), (nominal - model.background - model.losses)[:, columns], 0.0)
         hour = drive.times.hour.to_numpy()
         used = np.array([np.nansum(read[hour == h]) for h in range(HOURS)])
         wanted = np.array([expected[hour == h].sum() for h in range(HOURS)])
@@ -243,7 +245,7 @@ class Zones:
             model.impose(drive, int(rows[order[len(order) // 2]]))
             pressure = model.solve()[0][model.engine.junctions]
             for k, district in enumerate(model.districts):
-                weight = self._length[district.junctions]
+                weight = self.length[district.junctions]
                 if weight.sum() > 0.0:
                     by_hour[h, k] = float(pressure[district.junctions] @ weight / weight.sum())
         by_hour = np.where(by_hour > 1.0, by_hour, np.nan)
@@ -258,7 +260,7 @@ class Zones:
         if isinstance(night, str):
             return replace(zone, lack=night)
         number = next(k for k, d in enumerate(self.watch.model.districts) if d.name == name)
-        background = self._background(number, name)
+        background = self.background(number, name)
         # a leak leaks as its zone's losses do: more at night, where pressure is high
         factor = (night.losses.value / night.mean_losses.value) ** 0.5 if night.mean_losses.value > 0.0 else 1.0
         explained = exact(0.0)
@@ -272,13 +274,13 @@ class Zones:
             explained=explained, unexplained=excess - explained,
         )  # fmt: skip
 
-    def _background(self, number: int, name: str) -> Uncertain:
+    def background(self, number: int, name: str) -> Uncertain:
         """Background leakage: the model's own, or what is unavoidable, m3/s."""
         inside = self.watch.model.districts[number].junctions
         value = float(self.watch.model.background[inside].sum())
         if value <= 0.0:
             count = 0.0 if self._connections is None else float(self._connections[inside].sum())
-            value = unavoidable_background(float(self._length[inside].sum()), count, float(self._point[number]))
+            value = unavoidable_background(float(self.length[inside].sum()), count, float(self._point[number]))
         return Uncertain(value, {f"background of {name}": _ICF * value})
 
 
@@ -294,6 +296,14 @@ def _sum(zones: Sequence[Zone], record: Record) -> Zone:
     names = ("night_flow", "use", "background", "excess", "explained", "unexplained")
     sums: Mapping[str, Uncertain] = {name: total(name) for name in names}
     return Zone(_ALL, record.start, record.end, sum(z.inflow for z in zones), **sums)  # type: ignore[arg-type]
+
+
+def _length_at(watch: Watch) -> Floats:
+    topology = watch.topology
+    half = np.zeros(len(topology.nodes))
+    for end in (topology.start, topology.end):
+        np.add.at(half, end[watch.pipes], topology.length[watch.pipes] / 2.0)
+    return half[watch.model.engine.junctions]
 
 
 def _connections(network: object, nodes: Sequence[str], junctions: Ints) -> Floats | None:

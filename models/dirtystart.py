@@ -1,0 +1,179 @@
+"""A city that leaks when its record begins: what is lost then is learnt as losses, not as demand or roughness.
+
+First the zones' nights say how much is lost (`models.zones`); as long as nobody knows where, it is spread along the
+pipes. The model is calibrated so, old leaks are sought in the levels of its residuals (`models.oldleaks`), and with those
+that were found in their places it is calibrated again; twice over, as a better model sees more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hydro.calibration import Prior, calibrate
+from hydro.phase import find_phase
+from hydro.record import Record
+from models.growth import Growth
+from models.leak import Estimate
+from models.ledger import Alarm, Entry
+from models.levels import read_levels
+from models.oldleaks import Lost, OldLeak, Search, pose, search
+from models.revise import at_size
+from models.rules import Rules
+from models.watch import Watch
+from models.zoneflow import Night
+from models.zones import Zones
+
+Floats = NDArray[np.float64]
+
+_SURE = 1.645  # standard deviations by which losses must be above zero to be taken for real
+_ROUNDS = 2
+_STATES = 84
+
+
+@dataclass(frozen=True, slots=True)
+class DirtyStart:
+    """What was learnt of the time before the first record.
+
+    Attributes
+    ----------
+    search
+        Old leaks, and where the rest may be.
+    lost
+        What each zone with closed meters loses in all.
+    is_clean
+        Whether nothing was found that runs already: the watch is as it was.
+    """
+
+    search: Search
+    lost: tuple[Lost, ...]
+    is_clean: bool
+
+
+def learn_start(zones: Zones, learning: Record, rules: Rules) -> DirtyStart:
+    """Learn what runs already in the learning period and calibrate the watch with it.
+
+    Parameters
+    ----------
+    zones
+        Of a watch that is calibrated on `learning` as if nothing leaked; it is calibrated anew where something does.
+    learning
+        The learning period.
+    """
+    lost = losses_of(zones, learning)
+    spread = [replace(z, flow=z.flow if z.flow > _SURE * z.deviation else 0.0) for z in lost]
+    found = Search((), {})
+    if any(z.flow > 0.0 for z in spread):
+        _calibrate(zones, learning, spread, ())
+    for _ in range(_ROUNDS):
+        again = _search(zones, learning, lost, spread, found.leaks, rules)
+        is_same = [leak.place.link for leak in again.leaks] == [leak.place.link for leak in found.leaks]
+        found = again
+        if is_same:
+            break
+        _calibrate(zones, learning, spread, found.leaks)
+    is_clean = not found.leaks and not any(z.flow > 0.0 for z in spread)
+    if not is_clean:
+        zones.watch.settle(learning.resampled(zones.watch.settings.step), running(found.leaks))
+    return DirtyStart(found, tuple(lost), is_clean)
+
+
+def losses_of(zones: Zones, record: Record) -> list[Lost]:
+    """What each closed district loses over the day beyond its background leakage, as its nights tell it."""
+    lost = []
+    for number, (name, _, night) in enumerate(zones.nights(record)):
+        if isinstance(night, Night):
+            excess = night.mean_losses - zones.background(number, name)
+            lost.append(Lost(number, excess.value, excess.sd))
+    return lost
+
+
+def running(leaks: tuple[OldLeak, ...]) -> dict[int, float]:
+    """Flow by link, m3/s."""
+    flows: dict[int, float] = {}
+    for leak in leaks:
+        flows[leak.place.link] = flows.get(leak.place.link, 0.0) + leak.flow
+    return flows
+
+
+def entries_of(watch: Watch, start: DirtyStart, time: pd.Timestamp, block: int, rules: Rules) -> list[Entry]:
+    """Old leaks as entries of the ledger: they run since before the first block.
+
+    Parameters
+    ----------
+    time
+        When they are told: the learning period's end.
+    block
+        Number of that period's last block.
+    """
+    entries = []
+    for leak in start.search.leaks:
+        at = int(np.searchsorted(watch.pipes, leak.place.link))
+        unit = watch.secants[1, at]
+        reach = 1.96 * leak.deviation
+        alarm = Alarm(
+            time, leak.place, Estimate(leak.flow, max(0.0, leak.flow - reach), leak.flow + reach), "old", leak.gain, ()
+        )
+        # one block before the first, and one deviation of as much: since the first record for sure
+        growth = Growth(-1.0, 0.0, leak.flow)
+        entries.append(Entry(alarm, block, leak.place, growth, unit, rules.size_doubt * unit[None, :]))
+    return entries
+
+
+def _calibrate(zones: Zones, learning: Record, lost: list[Lost], leaks: tuple[OldLeak, ...]) -> None:
+    """Calibrate with leaks in their places and what else is lost spread along the pipes."""
+    watch = zones.watch
+    model, step = watch.model, watch.settings.step
+    model.scale(np.ones(len(watch.topology.pipes)), np.ones(len(model.engine.junctions)))
+    model.losses = _spread(zones, lost, leaks)
+    fine = learning.resampled(step)
+    drive = model.drive(fine, step, find_phase(model, fine, step))
+    taken = watch.lost(drive, {k: np.full(len(drive.times), q) for k, q in running(leaks).items()})
+    watch.adopt(calibrate(model, drive, watch.measured(fine, drive.times), Prior(), taken, _STATES))
+
+
+def _spread(zones: Zones, lost: list[Lost], leaks: tuple[OldLeak, ...]) -> Floats:
+    """What is lost beyond the leaks, along each zone's pipes, float64 [n_junctions], m3/s."""
+    watch, model = zones.watch, zones.watch.model
+    losses = np.zeros_like(model.losses)
+    for zone in lost:
+        placed = sum(q * watch.share(link, zone.district) for link, q in running(leaks).items())
+        inside = model.districts[zone.district].junctions
+        weight = zones.length[inside]
+        if weight.sum() > 0.0 and zone.flow > placed:
+            losses[inside] += (zone.flow - placed) * weight / weight.sum()
+    return losses
+
+
+def _search(
+    zones: Zones, learning: Record, lost: list[Lost], spread: list[Lost], leaks: tuple[OldLeak, ...], rules: Rules
+) -> Search:
+    """Search with the present calibration; what is simulated already is put back into the data."""
+    watch = zones.watch
+    model, step = watch.model, watch.settings.step
+    fine = learning.resampled(step)
+    drive = model.drive(fine, step, find_phase(model, fine, step))
+    flows = running(leaks)
+    taken = watch.lost(drive, {k: np.full(len(drive.times), q) for k, q in flows.items()})
+    levels = read_levels(watch, drive, watch.measured(fine, drive.times), watch.calibration, taken, Prior())
+    pipes = watch.pipes.tolist()
+    data = levels.data.copy()
+    for link, flow in flows.items():
+        data += flow * at_flow(levels.sized[:, pipes.index(link)], flow, watch.sizes)
+    left = _spread(zones, spread, leaks)
+    for zone in lost:
+        inside = model.districts[zone.district].junctions
+        if left[inside].sum() > 0.0:
+            share = np.array([watch.share(k, zone.district) for k in pipes])
+            weight = share * watch.topology.length[watch.pipes]
+            data += left[inside].sum() * (weight / weight.sum()) @ levels.small
+    return search(watch, pose(watch, replace(levels, data=data), lost), rules)
+
+
+def at_flow(sized: Floats, flow: float, sizes: Floats) -> Floats:
+    """Response of one pipe at a flow, float64 [n], from float64 [1 + n_sizes, n]."""
+    response: Floats = at_size(sized[:, None, :], np.array([flow]), sizes)[0]
+    return response
