@@ -18,9 +18,11 @@ from models.frame import Frame
 from models.growth import Growth
 from models.leak import Estimate, Leak
 from models.ledger import Alarm, Entry, Ledger
+from models.oldends import OldEnds
 from models.relearn import relearn
 from models.revise import Reviser
 from models.rules import Repair, Rules
+from models.searches import DrySearch
 from models.watch import Watch
 
 Floats = NDArray[np.float64]
@@ -38,8 +40,8 @@ class Detector:
         What is known beforehand.
     rules
         Thresholds.
-    repairs
-        Known repairs; each is used only from its own time on.
+    repairs, searches
+        Known repairs, and searches that found nothing; each is used only from its own time on.
 
     Attributes
     ----------
@@ -47,12 +49,20 @@ class Detector:
         Every leak found so far.
     """
 
-    def __init__(self, watch: Watch, rules: Rules | None = None, repairs: tuple[Repair, ...] = ()) -> None:
+    def __init__(
+        self,
+        watch: Watch,
+        rules: Rules | None = None,
+        repairs: tuple[Repair, ...] = (),
+        searches: tuple[DrySearch, ...] = (),
+    ) -> None:
         self.watch = watch
         self.rules = rules or Rules()
         self.ledger = Ledger(watch, self.rules.window)
         self._reviser = Reviser(self.ledger, self.rules)
+        self._old_ends = OldEnds(self.ledger, self._reviser, self.rules)
         self._repairs = sorted(repairs, key=lambda r: r.time)
+        self._searches = sorted(searches, key=lambda s: s.time)
 
     def know(self, entries: list[Entry]) -> None:
         """Enter leaks that are known beforehand, in order of their detection."""
@@ -64,10 +74,14 @@ class Detector:
 
     def step(self, frame: Frame) -> list[Entry]:
         """Take one frame; return the entries that it raised."""
-        self.ledger.append(frame, self.watch.noise)
+        self.ledger.append(self._old_ends.levelled(frame), self.watch.noise)
         while self._repairs and self._repairs[0].time <= frame.end:
-            self._reviser.apply(self._repairs.pop(0))
+            self._repaired(self._repairs.pop(0))
+        while self._searches and self._searches[0].time <= frame.end:
+            search = self._searches.pop(0)
+            self._reviser.search(search.pipe, self.ledger.window.number(search.time))
         self._reviser.run()
+        self._old_ends.run(frame.end)
         raised: list[Entry] = []
         while len(raised) < _MOST_PER_FRAME:
             entry = self._seek(frame)
@@ -76,6 +90,14 @@ class Detector:
             raised.append(entry)
         self._tell_again(frame)
         return raised
+
+    def _repaired(self, repair: Repair) -> None:
+        """Use a repair: of a known leak, of one that runs since before the window, or of one that nobody knew."""
+        entry = self._reviser.owner(repair)
+        if entry is not None and not self._reviser.is_settled(entry):
+            self._reviser.apply(repair)
+        else:
+            self._old_ends.expect(repair, entry)
 
     def begin(self, time: pd.Timestamp) -> None:
         """The data in question begin here: what runs already is old; what has ended is no longer told."""
@@ -113,6 +135,7 @@ class Detector:
         frames = relearn(self.watch, history, self.ledger)
         for entry in self.ledger.entries:
             entry.misfit = entry.misfit[:0]
+        self._old_ends.forget_shift()
         self.ledger.replace_frames(frames, self.watch.noise)
         for entry in self.ledger.entries:
             if not entry.is_open:

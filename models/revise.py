@@ -12,8 +12,9 @@ from scipy.optimize import nnls
 from models.evidence import Evidence, Scanner
 from models.ledger import Entry, Ledger
 from models.localise import Place, locate
-from models.noise import with_known
+from models.noise import Noise, with_known
 from models.rules import Repair, Rules
+from models.searches import Searches, with_measurement
 
 Floats = NDArray[np.float64]
 
@@ -41,12 +42,16 @@ class Reviser:
 
     def __init__(self, ledger: Ledger, rules: Rules) -> None:
         self.ledger, self.rules, self.watch = ledger, rules, ledger.watch
+        self.searches = Searches(ledger.watch.topology, ledger.watch.pipes)
 
     def scanner(self, n_blocks: int, but: Entry | None = None) -> Scanner:
         """A scan prepared for a window length and for what is uncertain about the known leaks, but for one."""
-        noise = with_known(self.watch.noise, self.ledger.doubts(but))
         cost = 1.0 / (self.rules.usual_share * self.watch.largest_take)
-        return Scanner(noise, n_blocks, self.rules.rises, cost)
+        return Scanner(self.noise(but), n_blocks, self.rules.rises, cost)
+
+    def noise(self, but: Entry | None = None) -> Noise:
+        """Noise of a frame, with what is uncertain about the known leaks, but for one."""
+        return with_known(self.watch.noise, self.ledger.doubts(but))
 
     def scan(self, residual: Floats, responses: Floats, but: Entry | None = None) -> tuple[Evidence, Floats]:
         """Scan all pipes, each with the response that suits it better: to a small leak, or to a sizeable one.
@@ -59,7 +64,10 @@ class Reviser:
         used : float64 [n_pipes, n_channels]
             The response that each pipe's evidence rests on.
         """
-        scanner = self.scanner(len(residual), but)
+        return self.scan_with(self.scanner(len(residual), but), residual, responses)
+
+    def scan_with(self, scanner: Scanner, residual: Floats, responses: Floats) -> tuple[Evidence, Floats]:
+        """The same with a scan that is prepared."""
         sized = self.watch.sized(responses)
         tried = np.stack([scanner.scan(residual, each).now for each in sized])
         everyone = np.arange(len(responses))
@@ -108,9 +116,18 @@ class Reviser:
         patterns[:, len(self.watch.channels.picked) :] = 0.0
         return patterns
 
-    def locate(self, evidence: Evidence) -> Place:
-        """The place that a scan of all pipes speaks for."""
-        return locate(evidence, self.watch.topology, self.watch.pipes, self.rules.temper, self.rules.temper_growth)
+    def locate(self, evidence: Evidence, onset: float | None = None) -> Place:
+        """The place that a scan of all pipes speaks for, and searches do not speak against.
+
+        Parameters
+        ----------
+        onset
+            Since when the leak runs, blocks; as the scan has it for each pipe where not given.
+        """
+        began = evidence.onset + self.ledger.window.first if onset is None else onset
+        believed = self.searches.believed(began)
+        rules = self.rules
+        return locate(evidence, self.watch.topology, self.watch.pipes, rules.temper, rules.temper_growth, believed)
 
     def position(self, link: int) -> int:
         """Position of a link among the pipes that can leak."""
@@ -286,22 +303,26 @@ class Reviser:
 
     # repairs ------------------------------------------------------------------------------------------------------
 
-    def apply(self, repair: Repair) -> None:
-        """Use what a crew reports: the leak it belongs to has ended, and was there."""
-        ledger, watch, window = self.ledger, self.watch, self.ledger.window
-        link = watch.topology.link(repair.pipe)
-        end = window.number(repair.time)
-        distance = watch.topology.distance_from_link(link)
+    def owner(self, repair: Repair) -> Entry | None:
+        """The known leak that a repair ended, if any is near enough."""
+        distance = self.watch.topology.distance_from_link(self.watch.topology.link(repair.pipe))
+        end = self.ledger.window.number(repair.time)
         candidates = [
             e
-            for e in ledger.entries
+            for e in self.ledger.entries
             if distance[e.place.link] <= _REPAIR_REACH_M
             and not e.is_withdrawn
             and (e.growth.end is None or abs(e.growth.end - end) < _END_BLOCKS)
         ]
-        if not candidates:
+        return min(candidates, key=lambda e: float(distance[e.place.link])) if candidates else None
+
+    def apply(self, repair: Repair) -> None:
+        """Use what a crew reports: the leak it belongs to has ended, was there, and lost what was measured."""
+        ledger, watch, window = self.ledger, self.watch, self.ledger.window
+        entry = self.owner(repair)
+        if entry is None:
             return
-        entry = min(candidates, key=lambda e: float(distance[e.place.link]))
+        link, end = watch.topology.link(repair.pipe), window.number(repair.time)
         before = entry.growth
         entry.growth = replace(before, end=None)
         past = int(np.sum(window.blocks < np.floor(end)))
@@ -316,9 +337,44 @@ class Reviser:
             if evidence.gain[at] > 0.0:
                 entry.growth, entry.unit = evidence.growth(at, window.first), response
                 entry.doubt = self.rules.size_doubt * response[None, :]
+            if repair.flow is not None:
+                last = float(entry.growth.moment(np.array([end]))[0])
+                deviation = float(np.hypot(evidence.deviation[at], self.rules.size_doubt * last))
+                share = with_measurement(last, deviation, repair.flow)[0] / last if last > 0.0 else 1.0
+                entry.growth = replace(entry.growth, peak=share * entry.growth.peak)
         entry.growth = replace(entry.growth, end=end)
         ledger.update(entry, before)
         ledger.settle(entry)
+
+    # searches -----------------------------------------------------------------------------------------------------
+
+    def search(self, pipe: str, time: float) -> None:
+        """Use what a crew reports: at some time, blocks, it looked for a leak at a pipe and found none."""
+        self.searches.add(pipe, time)
+        for entry in self.ledger.entries:
+            if entry.is_open and entry.growth.onset <= time:
+                self._replace(entry)
+
+    def _replace(self, entry: Entry) -> None:
+        """Rank an entry's pipes anew; of a settled one by what its last refit held."""
+        if not self.is_settled(entry):
+            self.refit(entry)
+            return
+        if len(entry.belief) == 0:
+            return
+        nothing = np.zeros(len(entry.belief))
+        gain = np.maximum(entry.alarm.gain + entry.belief, 0.0)
+        evidence = Evidence(gain, nothing, nothing, nothing, nothing.astype(np.int64), nothing)
+        before, old = entry.growth, entry.place.link
+        entry.place = self.locate(evidence, entry.growth.onset)
+        if entry.place.link == old:
+            return
+        responses = self.watch.sized(self.watch.responses)[:, self.position(entry.place.link)]
+        entry.unit = at_size(responses[:, None], np.array([entry.growth.peak]), self.watch.sizes)[0]
+        entry.doubt = self.rules.size_doubt * entry.unit[None, :]
+        if self.watch.topology.distance_from_link(old)[entry.place.link] > _MOVED_M:
+            entry.placed = self.ledger.window.last
+        self.ledger.update(entry, before)
 
 
 def best_size(now: Floats, sizes: Floats) -> NDArray[np.int64]:

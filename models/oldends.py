@@ -1,0 +1,204 @@
+"""Ends of leaks that nobody knew: they were learnt as demand, and show only when they stop.
+
+When such a leak is repaired, less flows in than is usual and pressures rise. With a reported repair the place is known and
+the step tells the size; without one the step is scanned over all pipes as a leak's beginning is, with the other sign.
+Either way the leak is entered as one that ran before and has ended, and the levels that it had been learnt into are
+corrected by what it did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.evidence import Scanner
+from models.frame import Frame
+from models.growth import Growth
+from models.leak import Estimate
+from models.ledger import Alarm, Entry, Ledger
+from models.localise import Candidate, Place
+from models.revise import Reviser, at_size
+from models.rules import Repair, Rules
+from models.searches import with_measurement
+
+Floats = NDArray[np.float64]
+
+_WAIT, _GIVE_UP = 3, 12  # blocks after a repair in which its step is looked for
+_STEP_SIGMAS = 3.0
+_SURE_END = 40.0  # gain of an end that nobody reported
+_REST = 2  # blocks that it must have lasted
+_BEFORE = 2  # blocks that must lie before a step
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A reported repair whose step is waited for, and the known leak that it ended, if any."""
+
+    repair: Repair
+    end: float
+    entry: Entry | None
+
+
+class OldEnds:
+    """Recognises the ends of leaks that were learnt as usual.
+
+    Parameters
+    ----------
+    ledger
+        Entries are added to it, and its window's levels are corrected.
+    reviser
+        Of the ledger.
+    rules
+        Thresholds.
+
+    Attributes
+    ----------
+    shift
+        float64 [n_channels], what frames lie above the model that was learnt, now that some of what it learnt is gone.
+    """
+
+    def __init__(self, ledger: Ledger, reviser: Reviser, rules: Rules) -> None:
+        self.ledger, self.reviser, self.rules, self.watch = ledger, reviser, rules, ledger.watch
+        self.shift: Floats = np.zeros(len(ledger.watch.channels.names))
+        self._pending: list[_Pending] = []
+
+    def levelled(self, frame: Frame) -> Frame:
+        """A frame against the levels as they are known now."""
+        return replace(frame, values=frame.values + self.shift) if self.shift.any() else frame
+
+    def forget_shift(self) -> None:
+        """The model was learnt again with all that ended: frames lie right as they come."""
+        self.shift = np.zeros_like(self.shift)
+
+    # reported repairs ---------------------------------------------------------------------------------------------
+
+    def expect(self, repair: Repair, entry: Entry | None = None) -> None:
+        """Wait for the step of a repair; the known leak that it ended, if any, ends now, and was there."""
+        window = self.ledger.window
+        end = window.number(repair.time)
+        if entry is not None:
+            before, link = entry.growth, self.watch.topology.link(repair.pipe)
+            entry.growth = replace(before, end=end)
+            entry.place = Place(link, entry.place.candidates, 1.0, float(self.watch.topology.length[link]))
+            self._change(entry, before)
+        self._pending.append(_Pending(repair, end, entry))
+
+    def run(self, time: pd.Timestamp) -> list[Entry]:
+        """Look for steps of reported repairs and for ends that nobody reported, after a new frame; return new entries."""
+        found = []
+        for pending in list(self._pending):
+            entry = self._learn(pending, time)
+            age = self.ledger.window.last + 1.0 - pending.end
+            if entry is not None or age > _GIVE_UP:
+                self._pending.remove(pending)
+            if entry is not None:
+                found.append(entry)
+        if not self._pending and not found:
+            unknown = self._seek(time)
+            found += [unknown] if unknown is not None else []
+        return found
+
+    def _learn(self, pending: _Pending, time: pd.Timestamp) -> Entry | None:
+        """The leak of a reported repair, once its step is told from noise."""
+        window = self.ledger.window
+        age = window.last + 1.0 - pending.end
+        if age < _WAIT or pending.end - window.first < _BEFORE:
+            return None
+        link = self.watch.topology.link(pending.repair.pipe)
+        positions = np.flatnonzero(self.watch.pipes == link)
+        if not len(positions):
+            return None
+        at = int(positions[0])
+        responses = self.watch.sized(self.watch.responses)[:, at]
+        known = 0.0 if pending.entry is None else pending.entry.growth.peak
+        flow, deviation = max(known, float(self.watch.sizes[0])), 0.0
+        for _ in range(3):
+            unit = at_size(responses[:, None], np.array([flow]), self.watch.sizes)[0]
+            more, deviation = self.size(pending.end, unit)
+            flow = max(known + more, 0.0)
+        measured = pending.repair.flow
+        if measured is not None:
+            flow, deviation = with_measurement(flow, deviation, measured)
+        elif pending.entry is None and (flow < _STEP_SIGMAS * deviation or flow < self.rules.least_flow):
+            return None
+        if pending.entry is not None:
+            before = pending.entry.growth
+            pending.entry.growth = replace(before, peak=flow)
+            self._change(pending.entry, before)
+            return pending.entry
+        place = Place(link, (Candidate(pending.repair.pipe, 1.0),), 1.0, float(self.watch.topology.length[link]))
+        return self._enter(place, unit, flow, deviation, pending.end, time, 0.5 * (flow / deviation) ** 2)
+
+    def size(self, end: float, unit: Floats) -> tuple[float, float]:
+        """Flow that stopped beyond what is known to have stopped, and one standard deviation, m3/s; may be below zero.
+
+        Parameters
+        ----------
+        end
+            On the detector's clock, blocks.
+        unit
+            float64 [n_channels], response per m3/s.
+        """
+        window = self.ledger.window
+        scanner = self.reviser.scanner(len(window))
+        stopped = np.clip(window.blocks + 1.0 - end, 0.0, 1.0)
+        template = scanner.whiten_products(-stopped[None, :], unit)[0]
+        energy = max(float(template @ template), 1e-30)
+        flow = float(template @ scanner.whiten(self.ledger.residual)) / energy
+        return flow, energy**-0.5
+
+    # ends that nobody reported ------------------------------------------------------------------------------------
+
+    def _seek(self, time: pd.Timestamp) -> Entry | None:
+        """The end of an unknown leak that explains the residual better than any new leak does."""
+        ledger, rules, window = self.ledger, self.rules, self.ledger.window
+        if len(window) < _BEFORE + _REST + 1:
+            return None
+        scanner = Scanner(self.reviser.noise(), len(window), (), 1.0 / (rules.usual_share * self.watch.largest_take))
+        if max(scanner.scan(-ledger.residual, r).gain.max() for r in (self.watch.responses, self.watch.secants[1])) < (
+            _SURE_END
+        ):
+            return None
+        evidence, used = self.reviser.scan_with(scanner, -ledger.residual, self.watch.responses)
+        at = evidence.best
+        end, flow, gain = float(evidence.onset[at] + window.first), float(evidence.flow[at]), float(evidence.gain[at])
+        if gain < _SURE_END or end - window.first < _BEFORE or window.last + 1.0 - end < _REST:
+            return None
+        rival, _ = self.reviser.scan(ledger.residual, self.watch.responses)
+        least = max(rules.least_flow, rules.least_share * float(self.watch.inflow_of_pipes[at]))
+        if rival.gain.max() > gain or flow < least:
+            return None
+        place = self.reviser.locate(evidence)
+        at = self.reviser.position(place.link)
+        return self._enter(
+            place, used[at], float(evidence.flow[at]), float(evidence.deviation[at]), end, time, gain
+        )  # fmt: skip
+
+    # both ---------------------------------------------------------------------------------------------------------
+
+    def _enter(
+        self, place: Place, unit: Floats, flow: float, deviation: float, end: float, time: pd.Timestamp, gain: float
+    ) -> Entry:
+        """Enter a leak that ran from before the window to its end, and correct the levels by what it did."""
+        ledger, window = self.ledger, self.ledger.window
+        reach = 1.96 * deviation
+        alarm = Alarm(time, place, Estimate(flow, max(0.0, flow - reach), flow + reach), "old", gain, ())
+        growth = Growth(min(-1.0, window.first - 1.0), 0.0, flow, end)
+        entry = Entry(alarm, window.last, place, growth, unit, self.rules.size_doubt * unit[None, :], is_past=True)
+        ledger.entries.append(entry)
+        self._change(entry, replace(growth, peak=0.0))
+        return entry
+
+    def _change(self, entry: Entry, before: Growth) -> None:
+        """Simulate an entry that has changed, and correct the levels by what it then did all the time before its end."""
+        ledger, window = self.ledger, self.ledger.window
+        ran = window.blocks + 1.0 <= (np.inf if entry.growth.end is None else entry.growth.end)
+        old = ledger.effect.copy()
+        ledger.simulate_from(float(window.first))
+        if ran.any():
+            change = (ledger.effect - old)[ran].mean(axis=0)
+            self.shift = self.shift + change
+            window.values = window.values + change
