@@ -65,7 +65,7 @@ def learn_start(zones: Zones, learning: Record, rules: Rules) -> DirtyStart:
     """
     lost = losses_of(zones, learning)
     spread = [replace(z, flow=z.flow if z.flow > _SURE * z.deviation else 0.0) for z in lost]
-    found = Search((), {})
+    found = Search((), None)
     if any(z.flow > 0.0 for z in spread):
         _calibrate(zones, learning, spread, ())
     for _ in range(_ROUNDS):
@@ -119,7 +119,8 @@ def entries_of(watch: Watch, start: DirtyStart, time: pd.Timestamp, block: int, 
         )
         # one block before the first, and one deviation of as much: since the first record for sure
         growth = Growth(-1.0, 0.0, leak.flow)
-        entries.append(Entry(alarm, block, leak.place, growth, unit, rules.size_doubt * unit[None, :]))
+        doubt = rules.size_doubt * unit[None, :]
+        entries.append(Entry(alarm, block, leak.place, growth, unit, doubt, belief=leak.belief))
     return entries
 
 
@@ -170,7 +171,7 @@ def _search(
             share = np.array([watch.share(k, zone.district) for k in pipes])
             weight = share * watch.topology.length[watch.pipes]
             data += left[inside].sum() * (weight / weight.sum()) @ levels.small
-    return search(watch, pose(watch, replace(levels, data=data), lost), rules)
+    return search(watch, pose(watch, replace(levels, data=data), lost), lost, rules)
 
 
 def at_flow(sized: Floats, flow: float, sizes: Floats) -> Floats:

@@ -2,8 +2,9 @@
 
 A sparse fit: leaks with flows of at least 0 and an exponential prior stand beside resistances, shares of demand and offsets
 (`models.levels`), beside losses spread evenly along each zone's pipes, and beside what the zones' nights say is lost in all
-(`models.zones`). Leaks are taken in one by one, each where the fit gains most; then all flows are fitted again together.
-What the pressures cannot place stays the zone's unexplained excess, with candidates.
+(`models.zones`). Leaks are taken in one by one, each where the fit gains most; then each is placed again with the others
+running, and all flows are fitted together. What the pressures cannot place stays the zone's unexplained excess, with
+candidates.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _MOST = 12
+_SWEEPS = 2
+# the levels' covariance holds the model's own errors: their likelihood needs less tempering than that of changes
+_TEMPER = 1.0
+# gain that a leak needs where its zone surely loses as much, and where nothing says so: half the chi-square
+_LEAST_GAIN, _ALONE_GAIN = 5.0, 12.0
+_SURE = 1.645
 # errors of levels beside what they are taken to be: a model may be better or far worse than most
 _FACTORS = np.geomspace(0.25, 25.0, 41)
 
@@ -60,12 +67,18 @@ class OldLeak:
         m3/s.
     gain
         Half the likelihood-ratio chi-square against none.
+    response
+        float64 [n], of the levels.
+    belief
+        float64 [n_pipes], how far each pipe's gain lay below the best.
     """
 
     place: Place
     flow: float
     deviation: float
     gain: float
+    response: Floats
+    belief: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +90,11 @@ class Search:
     leaks
         Those that the pressures place.
     rest
-        By district, where most of what is not explained may be, as far as anything is known.
+        What pressures say of one more.
     """
 
     leaks: tuple[OldLeak, ...]
-    rest: dict[int, Place]
+    rest: Evidence | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,36 +169,90 @@ def pose(watch: Watch, levels: Levels, lost: Sequence[Lost]) -> Problem:
     return Problem(np.concatenate([levels.data, [z.flow for z in lost]]), sized, noise, believed)
 
 
-def search(watch: Watch, problem: Problem, rules: Rules, prior: Floats | None = None) -> Search:
-    """Find leaks one by one.
+def search(watch: Watch, problem: Problem, lost: Sequence[Lost], rules: Rules, believed: Floats | None = None) -> Search:
+    """Find leaks one by one, place each again with the others running, and keep those whose place is told.
 
     Parameters
     ----------
-    prior
-        float64 [n_pipes], logarithm of what is believed of each pipe beside its length.
+    believed
+        float64 [n_pipes], logarithm of what is known of each pipe beside its length.
     """
-    known: list[tuple[int, Floats]] = []  # position and response of each
-    found: list[OldLeak] = []
-    while len(known) < _MOST:
-        evidence, used = _scan(watch, problem, [r for _, r in known], rules)
-        place = locate(evidence, watch.topology, watch.pipes, rules.temper, rules.temper_growth, prior)
-        gain = float(evidence.gain.max())
-        if gain < rules.gain or (place.probability < rules.sure_mass and gain < rules.sure_gain):
+    finder = _Finder(watch, problem, lost, rules, believed)
+    leaks: list[OldLeak] = []
+    while len(leaks) < _MOST:
+        one = finder.best(leaks)
+        if one is None:
             break
-        at = int(np.searchsorted(watch.pipes, place.link))
-        flows, deviations = _together(problem, [*(r for _, r in known), used[at]], rules, watch)
-        least = max(rules.least_flow, rules.least_share * float(watch.inflow_of_pipes[at]))
-        if flows[-1] < least or flows[-1] > rules.most_share * watch.largest_take:
+        leaks = finder.together([*leaks, one])
+        if not any(leak.place.link == one.place.link for leak in leaks):
             break
-        known.append((at, used[at]))
-        found.append(OldLeak(place, float(flows[-1]), float(deviations[-1]), gain))
-        found = [
-            replace(f, flow=float(q), deviation=float(d)) for f, q, d in zip(found, flows, deviations, strict=True)
+    for _ in range(_SWEEPS if len(leaks) > 1 else 0):
+        for k in range(len(leaks)):
+            again = finder.best([leak for j, leak in enumerate(leaks) if j != k], leaks[k])
+            if again is not None:
+                leaks[k] = again
+        leaks = finder.together(leaks)
+    told = [leak for leak in leaks if leak.place.probability >= rules.sure_mass]
+    evidence, _ = _scan(watch, problem, [leak.response for leak in told], rules)
+    return Search(tuple(told), evidence)
+
+
+class _Finder:
+    """Seeks one leak at a time."""
+
+    def __init__(
+        self, watch: Watch, problem: Problem, lost: Sequence[Lost], rules: Rules, believed: Floats | None
+    ) -> None:
+        self.watch, self.problem, self.lost, self.rules, self.believed = watch, problem, lost, rules, believed
+        self.districts = districts_of(watch)
+
+    def best(self, known: Sequence[OldLeak], instead_of: OldLeak | None = None) -> OldLeak | None:
+        """The leak that explains most beside the known ones; in place of another one in its district."""
+        evidence, used = _scan(self.watch, self.problem, [leak.response for leak in known], self.rules)
+        gain = evidence.gain * (evidence.now <= self.rules.most_share * self.watch.largest_take)
+        if instead_of is not None:
+            gain = gain * (self.districts == self.districts[self.position(instead_of)])
+        district = int(self.districts[int(np.argmax(gain))])
+        best = float(gain.max())
+        if best < (_LEAST_GAIN if self._is_lost(district, known) else _ALONE_GAIN):
+            return None
+        place = place_in(self.watch, replace(evidence, gain=gain), district, self.rules, self.believed)
+        at = int(np.searchsorted(self.watch.pipes, place.link))
+        flow, deviation = float(evidence.flow[at]), float(evidence.deviation[at])
+        return OldLeak(place, flow, deviation, best, used[at], gain - best)
+
+    def together(self, leaks: list[OldLeak]) -> list[OldLeak]:
+        """All flows fitted together; leaks that lose nothing then are left out."""
+        flows, deviations = _together(self.problem, [leak.response for leak in leaks], self.rules, self.watch)
+        return [
+            replace(leak, flow=float(q), deviation=float(d))
+            for leak, q, d in zip(leaks, flows, deviations, strict=True)
+            if q >= max(self.rules.least_flow, self.rules.least_share * self.watch.inflow_of_pipes[self.position(leak)])
         ]
-        keep = [k for k, leak in enumerate(found) if leak.flow >= rules.least_flow]
-        found, known = [found[k] for k in keep], [known[k] for k in keep]
-    evidence, _ = _scan(watch, problem, [r for _, r in known], rules)
-    return Search(tuple(found), _rest(watch, evidence, rules, prior))
+
+    def position(self, leak: OldLeak) -> int:
+        return int(np.searchsorted(self.watch.pipes, leak.place.link))
+
+    def _is_lost(self, district: int, known: Sequence[OldLeak]) -> bool:
+        """Whether a district surely loses more than the known leaks."""
+        zone = next((z for z in self.lost if z.district == district), None)
+        placed = sum(leak.flow for leak in known if self.districts[self.position(leak)] == district)
+        return zone is not None and zone.flow - placed > _SURE * zone.deviation
+
+
+def districts_of(watch: Watch) -> Ints:
+    """District of each pipe, int64 [n_pipes]; -1 where it has none."""
+    found = [watch.district_of(int(k)) for k in watch.pipes]
+    return np.array([-1 if d is None else d for d in found], dtype=np.int64)
+
+
+def place_in(watch: Watch, evidence: Evidence, district: int, rules: Rules, believed: Floats | None = None) -> Place:
+    """The place in one district that levels speak for."""
+    inside = districts_of(watch) == district
+    log = np.where(inside, 0.0, -np.inf)
+    one = replace(evidence, gain=np.where(inside, evidence.gain, 0.0))
+    whole = log if believed is None else log + believed
+    return locate(one, watch.topology, watch.pipes, _TEMPER, rules.temper_growth, whole)
 
 
 def _scan(watch: Watch, problem: Problem, known: list[Floats], rules: Rules) -> tuple[Evidence, Floats]:
@@ -220,17 +287,3 @@ def _together(problem: Problem, responses: list[Floats], rules: Rules, watch: Wa
     lower = np.linalg.cholesky(normal)
     flows, _ = nnls(lower.T, np.linalg.solve(lower, wanted))
     return flows, np.sqrt(np.linalg.inv(normal).diagonal())
-
-
-def _rest(watch: Watch, evidence: Evidence, rules: Rules, prior: Floats | None) -> dict[int, Place]:
-    """Where each district's unexplained losses may be."""
-    places = {}
-    districts = np.array([-1 if (d := watch.district_of(int(k))) is None else d for k in watch.pipes])
-    for number in np.unique(districts[districts >= 0]).tolist():
-        inside = districts == number
-        gain = np.where(inside, evidence.gain, 0.0)
-        outside = np.where(inside, 0.0, -np.inf)
-        believed = outside if prior is None else prior + outside
-        one = replace(evidence, gain=gain)
-        places[int(number)] = locate(one, watch.topology, watch.pipes, rules.temper, rules.temper_growth, believed)
-    return places
