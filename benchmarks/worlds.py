@@ -6,8 +6,8 @@ Each world is a folder in the layout of `data/ltown` (`2018/` history, `2019/` e
 `truth/`) and is scored by `benchmarks/ltown.py --data DIR/world-1`. Drawn from the seed: roughness and diameter of each
 pipe, each junction's share of demand and its slow wander, weather, season, sensors' offsets and noise, and the leaks:
 pipes by length, about half at once and half growing with the square of time; large ones are repaired after weeks, small
-ones stay. The instruments are those of the data given. With `--old N` that many leaks more run at their full size before
-the first record; the world is else the one without, its draws included, so that the two can be compared.
+ones stay. The instruments are those of the data given. With `--old N` that many leaks more run at their full size
+before the first record; the world is else the one without, its draws included, so that the two can be compared.
 """
 
 from __future__ import annotations

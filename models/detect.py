@@ -14,13 +14,17 @@ from threadpoolctl import threadpool_limits
 from hydro.calibration import Calibration
 from hydro.record import Record
 from models.detector import Detector
+from models.dirtystart import entries_of, learn_start
 from models.errors import NotEnoughData
 from models.frame import Frame
 from models.known import repaired_leaks
 from models.leak import Leak
 from models.ledger import Entry
 from models.rules import Repair, Rules
+from models.searches import DrySearch
 from models.watch import Settings, Watch
+from models.zones import Zones
+from models.zonestatement import Statement, state_zones
 from networks import Network, Topology
 
 Progress = Callable[[str, float], None]
@@ -46,6 +50,8 @@ class Detection:
         Of the network.
     districts
         (name, mean inflow m3/s, whether its balance is closed) of each district.
+    statement
+        What each zone loses at night, explained and not, when the record begins and when it ends.
     """
 
     leaks: list[Leak]
@@ -54,6 +60,7 @@ class Detection:
     calibration: Calibration
     topology: Topology
     districts: tuple[tuple[str, float, bool], ...]
+    statement: Statement
 
 
 def detect(
@@ -64,6 +71,7 @@ def detect(
     settings: Settings | None = None,
     rules: Rules | None = None,
     progress: Progress | None = None,
+    searches: Sequence[DrySearch] = (),
 ) -> Detection:
     """Find the leaks in a record.
 
@@ -75,11 +83,13 @@ def detect(
         The period in question.
     history
         What came before; the detector learns from its first days and watches the rest. Without it the first days of
-        the data are learnt from, and no leak that ran then can be found.
+        the data are learnt from. Leaks that run then already are sought in the levels of what was measured.
     repairs
         What crews have repaired, and when.
     progress
         Called with a stage's name and the share that is done of it.
+    searches
+        Where crews looked for a leak and found none.
 
     Raises
     ------
@@ -90,7 +100,8 @@ def detect(
     """
     # the matrices are small: a second BLAS thread costs more than it gives
     with threadpool_limits(1):
-        return _detect(network, data, history, repairs, settings, rules, progress or (lambda stage, share: None))
+        report = progress or (lambda stage, share: None)
+        return _detect(network, data, history, repairs, settings, rules or Rules(), report, searches)
 
 
 def _detect(
@@ -99,29 +110,34 @@ def _detect(
     history: Record | None,
     repairs: Sequence[Repair],
     settings: Settings | None,
-    rules: Rules | None,
+    rules: Rules,
     report: Progress,
+    searches: Sequence[DrySearch],
 ) -> Detection:
     quiet = data if history is None else history
     report("calibrate", 0.0)
     watch = Watch(network, quiet, settings)
     try:
-        for repair in repairs:
-            watch.topology.link(repair.pipe)
+        for pipe in (*(r.pipe for r in repairs), *(s.pipe for s in searches)):
+            watch.topology.link(pipe)
         _check_drivers(quiet, data)
-        report("residuals", 0.0)
         learnt = quiet.start + watch.settings.learning
+        zones = Zones(watch, network)
+        start = learn_start(zones, quiet.between(quiet.start, learnt), rules)
+        report("residuals", 0.0)
         frames: list[Frame] = []
         known: list[Entry] = []
         left = tuple(repairs)
+        last = round(watch.settings.learning / watch.settings.block) - 1
+        old = entries_of(watch, start, learnt, last, rules)
         if history is not None:
             frames = list(watch.frames(history))
             watch.sharpen(frames)
             past = tuple(r for r in repairs if r.time <= history.end)
-            known, left = repaired_leaks(watch, frames, past, rules or Rules())
+            known, left = repaired_leaks(watch, frames, past, rules, old)
             left = (*left, *(r for r in repairs if r.time > history.end))
-        detector = Detector(watch, rules, left)
-        detector.know(known)
+        detector = Detector(watch, rules, left, tuple(searches))
+        detector.know([*old, *known])
         if history is not None:
             _replay(detector, frames, learnt, report)
             if len(frames) >= _RELEARN_BLOCKS:
@@ -135,7 +151,8 @@ def _detect(
         if history is None:
             watch.sharpen([f for f in later if f.end <= learnt])
         _replay(detector, later, learnt, report)
-        return _gather(watch, detector, [*frames, *later])
+        statement = state_zones(zones, start, detector, quiet.between(quiet.start, learnt), data)
+        return _gather(watch, detector, [*frames, *later], statement)
     finally:
         watch.close()
 
@@ -160,7 +177,7 @@ def _replay(detector: Detector, frames: list[Frame], learnt: pd.Timestamp, repor
         report("detect", (k + 1) / len(frames))
 
 
-def _gather(watch: Watch, detector: Detector, frames: list[Frame]) -> Detection:
+def _gather(watch: Watch, detector: Detector, frames: list[Frame], statement: Statement) -> Detection:
     residuals = pd.DataFrame(
         np.stack([f.values for f in frames]),
         index=pd.DatetimeIndex([f.start for f in frames], name="time"),
@@ -175,4 +192,5 @@ def _gather(watch: Watch, detector: Detector, frames: list[Frame]) -> Detection:
         districts=tuple(
             (d.name, float(q), d.is_closed) for d, q in zip(watch.model.districts, watch.mean_inflow, strict=True)
         ),
+        statement=statement,
     )

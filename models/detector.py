@@ -47,6 +47,8 @@ class Detector:
     ----------
     ledger
         Every leak found so far.
+    old_ends
+        Of leaks that nobody had known.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class Detector:
         self.rules = rules or Rules()
         self.ledger = Ledger(watch, self.rules.window)
         self._reviser = Reviser(self.ledger, self.rules)
-        self._old_ends = OldEnds(self.ledger, self._reviser, self.rules)
+        self.old_ends = OldEnds(self.ledger, self._reviser, self.rules)
         self._repairs = sorted(repairs, key=lambda r: r.time)
         self._searches = sorted(searches, key=lambda s: s.time)
 
@@ -74,14 +76,14 @@ class Detector:
 
     def step(self, frame: Frame) -> list[Entry]:
         """Take one frame; return the entries that it raised."""
-        self.ledger.append(self._old_ends.levelled(frame), self.watch.noise)
+        self.ledger.append(self.old_ends.levelled(frame), self.watch.noise)
         while self._repairs and self._repairs[0].time <= frame.end:
             self._repaired(self._repairs.pop(0))
         while self._searches and self._searches[0].time <= frame.end:
             search = self._searches.pop(0)
             self._reviser.search(search.pipe, self.ledger.window.number(search.time))
         self._reviser.run()
-        self._old_ends.run(frame.end)
+        self.old_ends.run(frame.end)
         raised: list[Entry] = []
         while len(raised) < _MOST_PER_FRAME:
             entry = self._seek(frame)
@@ -97,7 +99,7 @@ class Detector:
         if entry is not None and not self._reviser.is_settled(entry):
             self._reviser.apply(repair)
         else:
-            self._old_ends.expect(repair, entry)
+            self.old_ends.expect(repair, entry)
 
     def begin(self, time: pd.Timestamp) -> None:
         """The data in question begin here: what runs already is old; what has ended is no longer told."""
@@ -130,12 +132,16 @@ class Detector:
         residual = self.ledger.residual + np.outer(entry.flow(window.blocks), entry.unit)
         return Alarm(time, entry.place, estimate, kind, entry.alarm.gain, self._sigmas(residual, entry.growth))
 
+    def believed(self) -> Floats | None:
+        """Logarithm of what dry searches leave of each pipe for a leak that is older than all of them."""
+        return self._reviser.searches.believed(-np.inf)
+
     def relearn(self, history: Record) -> None:
         """Calibrate the model again, on a history with the leaks found in it, and look at its last frames anew."""
         frames = relearn(self.watch, history, self.ledger)
         for entry in self.ledger.entries:
             entry.misfit = entry.misfit[:0]
-        self._old_ends.forget_shift()
+        self.old_ends.forget_shift()
         self.ledger.replace_frames(frames, self.watch.noise)
         for entry in self.ledger.entries:
             if not entry.is_open:

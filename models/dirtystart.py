@@ -1,8 +1,8 @@
 """A city that leaks when its record begins: what is lost then is learnt as losses, not as demand or roughness.
 
 First the zones' nights say how much is lost (`models.zones`); as long as nobody knows where, it is spread along the
-pipes. The model is calibrated so, old leaks are sought in the levels of its residuals (`models.oldleaks`), and with those
-that were found in their places it is calibrated again; twice over, as a better model sees more.
+pipes. The model is calibrated so, old leaks are sought in the levels of its residuals (`models.oldleaks`), and with
+those that were found in their places it is calibrated again; twice over, as a better model sees more.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What stands in the levels of a calibrated model's residuals: what differs by the state of flow, not from day to day.
 
 A leak that runs through the whole record moves no residual from one day to the next. But the calibration cannot hide it
-everywhere: a pipe's wrong resistance loses head as Q^1.85 over the day and a wrong share of demand follows all demand,
-a sensor's offset stays, and a leak is the same at night when the pipes are quiet. Records are put together by state of flow;
-what resistances, shares and offsets could do is taken for noise, with their priors, and what remains tells of leaks.
+everywhere: a pipe's wrong resistance loses head as Q^1.85 over the day and a wrong share of demand follows all
+demand, a sensor's offset stays, and a leak is the same at night when the pipes are quiet. Records are put together by
+state of flow; what resistances, shares and offsets could do is noise, with their priors, and the rest tells of leaks.
 """
 
 from __future__ import annotations

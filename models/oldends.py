@@ -1,7 +1,8 @@
 """Ends of leaks that nobody knew: they were learnt as demand, and show only when they stop.
 
-When such a leak is repaired, less flows in than is usual and pressures rise. With a reported repair the place is known and
-the step tells the size; without one the step is scanned over all pipes as a leak's beginning is, with the other sign.
+When such a leak is repaired, less flows in than is usual and pressures rise. With a reported repair the place is known
+and the step tells the size; without one the step is scanned over all pipes as a leak's beginning is, with the other
+sign.
 Either way the leak is entered as one that ran before and has ended, and the levels that it had been learnt into are
 corrected by what it did.
 """
@@ -58,11 +59,14 @@ class OldEnds:
     ----------
     shift
         float64 [n_channels], what frames lie above the model that was learnt, now that some of what it learnt is gone.
+    entered
+        Leaks that were known by their end alone.
     """
 
     def __init__(self, ledger: Ledger, reviser: Reviser, rules: Rules) -> None:
         self.ledger, self.reviser, self.rules, self.watch = ledger, reviser, rules, ledger.watch
         self.shift: Floats = np.zeros(len(ledger.watch.channels.names))
+        self.entered: list[Entry] = []
         self._pending: list[_Pending] = []
 
     def levelled(self, frame: Frame) -> Frame:
@@ -87,7 +91,7 @@ class OldEnds:
         self._pending.append(_Pending(repair, end, entry))
 
     def run(self, time: pd.Timestamp) -> list[Entry]:
-        """Look for steps of reported repairs and for ends that nobody reported, after a new frame; return new entries."""
+        """Look for steps of reported repairs and for ends that nobody reported; return what was learnt."""
         found = []
         for pending in list(self._pending):
             entry = self._learn(pending, time)
@@ -189,11 +193,12 @@ class OldEnds:
         growth = Growth(min(-1.0, window.first - 1.0), 0.0, flow, end)
         entry = Entry(alarm, window.last, place, growth, unit, self.rules.size_doubt * unit[None, :], is_past=True)
         ledger.entries.append(entry)
+        self.entered.append(entry)
         self._change(entry, replace(growth, peak=0.0))
         return entry
 
     def _change(self, entry: Entry, before: Growth) -> None:
-        """Simulate an entry that has changed, and correct the levels by what it then did all the time before its end."""
+        """Simulate an entry that has changed, and correct the levels by what it then did before its end."""
         ledger, window = self.ledger, self.ledger.window
         ran = window.blocks + 1.0 <= (np.inf if entry.growth.end is None else entry.growth.end)
         old = ledger.effect.copy()

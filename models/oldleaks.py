@@ -1,9 +1,9 @@
 """Leaks that run before the first record: found from levels, not from changes.
 
-A sparse fit: leaks with flows of at least 0 and an exponential prior stand beside resistances, shares of demand and offsets
-(`models.levels`), beside losses spread evenly along each zone's pipes, and beside what the zones' nights say is lost in all
-(`models.zones`). Leaks are taken in one by one, each where the fit gains most; then each is placed again with the others
-running, and all flows are fitted together. What the pressures cannot place stays the zone's unexplained excess, with
+A sparse fit: leaks with flows of at least 0 and an exponential prior stand beside resistances, shares of demand and
+offsets (`models.levels`), beside losses spread evenly along each zone's pipes, and beside what the zones' nights say is
+lost in all (`models.zones`). Leaks are taken in one by one, each where the fit gains most; then each is placed again
+with the others running, and all flows are fitted together. What the pressures cannot place stays the zone's unexplained excess, with
 candidates.
 """
 
@@ -169,7 +169,9 @@ def pose(watch: Watch, levels: Levels, lost: Sequence[Lost]) -> Problem:
     return Problem(np.concatenate([levels.data, [z.flow for z in lost]]), sized, noise, believed)
 
 
-def search(watch: Watch, problem: Problem, lost: Sequence[Lost], rules: Rules, believed: Floats | None = None) -> Search:
+def search(
+    watch: Watch, problem: Problem, lost: Sequence[Lost], rules: Rules, believed: Floats | None = None
+) -> Search:
     """Find leaks one by one, place each again with the others running, and keep those whose place is told.
 
     Parameters
