@@ -3,8 +3,8 @@
 A sparse fit: leaks with flows of at least 0 and an exponential prior stand beside resistances, shares of demand and
 offsets (`models.levels`), beside losses spread evenly along each zone's pipes, and beside what the zones' nights say is
 lost in all (`models.zones`). Leaks are taken in one by one, each where the fit gains most; then each is placed again
-with the others running, and all flows are fitted together. What the pressures cannot place stays the zone's unexplained excess, with
-candidates.
+with the others running, and all flows are fitted together. What the pressures cannot place stays the zone's unexplained
+excess, with candidates.
 """
 
 from __future__ import annotations

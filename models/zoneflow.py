@@ -3,9 +3,9 @@
     rest(t) = c N(t) (1 + d(hour)) + W (P(t) / mean P)^N1 + error
 
 N is the model's nominal demand of those without a meter, c what they really take of it, d how far the hours of their
-use are off the model's pattern (a Gaussian process around the clock), W what is lost. Use is smallest at night, and so is
-what an unknown d can hide: the fit weighs the hours by that, and minimum night flow less legitimate use falls out of
-it with limits. Everything is linear once c d is of the size of the last c.
+use are off the model's pattern (a Gaussian process around the clock), W what is lost. Use is smallest at night, and so
+is what an unknown d can hide: the fit weighs the hours by that, and minimum night flow less legitimate use falls out
+of it with limits. Everything is linear once c d is of the size of the last c.
 
 Night flow: Lambert, "Night-day factor" (2017), AWWA M36; unavoidable background leakage: Lambert et al. 1999.
 """
