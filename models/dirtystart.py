@@ -2,7 +2,7 @@
 
 First the zones' nights say how much is lost (`models.zones`); as long as nobody knows where, it is spread along the
 pipes. The model is calibrated so, old leaks are sought in the levels of its residuals (`models.oldleaks`), and with
-those that were found in their places it is calibrated again; twice over, as a better model sees more.
+those that were found in their places it is calibrated again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from models.leak import Estimate
 from models.ledger import Alarm, Entry
 from models.levels import read_levels
 from models.oldleaks import Lost, OldLeak, Search, pose, search
-from models.revise import at_size
 from models.rules import Rules
 from models.watch import Watch
 from models.zoneflow import Night
@@ -30,7 +29,6 @@ from models.zones import Zones
 Floats = NDArray[np.float64]
 
 _SURE = 1.645  # standard deviations by which losses must be above zero to be taken for real
-_ROUNDS = 2
 _STATES = 84
 
 
@@ -63,21 +61,18 @@ def learn_start(zones: Zones, learning: Record, rules: Rules) -> DirtyStart:
     learning
         The learning period.
     """
+    watch = zones.watch
     lost = losses_of(zones, learning)
     spread = [replace(z, flow=z.flow if z.flow > _SURE * z.deviation else 0.0) for z in lost]
-    found = Search((), None)
-    if any(z.flow > 0.0 for z in spread):
-        _calibrate(zones, learning, spread, ())
-    for _ in range(_ROUNDS):
-        again = _search(zones, learning, lost, spread, found.leaks, rules)
-        is_same = [leak.place.link for leak in again.leaks] == [leak.place.link for leak in found.leaks]
-        found = again
-        if is_same:
-            break
-        _calibrate(zones, learning, spread, found.leaks)
-    is_clean = not found.leaks and not any(z.flow > 0.0 for z in spread)
+    is_clean = not any(z.flow > 0.0 for z in spread)
     if not is_clean:
-        zones.watch.settle(learning.resampled(zones.watch.settings.step), running(found.leaks))
+        _calibrate(zones, learning, spread, ())
+    found = _search(zones, learning, lost, spread, rules)
+    if found.leaks:
+        is_clean = False
+        _calibrate(zones, learning, spread, found.leaks)
+    if not is_clean:
+        watch.settle(learning.resampled(watch.settings.step), running(found.leaks))
     return DirtyStart(found, tuple(lost), is_clean)
 
 
@@ -149,32 +144,17 @@ def _spread(zones: Zones, lost: list[Lost], leaks: tuple[OldLeak, ...]) -> Float
     return losses
 
 
-def _search(
-    zones: Zones, learning: Record, lost: list[Lost], spread: list[Lost], leaks: tuple[OldLeak, ...], rules: Rules
-) -> Search:
-    """Search with the present calibration; what is simulated already is put back into the data."""
+def _search(zones: Zones, learning: Record, lost: list[Lost], spread: list[Lost], rules: Rules) -> Search:
+    """Search with the present calibration; what is spread along the pipes in it is put back into the data."""
     watch = zones.watch
-    model, step = watch.model, watch.settings.step
+    model, step, pipes = watch.model, watch.settings.step, watch.pipes
     fine = learning.resampled(step)
     drive = model.drive(fine, step, find_phase(model, fine, step))
-    flows = running(leaks)
-    taken = watch.lost(drive, {k: np.full(len(drive.times), q) for k, q in flows.items()})
-    levels = read_levels(watch, drive, watch.measured(fine, drive.times), watch.calibration, taken, Prior())
-    pipes = watch.pipes.tolist()
+    levels = read_levels(watch, drive, watch.measured(fine, drive.times), watch.calibration, Prior())
     data = levels.data.copy()
-    for link, flow in flows.items():
-        data += flow * at_flow(levels.sized[:, pipes.index(link)], flow, watch.sizes)
-    left = _spread(zones, spread, leaks)
-    for zone in lost:
-        inside = model.districts[zone.district].junctions
-        if left[inside].sum() > 0.0:
-            share = np.array([watch.share(k, zone.district) for k in pipes])
-            weight = share * watch.topology.length[watch.pipes]
-            data += left[inside].sum() * (weight / weight.sum()) @ levels.small
+    for zone in spread:
+        share = np.array([watch.share(int(k), zone.district) for k in pipes])
+        weight = share * watch.topology.length[pipes]
+        if weight.sum() > 0.0:
+            data += zone.flow * (weight / weight.sum()) @ levels.small
     return search(watch, pose(watch, replace(levels, data=data), lost), lost, rules)
-
-
-def at_flow(sized: Floats, flow: float, sizes: Floats) -> Floats:
-    """Response of one pipe at a flow, float64 [n], from float64 [1 + n_sizes, n]."""
-    response: Floats = at_size(sized[:, None, :], np.array([flow]), sizes)[0]
-    return response

@@ -8,7 +8,7 @@ state of flow; what resistances, shares and offsets could do is noise, with thei
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,9 +57,7 @@ class Levels:
     sized: Floats
 
 
-def read_levels(
-    watch: Watch, drive: Drive, measured: Floats, calibration: Calibration, lost: Floats | None, prior: Prior
-) -> Levels:
+def read_levels(watch: Watch, drive: Drive, measured: Floats, calibration: Calibration, prior: Prior) -> Levels:
     """Put a record together by states of flow.
 
     Parameters
@@ -69,22 +67,19 @@ def read_levels(
     measured
         float64 [n, n_instruments].
     calibration
-        With the leaks of `lost` running; it is what the model has in it.
-    lost
-        float64 [n, n_junctions], m3/s, leaks that are simulated; their part stays out of `data`.
+        What the model has in it.
     """
     model, picked = watch.model, watch.channels.picked
-    running = drive if lost is None else model.with_losses(drive, lost)
-    expected = np.hstack(model.expect(running))
+    expected = np.hstack(model.expect(drive))
     expected[:, : len(calibration.offset)] += calibration.offset
     residual = (measured - expected)[:, picked]
-    states = _states(running, residual)
+    states = _states(drive, residual)
     size = np.nanmean(np.abs(measured[:, picked]), axis=0)
     is_pressure = picked < len(model.sensor_nodes)
     floor = np.where(is_pressure, _LEAST_M, _LEAST_SHARE * size)
     level, error = _means(residual, states, floor)
     n_states, n = level.shape
-    change, hourly, tangent = _differentiated(watch, running, states, prior)
+    change, hourly, tangent = _differentiated(watch, drive, states, prior)
     noise = np.zeros((n_states * n, n_states * n))
     for k in range(n_states):
         part = slice(k * n, (k + 1) * n)
@@ -93,7 +88,7 @@ def read_levels(
     learnt = np.concatenate([calibration.offset, np.log(calibration.resistance), np.log(calibration.demand)])
     data = level.ravel() + (learnt / _deviations(watch, prior)) @ flat
     small = tangent.transpose(1, 0, 2).reshape(len(watch.pipes), -1)
-    sized = np.stack([small, *(_at_size(watch, running, states, q, small) for q in watch.sizes.tolist())])
+    sized = np.stack([small, *(_at_size(watch, drive, states, q, small) for q in watch.sizes.tolist())])
     return Levels(data, noise, flat.T @ flat, small, sized)
 
 
@@ -184,7 +179,7 @@ def _at_size(watch: Watch, drive: Drive, states: list[Ints], flow: float, small:
             links = pipes[at : at + _CHUNK].tolist()
             one = drive.rows(np.repeat(row, len(links)))
             lost = np.vstack([watch.lost(drive.rows(row), {link: np.full(1, flow)}) for link in links])
-            with_leak = model.with_losses(replace(one), lost)
+            with_leak = model.with_losses(one, lost)
             response[k, at : at + _CHUNK] = (np.hstack(model.expect(with_leak))[:, picked] - base) / flow
     flat = response.transpose(1, 0, 2).reshape(len(pipes), -1)
     solved = np.asarray(np.isfinite(flat).all(axis=1))

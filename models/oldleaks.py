@@ -183,7 +183,7 @@ def search(
     leaks: list[OldLeak] = []
     while len(leaks) < _MOST:
         one = finder.best(leaks)
-        if one is None:
+        if one is None or any(leak.place.link == one.place.link for leak in leaks):
             break
         leaks = finder.together([*leaks, one])
         if not any(leak.place.link == one.place.link for leak in leaks):
@@ -191,7 +191,9 @@ def search(
     for _ in range(_SWEEPS if len(leaks) > 1 else 0):
         for k in range(len(leaks)):
             again = finder.best([leak for j, leak in enumerate(leaks) if j != k], leaks[k])
-            if again is not None:
+            if again is not None and not any(
+                leak.place.link == again.place.link for j, leak in enumerate(leaks) if j != k
+            ):
                 leaks[k] = again
         leaks = finder.together(leaks)
     told = [leak for leak in leaks if leak.place.probability >= rules.sure_mass]
