@@ -85,7 +85,7 @@ class Detector:
         self._reviser.run()
         self.old_ends.run(frame.end)
         raised: list[Entry] = []
-        while len(raised) < _MOST_PER_FRAME:
+        while len(raised) < _MOST_PER_FRAME and not self.old_ends.is_waiting:
             entry = self._seek(frame)
             if entry is None:
                 break

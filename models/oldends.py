@@ -29,9 +29,12 @@ Floats = NDArray[np.float64]
 
 _WAIT, _GIVE_UP = 3, 12  # blocks after a repair in which its step is looked for
 _STEP_SIGMAS = 3.0
+_STEP_DOUBT = 0.3  # of a flow that pressures tell, one standard deviation: the model took that leak for demand
 _SURE_END = 40.0  # gain of an end that nobody reported
-_REST = 2  # blocks that it must have lasted
+_REST = 3  # blocks that it must have lasted
 _BEFORE = 2  # blocks that must lie before a step
+_NEAR = 14  # blocks before a step that tell what was usual
+_DRIFT = 0.1  # share of slow changes that falls into a step's few days
 
 
 @dataclass(slots=True)
@@ -61,12 +64,15 @@ class OldEnds:
         float64 [n_channels], what frames lie above the model that was learnt, now that some of what it learnt is gone.
     entered
         Leaks that were known by their end alone.
+    is_waiting
+        Whether what the last frame shows looks more like such an end than like a new leak, but is not sure yet.
     """
 
     def __init__(self, ledger: Ledger, reviser: Reviser, rules: Rules) -> None:
         self.ledger, self.reviser, self.rules, self.watch = ledger, reviser, rules, ledger.watch
         self.shift: Floats = np.zeros(len(ledger.watch.channels.names))
         self.entered: list[Entry] = []
+        self.is_waiting = False
         self._pending: list[_Pending] = []
 
     def levelled(self, frame: Frame) -> Frame:
@@ -100,7 +106,8 @@ class OldEnds:
                 self._pending.remove(pending)
             if entry is not None:
                 found.append(entry)
-        if not self._pending and not found:
+        self.is_waiting = False
+        if not found:
             unknown = self._seek(time)
             found += [unknown] if unknown is not None else []
         return found
@@ -123,15 +130,18 @@ class OldEnds:
             unit = at_size(responses[:, None], np.array([flow]), self.watch.sizes)[0]
             more, deviation = self.size(pending.end, unit)
             flow = max(known + more, 0.0)
+        is_clear = flow >= _STEP_SIGMAS * deviation
+        flow, deviation = self._weighed(flow, deviation, known, pending.end, link)
         measured = pending.repair.flow
         if measured is not None:
             flow, deviation = with_measurement(flow, deviation, measured)
-        elif pending.entry is None and (flow < _STEP_SIGMAS * deviation or flow < self.rules.least_flow):
+        elif pending.entry is None and (not is_clear or flow < self.rules.least_flow):
             return None
         if pending.entry is not None:
             before = pending.entry.growth
             pending.entry.growth = replace(before, peak=flow)
             self._change(pending.entry, before)
+            self._close(pending.entry)
             return pending.entry
         place = Place(link, (Candidate(pending.repair.pipe, 1.0),), 1.0, float(self.watch.topology.length[link]))
         return self._enter(place, unit, flow, deviation, pending.end, time, 0.5 * (flow / deviation) ** 2)
@@ -159,27 +169,28 @@ class OldEnds:
     def _seek(self, time: pd.Timestamp) -> Entry | None:
         """The end of an unknown leak that explains the residual better than any new leak does."""
         ledger, rules, window = self.ledger, self.rules, self.ledger.window
-        if len(window) < _BEFORE + _REST + 1:
+        if len(window) < _BEFORE + 1:
             return None
         scanner = Scanner(self.reviser.noise(), len(window), (), 1.0 / (rules.usual_share * self.watch.largest_take))
-        if max(scanner.scan(-ledger.residual, r).gain.max() for r in (self.watch.responses, self.watch.secants[1])) < (
-            _SURE_END
-        ):
+        glances = (scanner.scan(-ledger.residual, r).gain.max() for r in (self.watch.responses, self.watch.secants[1]))
+        if max(glances) < rules.gain:
             return None
         evidence, used = self.reviser.scan_with(scanner, -ledger.residual, self.watch.responses)
         at = evidence.best
         end, flow, gain = float(evidence.onset[at] + window.first), float(evidence.flow[at]), float(evidence.gain[at])
-        if gain < _SURE_END or end - window.first < _BEFORE or window.last + 1.0 - end < _REST:
-            return None
         rival, _ = self.reviser.scan(ledger.residual, self.watch.responses)
-        least = max(rules.least_flow, rules.least_share * float(self.watch.inflow_of_pipes[at]))
-        if rival.gain.max() > gain or flow < least:
+        if gain < rules.gain or end - window.first < _BEFORE or rival.gain.max() > gain:
             return None
+        self.is_waiting = True
+        least = max(rules.least_flow, rules.least_share * float(self.watch.inflow_of_pipes[at]))
+        if self._pending or gain < _SURE_END or window.last + 1.0 - end < _REST or flow < least:
+            return None
+        self.is_waiting = False
         place = self.reviser.locate(evidence)
         at = self.reviser.position(place.link)
-        return self._enter(
-            place, used[at], float(evidence.flow[at]), float(evidence.deviation[at]), end, time, gain
-        )  # fmt: skip
+        at = self.reviser.position(place.link)
+        flow, deviation = self._weighed(float(evidence.flow[at]), float(evidence.deviation[at]), 0.0, end, place.link)
+        return self._enter(place, used[at], flow, deviation, end, time, gain)
 
     # both ---------------------------------------------------------------------------------------------------------
 
@@ -195,7 +206,43 @@ class OldEnds:
         ledger.entries.append(entry)
         self.entered.append(entry)
         self._change(entry, replace(growth, peak=0.0))
+        self._close(entry)
         return entry
+
+    def _weighed(self, flow: float, deviation: float, known: float, end: float, link: int) -> tuple[float, float]:
+        """A flow that all channels tell, joined with what the inflow alone says; the model errs at single pipes.
+
+        Parameters
+        ----------
+        known
+            What is known to have stopped, m3/s.
+        """
+        deviation = float(np.hypot(deviation, _STEP_DOUBT * flow))
+        window, noise = self.ledger.window, self.watch.noise
+        after, before = window.blocks >= end, window.blocks + 1.0 <= end
+        first = len(self.watch.channels.picked)
+        for column, number in enumerate(self.watch.channels.balances, start=first):
+            share = self.watch.share(link, number)
+            if share <= 0.0 or not after.any() or not before.any():
+                continue
+            late, early = self.ledger.residual[after][:, column], self.ledger.residual[before][-_NEAR:, column]
+            variance = noise.white[column, column] * (1.0 / len(late) + 1.0 / len(early))
+            variance += _DRIFT * noise.slow[column, column]
+            step = known + (float(early.mean()) - float(late.mean())) / share
+            flow, deviation = with_measurement(flow, deviation, step, variance**0.5 / share)
+        return max(flow, 0.0), deviation
+
+    def _close(self, entry: Entry) -> None:
+        """What else changed with an entry's end was its own: the rest of what is seen since is its misfit."""
+        ledger, window, growth = self.ledger, self.ledger.window, entry.growth
+        after = window.blocks >= (np.inf if growth.end is None else growth.end)
+        if not after.any() or growth.peak <= 0.0:
+            return
+        rest = ledger.residual[after].mean(axis=0)
+        entry.misfit = (entry.misfit if len(entry.misfit) else np.zeros(len(rest))) - rest / growth.peak
+        ledger.simulate_from(float(window.first))
+        self.shift = self.shift - rest
+        window.values = window.values - rest
 
     def _change(self, entry: Entry, before: Growth) -> None:
         """Simulate an entry that has changed, and correct the levels by what it then did before its end."""

@@ -92,14 +92,20 @@ class Searches:
         return total if total.any() else None
 
 
-def with_measurement(flow: float, deviation: float, measured: float) -> tuple[float, float]:
-    """Join an estimated flow and a crew's measurement, each weighed by its error, m3/s.
+def with_measurement(flow: float, deviation: float, measured: float, error: float | None = None) -> tuple[float, float]:
+    """Join an estimated flow and a measurement, each weighed by its error, m3/s.
+
+    Parameters
+    ----------
+    error
+        Standard deviation of the measurement, m3/s; a crew's where not given.
 
     Returns
     -------
     flow, deviation : float
     """
-    own, told = max(deviation, 1e-9) ** -2, (MEASURED * measured) ** -2
+    own = max(deviation, 1e-9) ** -2
+    told = max(abs(MEASURED * measured) if error is None else error, 1e-9) ** -2
     return (own * flow + told * measured) / (own + told), (own + told) ** -0.5
 
 
