@@ -147,9 +147,8 @@ class Problem:
 def pose(watch: Watch, levels: Levels, lost: Sequence[Lost]) -> Problem:
     """Put what zones lose beside the levels, and losses spread along the pipes among what is not known."""
     pipes = watch.pipes
-    share = np.array([[watch.share(int(link), zone.district) for zone in lost] for link in pipes]).reshape(
-        -1, len(lost)
-    )
+    share = np.array([[watch.share(int(link), zone.district) for zone in lost] for link in pipes])
+    share = share.reshape(len(pipes), len(lost))
     length = np.maximum(watch.topology.length[pipes], 0.0)
     n = len(levels.data)
     noise, believed = np.zeros((2, n + len(lost), n + len(lost)))
