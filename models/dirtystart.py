@@ -30,6 +30,7 @@ Floats = NDArray[np.float64]
 
 _SURE = 1.645  # standard deviations by which losses must be above zero to be taken for real
 _STATES = 84
+_GLANCE = 3.0  # gain of a leak, as a small one responds, from which a search is worth its simulations
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,4 +158,10 @@ def _search(zones: Zones, learning: Record, lost: list[Lost], spread: list[Lost]
         weight = share * watch.topology.length[pipes]
         if weight.sum() > 0.0:
             data += zone.flow * (weight / weight.sum()) @ levels.small
-    return search(watch, pose(watch, replace(levels, data=data), lost), lost, rules)
+    levels = replace(levels, data=data)
+    if not any(zone.flow > 0.0 for zone in spread):
+        # nothing is surely lost: simulate leaks in every pipe only if their tangents tell of something
+        glance = search(watch, pose(watch, levels, lost), lost, rules)
+        if glance.rest is None or glance.rest.gain.max() < _GLANCE and not glance.leaks:
+            return glance
+    return search(watch, pose(watch, levels.simulated(watch, drive), lost), lost, rules)

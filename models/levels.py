@@ -8,7 +8,7 @@ state of flow; what resistances, shares and offsets could do is noise, with thei
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,10 @@ class Levels:
     small
         float64 [n_pipes, n], response to a small leak in each pipe, per m3/s.
     sized
-        float64 [1 + n_sizes, n_pipes, n], the same for leaks of the watch's sizes, the small one's first.
+        float64 [1 + n_sizes, n_pipes, n], the same for leaks of the watch's sizes, the small one's first; all as to a
+        small one until they are simulated.
+    moments
+        Interval that stands for each state.
     """
 
     data: Floats
@@ -55,6 +58,12 @@ class Levels:
     learnt: Floats
     small: Floats
     sized: Floats
+    moments: Ints
+
+    def simulated(self, watch: Watch, drive: Drive) -> Levels:
+        """Levels with the responses to sizeable leaks, by simulation."""
+        by_size = [_at_size(watch, drive, self.moments, q, self.small) for q in watch.sizes.tolist()]
+        return replace(self, sized=np.stack([self.small, *by_size]))
 
 
 def read_levels(watch: Watch, drive: Drive, measured: Floats, calibration: Calibration, prior: Prior) -> Levels:
@@ -88,8 +97,9 @@ def read_levels(watch: Watch, drive: Drive, measured: Floats, calibration: Calib
     learnt = np.concatenate([calibration.offset, np.log(calibration.resistance), np.log(calibration.demand)])
     data = level.ravel() + (learnt / _deviations(watch, prior)) @ flat
     small = tangent.transpose(1, 0, 2).reshape(len(watch.pipes), -1)
-    sized = np.stack([small, *(_at_size(watch, drive, states, q, small) for q in watch.sizes.tolist())])
-    return Levels(data, noise, flat.T @ flat, small, sized)
+    sized = np.broadcast_to(small, (1 + len(watch.sizes), *small.shape))
+    moments = np.concatenate([_typical(drive, rows, 1) for rows in states])
+    return Levels(data, noise, flat.T @ flat, small, sized, moments)
 
 
 def _states(drive: Drive, residual: Floats) -> list[Ints]:
@@ -168,12 +178,12 @@ def _differentiated(watch: Watch, drive: Drive, states: list[Ints], prior: Prior
     return change, hourly, 0.5 * (by_node[:, topology.start[pipes]] + by_node[:, topology.end[pipes]])
 
 
-def _at_size(watch: Watch, drive: Drive, states: list[Ints], flow: float, small: Floats) -> Floats:
+def _at_size(watch: Watch, drive: Drive, moments: Ints, flow: float, small: Floats) -> Floats:
     """Response to a sizeable leak in each pipe, per m3/s, by simulation; the small leak's where EPANET finds none."""
     model, picked, pipes = watch.model, watch.channels.picked, watch.pipes
-    response = np.empty((len(states), len(pipes), len(picked)))
-    for k, rows in enumerate(states):
-        row = _typical(drive, rows, 1)
+    response = np.empty((len(moments), len(pipes), len(picked)))
+    for k in range(len(moments)):
+        row = moments[k : k + 1]
         base = np.hstack(model.expect(drive.rows(row)))[:, picked]
         for at in range(0, len(pipes), _CHUNK):
             links = pipes[at : at + _CHUNK].tolist()

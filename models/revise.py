@@ -27,6 +27,7 @@ _MOVED_M = 150.0
 _GLANCE = 0.7
 _SIMILAR_M = 500.0
 _REPAIR_REACH_M = 1000.0
+_FOUND_M, _FOUND_MASS = 300.0, 0.05
 
 
 class Reviser:
@@ -310,11 +311,18 @@ class Reviser:
         candidates = [
             e
             for e in self.ledger.entries
-            if distance[e.place.link] <= _REPAIR_REACH_M
+            if self._may_be_near(e, distance)
             and not e.is_withdrawn
             and (e.growth.end is None or abs(e.growth.end - end) < _END_BLOCKS)
         ]
         return min(candidates, key=lambda e: float(distance[e.place.link])) if candidates else None
+
+    def _may_be_near(self, entry: Entry, distance: Floats) -> bool:
+        """Whether an entry may be where a crew found a leak: within a crew's reach, or as its candidates have it."""
+        if distance[entry.place.link] > _REPAIR_REACH_M:
+            return False
+        near = [c for c in entry.place.candidates if distance[self.watch.topology.link(c.pipe)] <= _FOUND_M]
+        return bool(distance[entry.place.link] <= _FOUND_M or sum(c.probability for c in near) >= _FOUND_MASS)
 
     def apply(self, repair: Repair) -> None:
         """Use what a crew reports: the leak it belongs to has ended, was there, and lost what was measured."""

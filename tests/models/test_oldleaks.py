@@ -173,7 +173,9 @@ def test_old_leaks_are_told_alike_by_a_record_that_ends_sooner(inp: Path, town: 
     for run in (shorter, found):
         assert run.leaks
     until = START + 10 * DAY
-    rows = [[(x.detected, x.pipe, x.flow, x.kind) for x in run.leaks if x.detected <= until] for run in (shorter, found)]
+    rows = [
+        [(x.detected, x.pipe, x.flow, x.kind) for x in run.leaks if x.detected <= until] for run in (shorter, found)
+    ]
     assert rows[0] == rows[1]
 
 
