@@ -3,12 +3,12 @@
     python benchmarks/dirty.py --out DIR [--seeds 11 12] [--days 28] [--old 0 2 6] [--data ../shared/data/ltown]
 
 Makes the worlds that are missing (`benchmarks/worlds.py --old N`), runs `umanflow detect` on each as a user would, once
-with the repairs of the history alone and, where old leaks are repaired later, once with what crews then report
-(found, measured flow). For each run: the true losses beside the excess that zones.csv states for the first week and for
-the last fortnight, with limits; old leaks that leaks.csv places within 300 m of pipe of a true one, and those that lie near
+with the repairs of the history alone and, where old leaks are repaired later, once with what crews then report (found,
+measured flow). For each run: the true losses beside the excess that zones.csv states for the first week and for the
+last fortnight, with limits; old leaks that leaks.csv places within 300 m of pipe of a true one, and those that lie near
 none; and of leaks that begin in the evaluated period, BattLeDIM's share of the maximum (`benchmarks/ltown.py`) by
-`detected` and `pipe`, with false alarms. Worlds of one seed differ in their old leaks alone: compare with `old 0`. Prints
-a table and one JSON line.
+`detected` and `pipe`, with false alarms. Worlds of one seed differ in their old leaks alone: compare with `old 0`.
+Prints a table and one JSON line.
 """
 
 from __future__ import annotations
@@ -118,7 +118,12 @@ def later(table: pd.DataFrame, truth: Truth, topology: Topology) -> dict[str, ob
         if near(new.leaks) or not near(older):
             kept.append({"time": row.detected, "pipe": row.pipe})
     result = score(pd.DataFrame(kept, columns=["time", "pipe"]), new, topology)
-    return {"leaks": int(is_new.sum()), **{k: result[k] for k in ("true", "false", "share")}}
+    return {
+        "leaks": int(is_new.sum()),
+        "true": result["true"],
+        "false": result["false"],
+        "share": float(str(result["share"])),
+    }
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hydro.record import Record
 from models.evidence import Evidence
+from models.feedback import Feedback
 from models.frame import Frame
 from models.growth import Growth
 from models.leak import Estimate, Leak
@@ -62,6 +63,7 @@ class Detector:
         self.rules = rules or Rules()
         self.ledger = Ledger(watch, self.rules.window)
         self._reviser = Reviser(self.ledger, self.rules)
+        self._feedback = Feedback(self._reviser)
         self.old_ends = OldEnds(self.ledger, self._reviser, self.rules)
         self._repairs = sorted(repairs, key=lambda r: r.time)
         self._searches = sorted(searches, key=lambda s: s.time)
@@ -81,7 +83,7 @@ class Detector:
             self._repaired(self._repairs.pop(0))
         while self._searches and self._searches[0].time <= frame.end:
             search = self._searches.pop(0)
-            self._reviser.search(search.pipe, self.ledger.window.number(search.time))
+            self._feedback.search(search.pipe, self.ledger.window.number(search.time))
         self._reviser.run()
         self.old_ends.run(frame.end)
         raised: list[Entry] = []
@@ -95,9 +97,9 @@ class Detector:
 
     def _repaired(self, repair: Repair) -> None:
         """Use a repair: of a known leak, of one that runs since before the window, or of one that nobody knew."""
-        entry = self._reviser.owner(repair)
+        entry = self._feedback.owner(repair)
         if entry is not None and not self._reviser.is_settled(entry):
-            self._reviser.apply(repair)
+            self._reviser.apply(repair, entry)
         else:
             self.old_ends.expect(repair, entry)
 

@@ -20,7 +20,7 @@ from models.growth import Growth
 from models.leak import Estimate
 from models.ledger import Alarm, Entry
 from models.levels import read_levels
-from models.oldleaks import Lost, OldLeak, Search, pose, search
+from models.oldleaks import TEMPER, Lost, OldLeak, Search, pose, search
 from models.rules import Rules
 from models.watch import Watch
 from models.zoneflow import Night
@@ -116,7 +116,9 @@ def entries_of(watch: Watch, start: DirtyStart, time: pd.Timestamp, block: int, 
         # one block before the first, and one deviation of as much: since the first record for sure
         growth = Growth(-1.0, 0.0, leak.flow)
         doubt = rules.size_doubt * unit[None, :]
-        entries.append(Entry(alarm, block, leak.place, growth, unit, doubt, belief=leak.belief))
+        # its ranks shall stay what they are when the reviser tempers them
+        ratio = (rules.temper + rules.temper_growth * leak.gain) / (TEMPER + rules.temper_growth * leak.gain)
+        entries.append(Entry(alarm, block, leak.place, growth, unit, doubt, belief=ratio * leak.belief))
     return entries
 
 
@@ -162,6 +164,6 @@ def _search(zones: Zones, learning: Record, lost: list[Lost], spread: list[Lost]
     if not any(zone.flow > 0.0 for zone in spread):
         # nothing is surely lost: simulate leaks in every pipe only if their tangents tell of something
         glance = search(watch, pose(watch, levels, lost), lost, rules)
-        if glance.rest is None or glance.rest.gain.max() < _GLANCE and not glance.leaks:
+        if glance.rest is None or (glance.rest.gain.max() < _GLANCE and not glance.leaks):
             return glance
     return search(watch, pose(watch, levels.simulated(watch, drive), lost), lost, rules)

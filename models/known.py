@@ -15,6 +15,7 @@ from models.ledger import Alarm, Entry, Ledger
 from models.localise import Candidate, Place
 from models.revise import at_size, best_size
 from models.rules import Repair, Rules
+from models.searches import with_measurement
 from models.watch import Watch
 
 Floats = NDArray[np.float64]
@@ -106,6 +107,12 @@ def _fit(ledger: Ledger, residual: Floats, repair: Repair, rules: Rules) -> Entr
     growth = evidence.growth(0, int(window.blocks[begin]))
     place = Place(link, (Candidate(repair.pipe, 1.0),), 1.0, float(watch.topology.length[link]))
     flow = float(evidence.now[0])
+    if repair.flow is not None:
+        last = float(growth.moment(np.array([end]))[0])
+        deviation = float(np.hypot(evidence.deviation[0], rules.size_doubt * last))
+        growth = replace(
+            growth, peak=growth.peak * with_measurement(last, deviation, repair.flow)[0] / max(last, 1e-12)
+        )
     alarm = Alarm(repair.time, place, Estimate(flow, flow, flow), growth.kind, float(evidence.gain[0]), ())
     doubt = rules.size_doubt * response[None, :]
     return Entry(alarm, past, place, replace(growth, end=end), response, doubt)

@@ -30,7 +30,7 @@ Ints = NDArray[np.int64]
 _MOST = 12
 _SWEEPS = 2
 # the levels' covariance holds the model's own errors: their likelihood needs less tempering than that of changes
-_TEMPER = 1.0
+TEMPER = 1.0
 # gain that a leak needs where its zone surely loses as much, and where nothing says so: half the chi-square
 _LEAST_GAIN, _ALONE_GAIN = 5.0, 12.0
 _SURE = 1.645
@@ -255,7 +255,7 @@ def place_in(watch: Watch, evidence: Evidence, district: int, rules: Rules, beli
     log = np.where(inside, 0.0, -np.inf)
     one = replace(evidence, gain=np.where(inside, evidence.gain, 0.0))
     whole = log if believed is None else log + believed
-    return locate(one, watch.topology, watch.pipes, _TEMPER, rules.temper_growth, whole)
+    return locate(one, watch.topology, watch.pipes, TEMPER, rules.temper_growth, whole)
 
 
 def _scan(watch: Watch, problem: Problem, known: list[Floats], rules: Rules) -> tuple[Evidence, Floats]:

@@ -18,16 +18,14 @@ from models.searches import Searches, with_measurement
 
 Floats = NDArray[np.float64]
 
-_END_BLOCKS = 10
+END_BLOCKS = 10
 _DOUBTS = 6
 _PATTERNS = 12
 _MEMORY = 0.5
 _SIMILAR = 0.8
-_MOVED_M = 150.0
+MOVED_M = 150.0
 _GLANCE = 0.7
 _SIMILAR_M = 500.0
-_REPAIR_REACH_M = 1000.0
-_FOUND_M, _FOUND_MASS = 300.0, 0.05
 
 
 class Reviser:
@@ -173,7 +171,7 @@ class Reviser:
             if entry.is_withdrawn or (entry.place.link == old_link and abs(flow - old_flow) < 0.1 * old_flow):
                 break
         entry.belief = evidence.gain - evidence.gain.max()
-        if self.watch.topology.distance_from_link(first_link)[entry.place.link] > _MOVED_M:
+        if self.watch.topology.distance_from_link(first_link)[entry.place.link] > MOVED_M:
             entry.placed = window.last
         ledger.update(entry, before)
 
@@ -295,7 +293,7 @@ class Reviser:
         """Gain in log likelihood of an entry's best end, and that end, blocks from the window's first."""
         n = len(self.ledger.window)
         scanner = self.scanner(n, entry)
-        ends = np.arange(max(1, n - _END_BLOCKS), n, 1.0 / 3.0)
+        ends = np.arange(max(1, n - END_BLOCKS), n, 1.0 / 3.0)
         stopped = 1.0 - np.clip(ends[:, None] - np.arange(n), 0.0, 1.0)
         templates = scanner.whiten_products(-entry.flow(self.ledger.window.blocks) * stopped, entry.unit)
         gain = templates @ scanner.whiten(self.ledger.residual) - 0.5 * (templates**2).sum(axis=1)
@@ -304,32 +302,9 @@ class Reviser:
 
     # repairs ------------------------------------------------------------------------------------------------------
 
-    def owner(self, repair: Repair) -> Entry | None:
-        """The known leak that a repair ended, if any is near enough."""
-        distance = self.watch.topology.distance_from_link(self.watch.topology.link(repair.pipe))
-        end = self.ledger.window.number(repair.time)
-        candidates = [
-            e
-            for e in self.ledger.entries
-            if self._may_be_near(e, distance)
-            and not e.is_withdrawn
-            and (e.growth.end is None or abs(e.growth.end - end) < _END_BLOCKS)
-        ]
-        return min(candidates, key=lambda e: float(distance[e.place.link])) if candidates else None
-
-    def _may_be_near(self, entry: Entry, distance: Floats) -> bool:
-        """Whether an entry may be where a crew found a leak: within a crew's reach, or as its candidates have it."""
-        if distance[entry.place.link] > _REPAIR_REACH_M:
-            return False
-        near = [c for c in entry.place.candidates if distance[self.watch.topology.link(c.pipe)] <= _FOUND_M]
-        return bool(distance[entry.place.link] <= _FOUND_M or sum(c.probability for c in near) >= _FOUND_MASS)
-
-    def apply(self, repair: Repair) -> None:
-        """Use what a crew reports: the leak it belongs to has ended, was there, and lost what was measured."""
+    def apply(self, repair: Repair, entry: Entry) -> None:
+        """Use what a crew reports of a known leak: it has ended, was there, and lost what was measured."""
         ledger, watch, window = self.ledger, self.watch, self.ledger.window
-        entry = self.owner(repair)
-        if entry is None:
-            return
         link, end = watch.topology.link(repair.pipe), window.number(repair.time)
         before = entry.growth
         entry.growth = replace(before, end=None)
@@ -353,36 +328,6 @@ class Reviser:
         entry.growth = replace(entry.growth, end=end)
         ledger.update(entry, before)
         ledger.settle(entry)
-
-    # searches -----------------------------------------------------------------------------------------------------
-
-    def search(self, pipe: str, time: float) -> None:
-        """Use what a crew reports: at some time, blocks, it looked for a leak at a pipe and found none."""
-        self.searches.add(pipe, time)
-        for entry in self.ledger.entries:
-            if entry.is_open and entry.growth.onset <= time:
-                self._replace(entry)
-
-    def _replace(self, entry: Entry) -> None:
-        """Rank an entry's pipes anew; of a settled one by what its last refit held."""
-        if not self.is_settled(entry):
-            self.refit(entry)
-            return
-        if len(entry.belief) == 0:
-            return
-        nothing = np.zeros(len(entry.belief))
-        gain = np.maximum(entry.alarm.gain + entry.belief, 0.0)
-        evidence = Evidence(gain, nothing, nothing, nothing, nothing.astype(np.int64), nothing)
-        before, old = entry.growth, entry.place.link
-        entry.place = self.locate(evidence, entry.growth.onset)
-        if entry.place.link == old:
-            return
-        responses = self.watch.sized(self.watch.responses)[:, self.position(entry.place.link)]
-        entry.unit = at_size(responses[:, None], np.array([entry.growth.peak]), self.watch.sizes)[0]
-        entry.doubt = self.rules.size_doubt * entry.unit[None, :]
-        if self.watch.topology.distance_from_link(old)[entry.place.link] > _MOVED_M:
-            entry.placed = self.ledger.window.last
-        self.ledger.update(entry, before)
 
 
 def best_size(now: Floats, sizes: Floats) -> NDArray[np.int64]:

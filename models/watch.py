@@ -6,7 +6,7 @@ This is what the detector knows beforehand; it does not change while it watches.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,44 +22,20 @@ from models.channels import Channels, choose
 from models.errors import NotEnoughData
 from models.frame import PROBES, Frame, joined, steady_mean, typical_rows
 from models.noise import Noise, learn
+from models.settings import Settings
 from models.structure import Meters, guess_noise
 from networks import Network, Topology
+
+__all__ = ["Settings", "Watch"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
-_LEARNING, _MEMORY = pd.Timedelta(days=7), pd.Timedelta(days=25)
 _RESPONSE_STATES = 24
 _HISTORY_STATES = 168
 _SECANT_SHARES = (0.025, 0.06, 0.15)
 _CHUNK = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How the watch is kept.
-
-    Attributes
-    ----------
-    step
-        Interval over which measurements are averaged before they drive the model.
-    block
-        Length of the detector's frames; whole days cancel what repeats daily.
-    learning
-        Length of the quiet period at the beginning of the history.
-    memory
-        Time over which slow biases of demand and sensors forget.
-    demand_noise
-        Day-to-day standard deviation of one junction's demand, as a share, before any was seen.
-    """
-
-    step: pd.Timedelta = _HOUR
-    block: pd.Timedelta = _DAY
-    learning: pd.Timedelta = _LEARNING
-    memory: pd.Timedelta = _MEMORY
-    demand_noise: float = 0.15
 
 
 class Watch:
