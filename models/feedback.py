@@ -13,7 +13,7 @@ from models.rules import Repair
 Floats = NDArray[np.float64]
 
 _REPAIR_REACH_M = 1000.0
-_FOUND_M, _FOUND_MASS = 300.0, 0.05  # a repaired leak is a known one's if that may be so near, at least so probably
+_FOUND_M, _FOUND_MASS = 300.0, 0.2  # a repaired leak is a known one's if that may be so near, at least so probably
 
 
 class Feedback:

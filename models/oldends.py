@@ -65,7 +65,8 @@ class OldEnds:
     entered
         Leaks that were known by their end alone.
     is_waiting
-        Whether what the last frame shows looks more like such an end than like a new leak, but is not sure yet.
+        Whether a repair's step is being waited for, or what the last frame shows looks more like an end than like a new
+        leak but is not sure yet: alarms wait for that.
     """
 
     def __init__(self, ledger: Ledger, reviser: Reviser, rules: Rules) -> None:
@@ -106,7 +107,8 @@ class OldEnds:
                 self._pending.remove(pending)
             if entry is not None:
                 found.append(entry)
-        self.is_waiting = False
+        now = self.ledger.window.last + 1.0
+        self.is_waiting = any(now - pending.end < _WAIT for pending in self._pending)
         if not found:
             unknown = self._seek(time)
             found += [unknown] if unknown is not None else []
@@ -238,7 +240,10 @@ class OldEnds:
         after = window.blocks >= (np.inf if growth.end is None else growth.end)
         if not after.any() or growth.peak <= 0.0:
             return
-        rest = ledger.residual[after].mean(axis=0)
+        # a few blocks tell a level with their noise: what is below it is not believed
+        noise = np.diag(self.watch.noise.white) / after.sum()
+        usual = (_STEP_DOUBT * growth.peak * entry.unit) ** 2
+        rest = ledger.residual[after].mean(axis=0) * usual / (usual + noise)
         entry.misfit = (entry.misfit if len(entry.misfit) else np.zeros(len(rest))) - rest / growth.peak
         ledger.simulate_from(float(window.first))
         self.shift = self.shift - rest
