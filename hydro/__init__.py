@@ -11,14 +11,15 @@ if TYPE_CHECKING:
     from hydro.estimation import estimate
     from hydro.record import Record
     from hydro.scenario import Scenario
+    from hydro.scenariofile import read_scenarios, write_scenarios
     from hydro.screening import screen
     from hydro.sensitivities import sensitivity
     from hydro.simulator import Simulator
     from hydro.snapshot import Snapshot
 
 __all__ = [
-    "Engine", "Record", "Scenario", "Simulator", "Snapshot", "calibrate", "estimate", "run_batch", "screen",
-    "sensitivity",
+    "Engine", "Record", "Scenario", "Simulator", "Snapshot", "calibrate", "estimate", "read_scenarios", "run_batch",
+    "screen", "sensitivity", "write_scenarios",
 ]  # fmt: skip
 
 # what the package offers, and the module it lives in
@@ -30,9 +31,11 @@ _HOMES = {
     "Snapshot": "snapshot",
     "calibrate": "calibrated",
     "estimate": "estimation",
+    "read_scenarios": "scenariofile",
     "run_batch": "batch",
     "screen": "screening",
     "sensitivity": "sensitivities",
+    "write_scenarios": "scenariofile",
 }
 
 

@@ -12,15 +12,19 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydro.batchpart import EVERYTHING, Part, Sensors, check_sensors, digest_of, part_file, run_part, write_groups
+from hydro.batchcolumns import EVERYTHING, Sensors, usual_sensors
+from hydro.batchfiles import merge, part_file
+from hydro.batchpart import Part, check_columns, digest_of, run_part
 from hydro.errors import HydraulicError, ScenarioError
+from hydro.export import check_path
 from hydro.library import LibraryName
 from hydro.opening import as_network
+from hydro.quality import Quality
 from hydro.scenario import Scenario, Surge
 from networks import Network
 from networks.export import inp_bytes, model_bytes
@@ -40,7 +44,7 @@ class BatchResult:
     Attributes
     ----------
     path
-        The Parquet file.
+        The file.
     n_scenarios
         All of them, those of earlier starts included.
     n_new
@@ -61,7 +65,7 @@ class BatchResult:
 def run_batch(
     network: Network | WaterNetworkModel | Path | str,
     scenarios: Iterable[Scenario],
-    output: Path,
+    output: Path | str = "batch.parquet",
     sensors: Sensors | None = None,
     hours: float | None = None,
     library: LibraryName = "2.3",
@@ -71,8 +75,9 @@ def run_batch(
     dask: str | None = None,
     part_size: int = _PART,
     progress: Callable[[int], None] | None = None,
+    quality: Quality | None = None,
 ) -> BatchResult:
-    """Run scenarios and write one Parquet file.
+    """Run scenarios and write one file.
 
     Parameters
     ----------
@@ -81,11 +86,13 @@ def run_batch(
     scenarios
         Taken one after another: may be a generator of any length. Their names must differ.
     output
-        A .parquet: one row for each scenario and report step, with `scenario`, `time_s`, a column
+        A .parquet or .csv: one row for each scenario and report step, with `scenario`, `time_s`, a column
         `quantity[unit]:element` for each sensor, `leak[m3/s]` (all leaks of the scenario together), `solver` (fast
-        or epanet) and `error`, why a scenario could not be run. Parts stand in OUTPUT.parts until it is whole.
+        or epanet) and `error`, why a scenario could not be run. Or a .nc (`hydro.batchfiles.merge`). Parts stand in
+        OUTPUT.parts until it is whole.
     sensors
-        What to keep; by default the network's own sensors. `hydro.batch.EVERYTHING` keeps all nodes and links.
+        What to keep; by default the network's own sensors, and where it lists none those of
+        `hydro.batchcolumns.usual_sensors`. `hydro.batch.EVERYTHING` keeps all nodes and links.
     hours
         Length of each run; by default the model's own.
     accuracy
@@ -103,6 +110,8 @@ def run_batch(
         Scenarios in one part.
     progress
         Called with the number of scenarios done so far, those of earlier starts included.
+    quality
+        Water quality to follow in every run, and to keep at the sensors; None for hydraulics alone.
 
     Raises
     ------
@@ -111,24 +120,31 @@ def run_batch(
     ScenarioError
         If two scenarios have one name.
     """
-    if output.suffix != ".parquet":
-        raise HydraulicError(f"{output}: end the file's name in .parquet")
-    if fast and (library != "2.3" or (sensors is not None and sensors.all)):
-        raise HydraulicError("the fast solver goes with EPANET 2.3 and keeps sensors, not everything; leave one out")
-    if not output.resolve().parent.is_dir():
-        raise HydraulicError(f"{output}: its folder does not exist; make it first")
+    output = Path(output)
+    check_path(output)
+    if fast and (library != "2.3" or quality is not None or (sensors is not None and sensors.all)):
+        raise HydraulicError(
+            "the fast solver goes with EPANET 2.3, without water quality, and keeps sensors, not everything; leave one "
+            "out"
+        )
     opened = as_network(network)
-    kept = sensors or _own_sensors(opened)
+    kept = sensors or usual_sensors(opened, library)
     folder = output.with_name(output.name + ".parts")
-    check_sensors(opened, kept, library)
-    plan = _prepare(opened, Part(folder, 0, (), kept, hours, library, accuracy, fast), part_size)
+    plan = Part(folder, 0, (), kept, hours, library, accuracy, fast, quality)
+    check_columns(opened, plan)
+    _prepare(opened, plan, part_size)
     counts = _Counts(progress)
     todo = (part for part in _parts(scenarios, opened, plan, folder, counts) if not _is_there(part, counts))
-    for done in _run(todo, jobs, dask):
-        counts.take(done.scenarios, done.fast, done.failed, is_new=True)
-    if not counts.parts:
-        raise ScenarioError("there is no scenario to run")
-    _merge(folder, counts.parts, output)
+    try:
+        for done in _run(todo, jobs, dask):
+            counts.take(done.scenarios, done.fast, done.failed, is_new=True)
+        if not counts.parts:
+            raise ScenarioError("there is no scenario to run")
+    except BaseException:
+        if not any(folder.glob("part-*.parquet")):
+            shutil.rmtree(folder, ignore_errors=True)  # nothing to go on from
+        raise
+    merge(folder, counts.parts, counts.done, output)
     shutil.rmtree(folder, ignore_errors=True)
     return BatchResult(output, counts.done, counts.new, counts.fast, counts.failed)
 
@@ -153,23 +169,13 @@ class _Counts:
 # before ---------------------------------------------------------------------------------------------------------------
 
 
-def _own_sensors(network: Network | WaterNetworkModel) -> Sensors:
-    table = network.sensors if isinstance(network, Network) else None
-    if table is None or not len(table):
-        name = network.name if isinstance(network, Network) else "the model"
-        raise HydraulicError(f"{name}: lists no sensors of its own; name those to keep, or keep everything")
-    of = {quantity: tuple(table.loc[table["quantity"] == quantity, "element"]) for quantity in ("pressure", "flow")}
-    levels = tuple(table.loc[table["quantity"] == "level", "element"])
-    return Sensors(nodes=tuple(dict.fromkeys([*of["pressure"], *levels])), links=tuple(dict.fromkeys(of["flow"])))
-
-
-def _prepare(network: Network | WaterNetworkModel, plan: Part, part_size: int) -> Part:
+def _prepare(network: Network | WaterNetworkModel, plan: Part, part_size: int) -> None:
     """Make the folder of parts with the network in it, or check that it is this batch's."""
     data = inp_bytes(network) if isinstance(network, Network) else model_bytes(network)
     about = {
         "inp": hashlib.sha256(data).hexdigest(), "nodes": plan.sensors.nodes, "links": plan.sensors.links,
         "all": plan.sensors.all, "hours": plan.hours, "library": plan.library, "accuracy": plan.accuracy,
-        "fast": plan.fast, "part_size": part_size, "format": 1,
+        "fast": plan.fast, "quality": plan.quality and asdict(plan.quality), "part_size": part_size, "format": 2,
     }  # fmt: skip
     about = json.loads(json.dumps(about))
     folder = plan.folder
@@ -190,7 +196,6 @@ def _prepare(network: Network | WaterNetworkModel, plan: Part, part_size: int) -
             temporary.write_text(json.dumps(about, indent=1), "utf-8")
     for stale in folder.glob(".part-*"):
         stale.unlink(missing_ok=True)  # of a start that was killed
-    return plan
 
 
 def _parts(scenarios: Iterable[Scenario], network: object, plan: Part, folder: Path, counts: _Counts) -> Iterator[Part]:
@@ -212,7 +217,7 @@ def _with_junctions(scenario: Scenario, network: object) -> Scenario:
     """Blocks in place of their names: a worker has the INP only."""
     if not any(isinstance(event, Surge) and any(":" in name for name in event.junctions) for event in scenario.events):
         return scenario
-    from hydro.course import junctions_of_block
+    from hydro.targets import junctions_of_block
 
     events = []
     for event in scenario.events:
@@ -272,24 +277,6 @@ def _cluster(address: str | None) -> Iterator[None]:
         raise HydraulicError(f"{address}: no Dask scheduler answers there; start one, or leave --dask out") from error
     with client, parallel_config(backend="dask"):
         yield
-
-
-# after ----------------------------------------------------------------------------------------------------------------
-
-
-def _merge(folder: Path, n_parts: int, output: Path) -> None:
-    """Put the parts into one file, a few row groups in memory at a time."""
-    with whole_file(output) as temporary:
-        write_groups(temporary, _groups(folder, n_parts), {"umanflow": "batch", "columns": "quantity[unit]:element"})
-
-
-def _groups(folder: Path, n_parts: int) -> Iterator[Any]:
-    import pyarrow.parquet
-
-    for number in range(n_parts):
-        with pyarrow.parquet.ParquetFile(part_file(folder, number)) as part:
-            for group in range(part.num_row_groups):
-                yield part.read_row_group(group)
 
 
 __all__ = ["EVERYTHING", "BatchResult", "Sensors", "run_batch"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hydro.course import Course, as_tight_as_can_be, name_number
-from hydro.engine import LINK_RESULTS, NODE_RESULTS, Engine
-from hydro.errors import HydraulicError
+from hydro.batchcolumns import Columns, Sensors, parts_of
+from hydro.batchfiles import part_file, write_groups
+from hydro.course import Course, as_leaks_allow, as_tight_as_can_be, name_number
+from hydro.engine import Engine
+from hydro.errors import HydraulicError, RunStopped
 from hydro.library import LibraryName
+from hydro.quality import Quality, QualityRun
 from hydro.reached import reached
 from hydro.scenario import Scenario
 from networks import Network, NetworkError, load
@@ -27,30 +29,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 # times, values [step, column], flow of all leaks [step]
 _Run = tuple[NDArray[np.int64], Floats, Floats]
-_GROUP_BYTES = 16 * 2**20
 _READING_NOISE = 1  # apart from the chance that moves demands
-
-
-@dataclass(frozen=True, slots=True)
-class Sensors:
-    """What a batch keeps of each run.
-
-    Attributes
-    ----------
-    nodes
-        Junctions whose pressure, and tanks whose level, is kept, m.
-    links
-        Links whose flow is kept, m3/s.
-    all
-        Everything of every node and link instead.
-    """
-
-    nodes: tuple[str, ...] = ()
-    links: tuple[str, ...] = ()
-    all: bool = False
-
-
-EVERYTHING = Sensors(all=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +42,7 @@ class Part:
         With `model.inp`; the part's file goes there.
     number
         Of the part.
-    scenarios, sensors, hours, library, accuracy, fast
+    scenarios, sensors, hours, library, accuracy, fast, quality
         As in `run_batch`.
     """
 
@@ -75,6 +54,7 @@ class Part:
     library: LibraryName
     accuracy: float | None = None
     fast: bool = False
+    quality: Quality | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +67,29 @@ class PartDone:
     failed: dict[str, str]
 
 
-def part_file(folder: Path, number: int) -> Path:
-    """File of a part."""
-    return folder / f"part-{number:06d}.parquet"
-
-
 def digest_of(scenarios: tuple[Scenario, ...]) -> str:
     """Fingerprint of scenarios."""
     return hashlib.sha256(repr(scenarios).encode()).hexdigest()
 
 
-def check_sensors(network: Network | WaterNetworkModel, sensors: Sensors, library: LibraryName) -> None:
-    """Refuse sensors that the network does not have, before anything runs.
+def check_columns(network: Network | WaterNetworkModel, part: Part) -> None:
+    """Refuse sensors and water quality that the network does not have, and runs without end, before anything runs.
 
     Raises
     ------
-    UnknownElement
+    UnknownElement, HydraulicError
         For the first of them.
     """
-    with Engine(network, library) as engine:
-        _Columns(engine, sensors)
+    with Engine(network, part.library) as engine:
+        engine.set_hours(part.hours)
+        columns = Columns(engine, part.sensors, part.quality)
+        steps = engine.duration // max(engine.report_step, 1) + 1
+        try:
+            np.empty((steps, len(columns.names)))
+        except MemoryError as error:
+            raise HydraulicError(
+                f"{steps} report steps of {len(columns.names)} columns do not fit into memory: take fewer of either"
+            ) from error
 
 
 def run_part(part: Part) -> PartDone:
@@ -131,14 +114,13 @@ class _Work:
         self._network = load(part.folder / "model.inp")
         self.failed: dict[str, str] = {}
         self._engine: Engine | None = None
-        self._columns = _Columns(self._open(), part.sensors)
+        self._columns = Columns(self._open(), part.sensors, part.quality)
         self.solved = self._solve_fast() if part.fast else {}
 
     def _open(self) -> Engine:
         if self._engine is None:
             self._engine = Engine(self._network, self._part.library)
-            if self._part.hours is not None:
-                self._engine.duration = round(self._part.hours * 3600)
+            self._engine.set_hours(self._part.hours)
         return self._engine
 
     def close(self) -> None:
@@ -166,9 +148,16 @@ class _Work:
     def _run_exactly(self, scenario: Scenario) -> _Run:
         """One scenario by EPANET; beside results that hold within a tenth of a millimetre, as tightly as it can."""
         part, engine, columns = self._part, self._open(), self._columns
-        if part.accuracy is not None or not part.fast:
-            return _run_one(engine, scenario, columns, part.accuracy, masks=part.fast)
+        if part.accuracy is not None:
+            return _run_one(engine, scenario, columns, part.accuracy, part.fast, part.quality)
+        if not part.fast:
+            return as_leaks_allow(scenario, lambda: self._open().accuracy, lambda a: self._attempt(scenario, a))[0]
         return as_tight_as_can_be(engine, lambda accuracy: _run_one(engine, scenario, columns, accuracy, masks=True))
+
+    def _attempt(self, scenario: Scenario, accuracy: float | None) -> _Run:
+        if accuracy is not None:
+            self.close()  # what has run takes no leak (2.2) and keeps its doses
+        return _run_one(self._open(), scenario, self._columns, accuracy, followed=self._part.quality)
 
     def table(self, scenario: Scenario) -> Any:
         """One scenario's rows; one row that says why where it could not be run."""
@@ -181,93 +170,19 @@ class _Work:
             self.failed[scenario.name] = str(error)
             self.close()
             return _table(scenario.name, self._columns, None, str(error), "epanet")
-        if part.library == "2.2":  # which takes no new junction after a run
+        # 2.2 takes no new junction after a run, and water quality leaves its doses in the model
+        if part.library == "2.2" or part.quality is not None:
             self.close()
         return _table(scenario.name, self._columns, run, "", "epanet")
 
 
-def write_groups(path: Path, tables: Iterable[Any], metadata: dict[str, str]) -> None:
-    """Write tables of one schema after one another, in row groups large enough that their index stays small."""
-    import pyarrow.parquet
-
-    writer, waiting, size = None, [], 0
-    try:
-        for table in tables:
-            if writer is None:
-                schema = table.schema.with_metadata(metadata)
-                writer = pyarrow.parquet.ParquetWriter(path, schema, compression="zstd")
-            waiting.append(table.replace_schema_metadata(metadata))
-            size += table.nbytes
-            if size > _GROUP_BYTES:
-                writer.write_table(_together(waiting))
-                waiting, size = [], 0
-        if writer is not None and waiting:
-            writer.write_table(_together(waiting))
-    finally:
-        if writer is not None:
-            writer.close()
-
-
-def _together(tables: list[Any]) -> Any:
-    import pyarrow as pa
-
-    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
-
-
-class _Columns:
-    """Which values of a solved moment are kept, and what they are called."""
-
-    def __init__(self, engine: Engine, sensors: Sensors) -> None:
-        self.all = sensors.all
-        topology = engine.topology
-        self.nodes = topology.nodes if sensors.all else sensors.nodes
-        self.links = topology.links if sensors.all else sensors.links
-        for name in self.nodes:
-            topology.node(name)
-        for name in self.links:
-            topology.link(name)
-        self._reads: list[tuple[str, str, NDArray[np.int64]]] = []
-        tanks = {topology.nodes[k] for k in engine.tanks.tolist()}
-        if sensors.all:
-            quantities = [(q, unit, self.nodes) for q, unit in NODE_RESULTS.items()]
-            quantities += [(q, unit, self.links) for q, unit in LINK_RESULTS.items()]
-            self.names = [_column(q, unit, name) for q, unit, names in quantities for name in names]
-        else:
-            self.names = [_column("level" if n in tanks else "pressure", "m", n) for n in self.nodes]
-            self.names += [_column("flow", "m3/s", n) for n in self.links]
-        self.is_level = np.array([name.startswith("level") for name in self.names])
-        self.is_flow = np.array([name.startswith("flow") for name in self.names])
-        self.is_pressure = np.array([name.startswith("pressure") for name in self.names])
-
-    def bind(self, engine: Engine) -> None:
-        """Find the elements; those that a scenario's leaks added have moved some of them."""
-        topology = engine.topology
-        node = np.array([topology.node_index[name] for name in self.nodes], dtype=np.int64)
-        link = np.array([topology.link_index[name] for name in self.links], dtype=np.int64)
-        self._reads = [
-            (kind, quantity, wanted)
-            for kind, wanted, quantities in (
-                ("node", node, NODE_RESULTS if self.all else ("pressure",)),
-                ("link", link, LINK_RESULTS if self.all else ("flow",)),
-            )
-            for quantity in quantities
-            if len(wanted)
-        ]
-
-    def read(self, engine: Engine, out: Floats) -> None:
-        """Take the solved moment."""
-        place = 0
-        for kind, quantity, wanted in self._reads:
-            out[place : place + len(wanted)] = engine.read(kind, quantity)[wanted]
-            place += len(wanted)
-
-
-def _column(quantity: str, unit: str, name: str) -> str:
-    return f"{quantity}{f'[{unit}]' if unit else ''}:{name}"
-
-
 def _run_one(
-    engine: Engine, scenario: Scenario, columns: _Columns, accuracy: float | None, masks: bool = False
+    engine: Engine,
+    scenario: Scenario,
+    columns: Columns,
+    accuracy: float | None,
+    masks: bool = False,
+    followed: Quality | None = None,
 ) -> _Run:
     """One scenario at its report steps: times, values [step, column], flow of all leaks [step], m3/s.
 
@@ -276,12 +191,15 @@ def _run_one(
     step = max(engine.report_step, 1)
     count = engine.duration // step + 1
     values, leaks, row = np.empty((count, len(columns.names))), np.zeros(count), 0
-    course = Course(engine, scenario, accuracy=accuracy)
+    course, quality = Course(engine, scenario, accuracy=accuracy), None
     try:
         columns.bind(engine)
         course.begin()
+        quality = QualityRun(engine, followed) if followed is not None else None
         while True:
             now = engine.solve()
+            if quality is not None:
+                quality.solve()
             if now == row * step and row < count:
                 columns.read(engine, values[row])
                 if masks and columns.nodes:
@@ -289,29 +207,36 @@ def _run_one(
                     values[row, : len(seen)][~reached(engine, now)[seen]] = np.nan
                 leaks[row] = course.leak_flows().sum() if course.holes else 0.0
                 row += 1
-            if engine.advance() <= 0:
+            ahead = engine.advance()
+            if quality is not None:
+                quality.advance()
+            if ahead <= 0:
+                said = "; ".join(map(str, engine.troubles())) if row < count else ""
                 break
             course.prepare()
     finally:
+        if quality is not None:
+            quality.close()
         course.end()
     if row < count:
-        raise HydraulicError(f"EPANET stopped after {max(row - 1, 0) * step / 3600:.2f} h")
+        raise RunStopped(max(row - 1, 0) * step, said)
     _add_noise(scenario, columns, values)
     return np.arange(count, dtype=np.int64) * step, values, leaks
 
 
-def _add_noise(scenario: Scenario, columns: _Columns, values: Floats) -> None:
+def _add_noise(scenario: Scenario, columns: Columns, values: Floats) -> None:
     """What the sensors read in place of what is."""
     noise = scenario.noise
     if not (noise.pressure or noise.level or noise.flow):
         return
     random = np.random.default_rng([scenario.seed, name_number(scenario.name), _READING_NOISE])
-    chance = random.standard_normal(values.shape)
-    values += chance * (noise.pressure * columns.is_pressure + noise.level * columns.is_level)
-    values *= 1.0 + chance * (noise.flow * columns.is_flow)
+    readings = values[:, : columns.n_read]
+    chance = random.standard_normal(readings.shape)
+    readings += chance * (noise.pressure * columns.is_pressure + noise.level * columns.is_level)
+    readings *= 1.0 + chance * (noise.flow * columns.is_flow)
 
 
-def _table(name: str, columns: _Columns, run: _Run | None, error: str, solver: str) -> Any:
+def _table(name: str, columns: Columns, run: _Run | None, error: str, solver: str) -> Any:
     """Rows of one scenario; one row without values where it could not be run."""
     import pyarrow as pa
 
@@ -325,8 +250,7 @@ def _table(name: str, columns: _Columns, run: _Run | None, error: str, solver: s
     fields = [pa.field("scenario", text), pa.field("time_s", pa.int64(), metadata={"unit": "s"})]
     arrays = [same(name), pa.nulls(1, pa.int64()) if times is None else pa.array(times)]
     for place, column in enumerate(columns.names):
-        unit = column.split("]")[0].split("[")[1] if "[" in column.split(":")[0] else ""
-        fields.append(pa.field(column, pa.float64(), metadata={"unit": unit}))
+        fields.append(pa.field(column, pa.float64(), metadata={"unit": parts_of(column)[1]}))
         arrays.append(pa.nulls(1, pa.float64()) if values is None else pa.array(values[:, place]))
     fields += [
         pa.field("leak[m3/s]", pa.float64(), metadata={"unit": "m3/s"}),

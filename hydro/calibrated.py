@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,12 +21,16 @@ from hydro.errors import RecordError
 from hydro.fitdata import STEP, Data, choose, misfits, prepare
 from hydro.hourly import hour_factors, metered_shares
 from hydro.identifiability import Posterior, posterior
+from hydro.opening import as_network
 from hydro.parameters import Beliefs, Layout
 from hydro.record import Record
 from hydro.repair import Repair
 from hydro.suspects import Suspect, find_suspects
 from hydro.usual import Usual
-from networks import Network, load
+from networks import Network
+
+if TYPE_CHECKING:
+    from wntr.network import WaterNetworkModel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -71,7 +76,7 @@ class Calibrated:
         Statuses that were applied: whether a link is closed, by name.
     """
 
-    network: Network
+    network: Network | WaterNetworkModel
     layout: Layout
     beliefs: Beliefs
     parameters: Floats
@@ -155,7 +160,7 @@ class Calibrated:
 
 
 def calibrate(
-    network: Network | Path | str,
+    network: Network | WaterNetworkModel | Path | str,
     record: Record,
     repairs: Sequence[Repair] = (),
     step: pd.Timedelta = STEP,
@@ -168,7 +173,7 @@ def calibrate(
     Parameters
     ----------
     network
-        A network, an INP path or a catalogue name.
+        What `Engine` accepts.
     record
         Pressures, and what drives the model: flows, levels, customers' meters.
     repairs
@@ -189,7 +194,7 @@ def calibrate(
     UnknownElement
         If a repaired pipe is not in the network.
     """
-    opened = load(network) if isinstance(network, (str, Path)) else network
+    opened = as_network(network)
     beliefs, move = beliefs or Beliefs(), progress or (lambda stage, share: None)
     if record.pressure.shape[1] == 0:
         raise RecordError("the record holds no pressure; calibration needs at least one *Pressures* column")
@@ -209,7 +214,7 @@ def calibrate(
 
 
 def _calibrate(
-    network: Network,
+    network: Network | WaterNetworkModel,
     data: Data,
     rows: tuple[Ints, Ints],
     beliefs: Beliefs,

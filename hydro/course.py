@@ -10,16 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydro.engine import Engine
-from hydro.errors import EpanetError, HydraulicError, NoSolution, ScenarioError
+from hydro.errors import EpanetError, HydraulicError, NoSolution, RunStopped
 from hydro.holds import Holds
 from hydro.leaks import LeakPoint, LeakPoints
-from hydro.scenario import Closure, Event, FireFlow, Leak, PowerCut, PumpTrip, Scenario, Setting, Surge
+from hydro.scenario import Closure, FireFlow, Leak, PowerCut, PumpTrip, Scenario, Setting, Surge
+from hydro.targets import check_targets, junctions_of, links_of
 from networks import Network
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Result = TypeVar("Result")
-_BLOCK = "dma:"
 _LEAK_ACCURACY = 1e-6
 _FOREVER = 2**62
 _TIGHT = (1e-6, 1e-5, 1e-4)
@@ -49,7 +48,8 @@ class Course:
         Where blocks are named (`dma:NAME`), the network that knows their junctions.
     accuracy
         EPANET's criterion of convergence; by default the model's own, and at most 1e-6 where something leaks: a leak is
-        small beside the flows whose change EPANET adds up.
+        small beside the flows whose change EPANET adds up. See `as_leaks_allow` for models that cannot be solved so
+        tightly.
 
     Raises
     ------
@@ -73,7 +73,7 @@ class Course:
         self._period, self._factor = -1, np.ones(0)
         try:
             self.holes = self._cut()
-            self._check()
+            check_targets(engine, scenario, network)
         except BaseException:
             self._leaks.clear()
             raise
@@ -101,20 +101,14 @@ class Course:
                 point = self._leaks.in_pipe(leak.pipe, leak.position, widens=leak.expansion > 0.0)
             else:
                 point = self._leaks.at_junction(leak.junction, widens=leak.expansion > 0.0)
-            place = leak.pipe or leak.junction
-            name = place if place not in taken else f"{place}~{sum(h.name.split('~')[0] == place for h in holes) + 1}"
+            place = name = leak.pipe or leak.junction
+            number = 1
+            while name in taken:
+                number += 1
+                name = f"{place}~{number}"
             taken.add(name)
             holes.append(_Hole(name, leak, point, diameters.get(leak.pipe, 0.0)))
         return tuple(holes)
-
-    def _check(self) -> None:
-        """Refuse names that the network does not have, before anything runs."""
-        for event in self._scenario.events:
-            if isinstance(event, _HOLDING):
-                for link in self._links_of(event):
-                    self._engine.topology.link(link)
-            elif isinstance(event, (Surge, FireFlow)):
-                self._junctions_of(event)
 
     # time ---------------------------------------------------------------------------------------------------------
 
@@ -132,7 +126,7 @@ class Course:
                 continue
             setting = event.value if isinstance(event, Setting) else None
             act = self._holds.hold if event.holds(now) else self._holds.release
-            for link in self._links_of(event):
+            for link in links_of(self._engine, event):
                 act(link, setting)
             self._on ^= {number}
         self._holds.enforce()
@@ -161,33 +155,7 @@ class Course:
         self._engine.restore_demand_model(self._model)
         self._engine.set_accuracy(self._accuracy)
 
-    # what it is about ---------------------------------------------------------------------------------------------
-
-    def _links_of(self, event: Event) -> tuple[str, ...]:
-        engine = self._engine
-        if isinstance(event, (Closure, Setting)):
-            return (event.link,)
-        pumps = tuple(engine.topology.links[k] for k in engine.pumps.tolist())
-        named = (event.pump,) if isinstance(event, PumpTrip) else event.pumps if isinstance(event, PowerCut) else ()
-        for name in named:
-            if name not in pumps:
-                raise ScenarioError(f"{event.kind()}: the network has no pump '{name}'")
-        return named or pumps
-
-    def _junctions_of(self, event: Surge | FireFlow) -> Ints:
-        """Places in `engine.junctions` of the junctions an event is about."""
-        engine = self._engine
-        names = (event.junction,) if isinstance(event, FireFlow) else event.junctions
-        if not names:
-            return np.arange(len(engine.junctions))
-        found: list[int] = []
-        for name in names:
-            for junction in junctions_of_block(name, self._network):
-                node = engine.topology.node(junction)
-                if not engine.topology.is_junction[node]:
-                    raise ScenarioError(f"{event.kind()}: '{junction}' is no junction")
-                found.append(int(np.searchsorted(engine.junctions, node)))
-        return np.array(found, dtype=np.int64)
+    # demand -------------------------------------------------------------------------------------------------------
 
     def _demand(self, now: int) -> Floats:
         """Demand of every junction, m3/s: the model's, with what the scenario does to it."""
@@ -202,11 +170,48 @@ class Course:
         for event in scenario.events:
             if isinstance(event, Surge) and event.holds(now):
                 demand = demand.copy()
-                demand[self._junctions_of(event)] *= event.factor
+                demand[junctions_of(engine, event, self._network)] *= event.factor
             elif isinstance(event, FireFlow) and event.holds(now):
                 demand = demand.copy()
-                demand[self._junctions_of(event)] += event.flow
+                demand[junctions_of(engine, event, self._network)] += event.flow
         return demand
+
+
+def as_leaks_allow(
+    scenario: Scenario, own: Callable[[], float], attempt: Callable[[float | None], Result]
+) -> tuple[Result, float | None]:
+    """Run a scenario; where EPANET does not get through at a leak's accuracy, at looser ones, down to the model's own.
+
+    Parameters
+    ----------
+    own
+        Gives the model's accuracy.
+    attempt
+        Given an accuracy, or None for the course's default, runs the scenario in an engine that has run no other.
+
+    Returns
+    -------
+    result : Result
+    looser : float or None
+        The accuracy that had to be taken, or None.
+
+    Raises
+    ------
+    NoSolution, RunStopped
+        If EPANET does not get through at the model's own accuracy either.
+    """
+    try:
+        return attempt(None), None
+    except (NoSolution, RunStopped):
+        model = own()
+        if not scenario.leaks or model <= _LEAK_ACCURACY:
+            raise
+    for accuracy in (a for a in _TIGHT if _LEAK_ACCURACY < a < model):
+        try:
+            return attempt(accuracy), accuracy
+        except (NoSolution, RunStopped):
+            continue
+    return attempt(model), model
 
 
 def as_tight_as_can_be(engine: Engine, run: Callable[[float], Result]) -> Result:
@@ -234,26 +239,6 @@ def as_tight_as_can_be(engine: Engine, run: Callable[[float], Result]) -> Result
             except HydraulicError:  # stopped: it asks more of its arithmetic than there is
                 continue
     return run(own)
-
-
-def junctions_of_block(name: str, network: object) -> list[str]:
-    """Junctions of a block `dma:NAME`; any other name stands for itself.
-
-    Raises
-    ------
-    ScenarioError
-        If the network knows no such block.
-    """
-    if not name.startswith(_BLOCK):
-        return [name]
-    block = name[len(_BLOCK) :]
-    nodes = network.nodes if isinstance(network, Network) else None
-    if nodes is None:
-        raise ScenarioError(f"surge: the network has no table of blocks, so '{name}' means nothing")
-    names = nodes.loc[nodes["dma"] == block, "node"]
-    if not len(names):
-        raise ScenarioError(f"surge: the network has no block '{block}'")
-    return [str(junction) for junction in names]
 
 
 def name_number(name: str) -> int:

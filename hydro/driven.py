@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,8 +19,9 @@ from numpy.typing import NDArray
 from hydro.districts import find_districts, replacement
 from hydro.engine import Engine
 from hydro.errors import EpanetError, RecordError
+from hydro.opening import Source
 from hydro.record import Record
-from networks import Network, Topology
+from networks import Topology
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -82,7 +82,7 @@ class DrivenModel:
         If an instrument stands at an element that the network does not have.
     """
 
-    def __init__(self, network: Network | Path | str, record: Record, closed: Mapping[str, bool] | None = None) -> None:
+    def __init__(self, network: Source, record: Record, closed: Mapping[str, bool] | None = None) -> None:
         self.engine = Engine(network)
         self.topology: Topology = self.engine.topology
         self.pressure_sensors = tuple(record.pressure.columns)

@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 NODE_RESULTS = {"pressure": "m", "head": "m", "demand": "m3/s"}
 LINK_RESULTS = {"flow": "m3/s", "velocity": "m/s", "status": ""}
 _KEEP_FLOWS = 0
+_MOST_HOURS = (2**31 - 1) // 3600  # seconds that every system's C long holds
 
 
 class Engine(OpenNetwork):
@@ -90,6 +91,20 @@ class Engine(OpenNetwork):
     @duration.setter
     def duration(self, seconds: int) -> None:
         self._project.set_time("duration", seconds)
+
+    def set_hours(self, hours: float | None) -> None:
+        """Set the length of the run, h; None leaves the model's own.
+
+        Raises
+        ------
+        HydraulicError
+            If it is below zero, or more than EPANET's clock counts.
+        """
+        if hours is None:
+            return
+        if not 0.0 <= hours <= _MOST_HOURS:
+            raise HydraulicError(f"a run of {hours:g} hours: let it be between 0 and {_MOST_HOURS}")
+        self.duration = round(hours * 3600)
 
     @property
     def clock_start(self) -> int:

@@ -5,6 +5,7 @@
     HydraulicError
     ├── EpanetError      EPANET refused: its code, its words, where
     │   └── NoSolution   EPANET cannot solve a moment: when, at which node
+    ├── RunStopped       EPANET ended a run before its time: when, what was wrong
     ├── LibraryMissing   an EPANET library that is not installed
     ├── ScenarioError    a scenario that cannot be
     └── RecordError      measurements that cannot be read
@@ -54,6 +55,20 @@ class NoSolution(EpanetError):
         super().__init__(error.code, error.text, at + (f", node {element}" if element else ""), error.advice)
         self.time = time
         self.element = element
+
+
+class RunStopped(HydraulicError):
+    """EPANET ended a run before its time, as a model with `UNBALANCED STOP` asks it to.
+
+    Attributes
+    ----------
+    time
+        Last report step that was reached, s.
+    """
+
+    def __init__(self, time: int, why: str) -> None:
+        super().__init__(f"EPANET stopped after {time / 3600:.2f} h: {why}")
+        self.time = time
 
 
 class LibraryMissing(HydraulicError):

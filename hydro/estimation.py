@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,12 +19,12 @@ from hydro.driven import Drive, DrivenModel
 from hydro.errors import EpanetError, RecordError
 from hydro.estimator import Estimator, State, Step
 from hydro.fitdata import STEP
+from hydro.opening import Source, as_network
 from hydro.phase import find_phase
 from hydro.rates import Rates
 from hydro.record import Record
 from hydro.spread import Spread
 from hydro.usual import Usual, excess
-from networks import Network, load
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -105,7 +104,7 @@ class Estimation:
     Parameters
     ----------
     network
-        A network, an INP path or a catalogue name; with a calibration, the one that was calibrated.
+        What `Engine` accepts; with a calibration, the one that was calibrated.
     record
         Whose instruments drive the model; also where reference moments for the variances come from.
     calibration
@@ -128,7 +127,7 @@ class Estimation:
 
     def __init__(
         self,
-        network: Network | Path | str,
+        network: Source,
         record: Record,
         calibration: Calibrated | None = None,
         step: pd.Timedelta | None = None,
@@ -136,7 +135,7 @@ class Estimation:
         outputs: tuple[tuple[str, ...], tuple[str, ...]] | None = None,
         status: pd.DataFrame | None = None,
     ) -> None:
-        opened = load(network) if isinstance(network, (str, Path)) else network
+        opened = as_network(network)
         self.calibration, self.rates = calibration, rates or Rates()
         self.step = step or (calibration.step if calibration is not None else STEP)
         self.model = DrivenModel(opened, record, calibration.closed if calibration is not None else None)
@@ -370,7 +369,7 @@ def _carried(values: Floats, most: int) -> Floats:
 
 
 def estimate(
-    network: Network | Path | str,
+    network: Source,
     record: Record,
     calibration: Calibrated | None = None,
     step: pd.Timedelta | None = None,

@@ -111,7 +111,8 @@ def _netcdf(results: Results, path: Path) -> None:
         for name, table in tables.items()
     }
     for pipe, flow in results.leak_flows.items():
-        variables[f"leak_{pipe}"] = (("time",), flow, {"units": "m3/s"})
+        # a slash would begin a group
+        variables[f"leak_{pipe}".replace("/", "_")] = (("time",), flow, {"units": "m3/s", "element": pipe})
     data = xarray.Dataset(
         variables, coords={"time": results.times, "node": list(results.nodes), "link": list(results.links)}
     )

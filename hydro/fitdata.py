@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,9 @@ from hydro.repair import Repair
 from hydro.sharing import Sharing
 from hydro.usual import Usual, excess, find_usual, unmetered
 from networks import Network
+
+if TYPE_CHECKING:
+    from wntr.network import WaterNetworkModel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -82,7 +86,7 @@ class Data:
 
 
 def prepare(
-    network: Network,
+    network: Network | WaterNetworkModel,
     record: Record,
     repairs: Sequence[Repair] = (),
     step: pd.Timedelta = STEP,

@@ -15,6 +15,8 @@ from networks import Network
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wntr.network import WaterNetworkModel
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -57,7 +59,7 @@ def _partition(labels: Sequence[str]) -> Groups:
     return Groups(tuple(names), np.array([number[label] for label in labels], dtype=np.int64))
 
 
-def pipe_groups(network: Network, model: DrivenModel) -> Groups:
+def pipe_groups(network: Network | WaterNetworkModel, model: DrivenModel) -> Groups:
     """Group pipes by material and age where a table tells them, else by the INP's roughness and diameter.
 
     Groups of fewer than five pipes are joined to the rest of their material or roughness.
@@ -65,7 +67,7 @@ def pipe_groups(network: Network, model: DrivenModel) -> Groups:
     engine, pipes = model.engine, model.topology.pipes
     diameter = 1000.0 * engine.read("link", "diameter")[pipes]
     sizes = [_size(d) for d in diameter.tolist()]
-    table = network.pipes
+    table = network.pipes if isinstance(network, Network) else None
     known = (
         {}
         if table is None
@@ -102,9 +104,9 @@ def _size(diameter_mm: float) -> str:
     )
 
 
-def demand_zones(network: Network, model: DrivenModel) -> Groups:
+def demand_zones(network: Network | WaterNetworkModel, model: DrivenModel) -> Groups:
     """Zones of junctions: DMAs where a table tells them, else the districts that the meters cut out."""
-    table = network.nodes
+    table = network.nodes if isinstance(network, Network) else None
     dma = {} if table is None else dict(zip(table["node"], table["dma"], strict=True))
     district = [""] * len(model.engine.junctions)
     for part in model.districts:

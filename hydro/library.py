@@ -42,6 +42,7 @@ NODE = {
     "min_volume": 18,
     "initial_volume": 14,
     "max_volume": 25,
+    "tank_bulk_decay": 23,
     "overflow": 26,
     "leakage": 30,
 }
@@ -86,7 +87,8 @@ TIME = {
 }
 OPTION = {"accuracy": 1, "emitter_exponent": 3, "demand_multiplier": 4, "default_pattern": 23, "headloss_form": 7,
           "pressure_unit": 25, "specific_gravity": 12, "viscosity": 13, "trials": 0,
-          "emitter_backflow": 24}  # fmt: skip
+          "emitter_backflow": 24, "bulk_order": 19, "wall_order": 20, "tank_order": 21,
+          "limiting_quality": 22}  # fmt: skip
 COUNT = {"nodes": 0, "tanks": 1, "links": 2, "patterns": 3, "curves": 4, "controls": 5, "rules": 6}
 # EPANET splits lines with strtok, which keeps its place for the whole process: files read by two threads at once, even
 # by two libraries, cut each other's lines
@@ -165,6 +167,7 @@ _SIGNATURES: dict[str, list[Any]] = {
     "runQ": [ctypes.POINTER(_LONG)],
     "nextQ": [ctypes.POINTER(_LONG)],
     "closeQ": [],
+    "getqualinfo": [ctypes.POINTER(_INT), _TEXT, _TEXT, ctypes.POINTER(_INT)],
     "getqualtype": [ctypes.POINTER(_INT), ctypes.POINTER(_INT)],
 }
 # what 2.3 added

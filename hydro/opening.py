@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from hydro.errors import HydraulicError
 from hydro.library import LibraryName
@@ -17,6 +17,9 @@ from networks.inp.facts import FEET_OF_PRESSURE
 
 if TYPE_CHECKING:
     from wntr.network import WaterNetworkModel
+
+# what stands for a network; in quotes, so that an INP path needs no WNTR
+Source: TypeAlias = "Network | WaterNetworkModel | Path | str"
 
 _FOOT = 0.3048
 _PRESSURES = ("PSI", "KPA", "METERS", "BAR", "FEET")  # in the order of EPANET 2.3's codes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import byref, c_int, c_long
+from ctypes import byref, c_int, c_long, create_string_buffer
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,8 @@ Floats = NDArray[np.float64]
 _NONE, _CHEMICAL, _AGE, _TRACE = range(4)
 _CONCENTRATION = 0  # EPANET's source type: what enters has this concentration
 _RESERVOIR = 1
-_UNITS = {"age": "h", "trace": "%", "chlorine": "mg/L", "chemical": "mg/L"}
+_UNITS = {"age": "h", "trace": "%", "chlorine": "mg/L"}
+_WORD = 256  # more than EPANET writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,33 @@ class Quality:
         return cls(kind, node, dose, bulk, wall)
 
 
+def followed(engine: Engine, quality: Quality) -> tuple[str, str]:
+    """What is followed ("age", "trace", "chlorine" or "chemical") and its unit.
+
+    Raises
+    ------
+    UnknownElement, HydraulicError
+        If the traced node is none of the network's, or the model asks for no quality.
+    """
+    if quality.kind == "trace":
+        engine.topology.node(quality.node)
+    if quality.kind != "model":
+        return quality.kind, _UNITS[quality.kind]
+    code, unit, _ = _own(engine)
+    if code == _NONE:
+        raise HydraulicError(f"{engine.project.where}: the model asks for no water quality; name one")
+    name = ("", "chemical", "age", "trace")[code]
+    return name, unit if code == _CHEMICAL else _UNITS[name]
+
+
+def _own(engine: Engine) -> tuple[int, str, int]:
+    """Kind of quality that the model asks for, unit of its chemical, and its traced node (0-based, else -1)."""
+    kind, trace = c_int(), c_int()
+    name, unit = create_string_buffer(_WORD), create_string_buffer(_WORD)
+    engine.project.call("getqualinfo", byref(kind), name, unit, byref(trace))
+    return kind.value, unit.value.decode(engine.project.encoding), trace.value - 1
+
+
 class QualityRun:
     """Quality that goes along with one run of an engine.
 
@@ -70,7 +98,7 @@ class QualityRun:
     Attributes
     ----------
     name, unit
-        Of what is followed: "age" in h, "trace" in %, or the chemical's name in mg/L.
+        Of what is followed: "age" in h, "trace" in %, "chlorine" in mg/L, or the model's "chemical" in its unit.
 
     Raises
     ------
@@ -80,32 +108,33 @@ class QualityRun:
 
     def __init__(self, engine: Engine, quality: Quality) -> None:
         self._engine, self._project = engine, engine.project
-        self.name = quality.kind
-        if quality.kind == "model":
-            kind, trace = c_int(), c_int()
-            self._project.call("getqualtype", byref(kind), byref(trace))
-            if kind.value == _NONE:
-                raise HydraulicError(f"{self._project.where}: the model asks for no water quality; name one")
-            self.name = ("", "chemical", "age", "trace")[kind.value]
-        elif quality.kind == "trace":
-            engine.topology.node(quality.node)
+        self.name, self.unit = followed(engine, quality)
+        if quality.kind == "trace":
             self._ask(_TRACE, quality.node)
         elif quality.kind == "age":
             self._ask(_AGE, "")
-        else:
+        elif quality.kind == "chlorine":
             self._ask(_CHEMICAL, "")
             self._dose(quality)
-        self.unit = _UNITS[self.name]
         self._project.call("openQ")
         self._project.call("initQ", 0)
 
     def _ask(self, code: int, node: str) -> None:
+        """Ask for a kind of quality; what the nodes begin with is the model's only where it asks for the same."""
+        own, _, trace = _own(self._engine)
+        if own != code or (code == _TRACE and self._engine.topology.nodes[trace] != node):
+            nodes = np.arange(len(self._engine.topology.nodes))
+            self._engine.set_values("node", nodes, "initial_quality", np.zeros(len(nodes)))
         encoded = node.encode(self._project.encoding)
         self._project.call("setqualtype", code, b"Chlorine", b"mg/L", encoded, where="quality")
 
     def _dose(self, quality: Quality) -> None:
-        """Give every reservoir the dose, and every pipe its decay."""
+        """Give every reservoir the dose, and every pipe and tank first-order decay, whatever the model's reactions."""
         engine = self._engine
+        for option, value in (("bulk_order", 1), ("wall_order", 1), ("tank_order", 1), ("limiting_quality", 0)):
+            self._project.set_option(option, value)
+        for tank in engine.tanks.tolist():
+            engine.set_value("node", tank, "tank_bulk_decay", quality.bulk)
         for node in np.flatnonzero(engine.node_types == _RESERVOIR).tolist():
             engine.set_value("node", node, "initial_quality", quality.dose)
             engine.set_value("node", node, "source_type", _CONCENTRATION)

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from hydro.calibrated import Calibrated
 from hydro.engine import Engine
 from hydro.headloss import CHEZY_MANNING, HAZEN_WILLIAMS, friction
+from networks import Network
 from networks.adjust import Adjustments, PatternClock, adjusted
-from networks.export import inp_bytes
+from networks.export import inp_bytes, model_bytes
 from networks.inp.document import Document
 
 Floats = NDArray[np.float64]
@@ -47,7 +48,8 @@ def retuned(calibrated: Calibrated) -> bytes:
         hours={name: _Hours(calibrated, k) for k, name in enumerate(layout.zones.names)},
         has_weekend=layout.hours.has_weekend,
     )
-    before = inp_bytes(calibrated.network)
+    network = calibrated.network
+    before = inp_bytes(network) if isinstance(network, Network) else model_bytes(network)
     after = adjusted(Document.of(before), clock, changes)
     return after.replace(b"\n", b"\r\n") if b"\r\n" in before else after
 

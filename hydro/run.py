@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hydro.course import Course
+from hydro.course import Course, as_leaks_allow
 from hydro.engine import LINK_RESULTS, NODE_RESULTS, Engine
-from hydro.errors import HydraulicError, ScenarioError
+from hydro.errors import HydraulicError, RunStopped, ScenarioError
 from hydro.library import LibraryName
 from hydro.opening import as_network
 from hydro.quality import Quality, QualityRun
@@ -104,12 +104,31 @@ def run(
     HydraulicError
         Its leaves: EPANET refuses the model or a step; the scenario cannot be.
     """
-    opened = as_network(network)
-    with Engine(opened, library) as engine:
-        if hours is not None:
-            engine.duration = round(hours * 3600)
-        course = Course(engine, scenario or Scenario(), opened if isinstance(opened, Network) else None)
-        return _Collection(engine, course, quality).run(progress)
+    opened, story = as_network(network), scenario or Scenario()
+
+    def attempt(accuracy: float | None) -> Results:
+        with Engine(opened, library) as engine:
+            engine.set_hours(hours)
+            course = Course(engine, story, opened if isinstance(opened, Network) else None, accuracy)
+            return _collection(engine, course, quality).run(progress)
+
+    def own() -> float:
+        with Engine(opened, library) as engine:
+            return engine.accuracy
+
+    results, looser = as_leaks_allow(story, own, attempt)
+    if looser is None:
+        return results
+    note = f"solved at an accuracy of {looser:g}: EPANET did not get through at the 1e-6 that leaks are given"
+    return replace(results, warnings=(*results.warnings, note))
+
+
+def _collection(engine: Engine, course: Course, quality: Quality | None) -> _Collection:
+    try:
+        return _Collection(engine, course, quality)
+    except MemoryError as error:
+        steps = engine.duration // max(engine.report_step, 1) + 1
+        raise HydraulicError(f"{steps} report steps of everything do not fit into memory: take fewer hours") from error
 
 
 class _Collection:
@@ -148,8 +167,7 @@ class _Collection:
                 break
             course.prepare()
         if self._row < self._count:
-            last = max(self._row - 1, 0) * self._step / 3600
-            raise HydraulicError(f"EPANET stopped after {last:.2f} h: {'; '.join(self._warnings.values())}")
+            raise RunStopped(max(self._row - 1, 0) * self._step, "; ".join(self._warnings.values()))
         return self._results(quality, tables)
 
     def _quality_tables(self, quality: QualityRun | None) -> tuple[Floats, Floats] | None:

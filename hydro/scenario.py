@@ -101,8 +101,11 @@ class Leak(Event):
             self._positive(name, value)
         if not 0.0 <= self.position <= 1.0:
             raise ScenarioError(f"{self.kind()} of {self.place()}: position {self.position:g} is not between 0 and 1")
-        if self.expansion < 0.0 or self.growth < 0:
-            raise ScenarioError(f"{self.kind()} of {self.place()}: expansion and growth are not below zero")
+        if not (np.isfinite(self.expansion) and self.expansion >= 0.0 and self.growth >= 0):
+            raise ScenarioError(
+                f"{self.kind()} of {self.place()}: expansion {self.expansion:g} and growth {self.growth} have to be "
+                "zero or more"
+            )
 
     def place(self) -> str:
         """The pipe or junction."""
@@ -260,7 +263,7 @@ class PressureDriven:
 
     def __post_init__(self) -> None:
         """Refuse limits that EPANET refuses."""
-        if not 0.0 <= self.minimum < self.required or self.exponent <= 0.0:
+        if not (0.0 <= self.minimum < self.required < np.inf and 0.0 < self.exponent < np.inf):
             raise ScenarioError(
                 f"pressure-driven demand: minimum {self.minimum:g} m, required {self.required:g} m, exponent "
                 f"{self.exponent:g}: required must exceed minimum, and the exponent zero"
@@ -315,6 +318,17 @@ class Scenario:
     pressure_driven: PressureDriven | None = None
     noise: Noise = field(default_factory=Noise)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a seed that chance does not take.
+
+        Raises
+        ------
+        ScenarioError
+            If it is below zero.
+        """
+        if self.seed < 0:
+            raise ScenarioError(f"seed {self.seed} is below zero; write a whole number from 0 on")
 
     @property
     def leaks(self) -> tuple[Leak, ...]:

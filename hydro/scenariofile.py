@@ -7,6 +7,8 @@ after the run's beginning, hours above 24 included.
 from __future__ import annotations
 
 import csv
+import json
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields
@@ -57,6 +59,7 @@ _WHOLE = {
     "seed": _Column("seed", kind="whole"),
 }
 COLUMNS = ("scenario", "kind", *_EVENT, *_WHOLE)
+_NUMBERS = {name for name, column in (*_EVENT.items(), *_WHOLE.items()) if column.kind == "number"}
 # attribute that the element's name goes to, and whether it may be several
 _ELEMENT = {
     "leak": ("pipe", False), "burst": ("pipe", False), "closure": ("link", False), "pump-trip": ("pump", False),
@@ -65,6 +68,7 @@ _ELEMENT = {
 }  # fmt: skip
 _AT_NODE = "node:"
 _PDD = ("minimum", "required", "exponent")
+_TIME = re.compile(r"(?P<hours>[0-9]{1,6}):(?P<minutes>[0-5][0-9])")
 
 
 # one value ------------------------------------------------------------------------------------------------------------
@@ -80,10 +84,10 @@ def _read_value(column: _Column, text: object) -> Any:
 
 
 def _read_time(text: str) -> int:
-    hours, _, minutes = text.strip().partition(":")
-    if not hours.isdigit() or not minutes.isdigit() or len(minutes) != 2 or int(minutes) > 59:
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
         raise ScenarioError(f"time '{text}': write hours and minutes after the run's beginning, such as 06:30 or 30:00")
-    return int(hours) * 3600 + int(minutes) * 60
+    return int(match["hours"]) * 3600 + int(match["minutes"]) * 60
 
 
 def _write_value(column: _Column, value: Any) -> str:
@@ -120,7 +124,7 @@ def _read_event(kind: str, cells: dict[str, Any]) -> Event:
 
 def _read_element(kind: str, cell: object) -> dict[str, Any]:
     attribute, several = _ELEMENT[kind]
-    names = tuple(cell) if isinstance(cell, list) else tuple(str(cell).split())
+    names = tuple(map(str, cell)) if isinstance(cell, list) else tuple(str(cell).split())
     if several:
         return {attribute: names}
     if len(names) != 1:
@@ -190,14 +194,20 @@ def read_csv(path: Path) -> Iterator[Scenario]:
     ScenarioError
         With the file, the line, and how to mend it.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        yield from _from_rows(path, _rows(path, file))
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield from _from_rows(path, _rows(path, file))
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"{path}: is no UTF-8 text ({error.reason}); save it as CSV UTF-8") from error
+    except csv.Error as error:
+        raise ScenarioError(f"{path}: is no CSV: {error}") from error
 
 
 def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, dict[str, str]]]:
     first = file.readline()
     file.seek(0)
-    reader = csv.DictReader(file, delimiter=";" if first.count(";") > first.count(",") else ",")
+    has_semicolons = first.count(";") > first.count(",")  # where a spreadsheet's decimals have commas
+    reader = csv.DictReader(file, delimiter=";" if has_semicolons else ",")
     header = [name.strip() for name in reader.fieldnames or []]
     strange = [name for name in header if name not in COLUMNS]
     if strange or not {"scenario", "kind"} <= set(header):
@@ -208,6 +218,8 @@ def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, dict[str, str]]]:
         if None in row:
             raise ScenarioError(f"{path}: line {reader.line_num}: more cells than the header has columns")
         cells = {name: cell.strip() for name, cell in row.items() if cell and cell.strip()}
+        if has_semicolons:
+            cells |= {name: cell.replace(",", ".") for name, cell in cells.items() if name in _NUMBERS}
         if cells:
             yield reader.line_num, cells
 
@@ -232,7 +244,11 @@ def _from_rows(path: Path, rows: Iterable[tuple[int, dict[str, str]]]) -> Iterat
                     events.append(_read_event(kind, rest))
             except ScenarioError as error:
                 raise ScenarioError(f"{path}: line {line}: {error}") from error
-        yield Scenario(name, tuple(events), **options)
+        try:
+            scenario = Scenario(name, tuple(events), **options)
+        except ScenarioError as error:
+            raise ScenarioError(f"{path}: scenario '{name}': {error}") from error
+        yield scenario
 
 
 def write_csv(scenarios: Iterable[Scenario], path: Path) -> None:
@@ -266,7 +282,7 @@ def read_toml(path: Path) -> Iterator[Scenario]:
         With the file, the scenario and event by number, and how to mend it.
     """
     try:
-        tables = tomllib.loads(path.read_text("utf-8")).get("scenario", [])
+        tables = tomllib.loads(path.read_text("utf-8-sig")).get("scenario", [])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path}: is no TOML: {error}") from error
     if not isinstance(tables, list) or not tables:
@@ -274,21 +290,33 @@ def read_toml(path: Path) -> Iterator[Scenario]:
     seen: set[str] = set()
     for number, table in enumerate(tables, 1):
         try:
-            name = str(table.get("name", ""))
-            if not name or name in seen:
-                raise ScenarioError(f"scenario '{name}' was there before" if name else "it has no name")
-            seen.add(name)
-            events = []
-            for place, event in enumerate(table.get("event", []), 1):
-                cells = dict(event)
-                try:
-                    events.append(_read_event(str(cells.pop("kind", "")), cells))
-                except ScenarioError as error:
-                    raise ScenarioError(f"event {place}: {error}") from error
-            options = _read_options({k: v for k, v in table.items() if k not in ("name", "event")})
+            if not isinstance(table, dict):
+                raise ScenarioError("is no table; write [[scenario]] above its keys")
+            scenario = _from_table(table)
+            if scenario.name in seen:
+                raise ScenarioError(f"scenario '{scenario.name}' was there before")
+            seen.add(scenario.name)
         except ScenarioError as error:
             raise ScenarioError(f"{path}: scenario {number}: {error}") from error
-        yield Scenario(name, tuple(events), **options)
+        yield scenario
+
+
+def _from_table(table: dict[str, Any]) -> Scenario:
+    """Make one scenario of its table."""
+    if not (name := str(table.get("name", ""))):
+        raise ScenarioError("it has no name")
+    tables = table.get("event", [])
+    if not isinstance(tables, list) or not all(isinstance(event, dict) for event in tables):
+        raise ScenarioError("its events are no tables; write [[scenario.event]] above the keys of each")
+    events = []
+    for place, event in enumerate(tables, 1):
+        cells = dict(event)
+        try:
+            events.append(_read_event(str(cells.pop("kind", "")), cells))
+        except ScenarioError as error:
+            raise ScenarioError(f"event {place}: {error}") from error
+    options = _read_options({k: v for k, v in table.items() if k not in ("name", "event")})
+    return Scenario(name, tuple(events), **options)
 
 
 def write_toml(scenarios: Iterable[Scenario], path: Path) -> None:
@@ -312,14 +340,13 @@ def _toml_value(key: str, value: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
-    return f'"{escaped}"'
+    return json.dumps(text, ensure_ascii=False)  # JSON's escapes are TOML's
 
 
 # either ---------------------------------------------------------------------------------------------------------------
 
 
-def read_scenarios(path: Path) -> Iterator[Scenario]:
+def read_scenarios(path: Path | str) -> Iterator[Scenario]:
     """Read a .csv or .toml.
 
     Raises
@@ -327,7 +354,7 @@ def read_scenarios(path: Path) -> Iterator[Scenario]:
     ScenarioError
         If the ending is another, or the file cannot be read.
     """
-    readers = {".csv": read_csv, ".toml": read_toml}
+    path, readers = Path(path), {".csv": read_csv, ".toml": read_toml}
     if path.suffix.lower() not in readers:
         raise ScenarioError(f"{path}: a file of scenarios ends in .csv or .toml")
     if not path.is_file():
@@ -335,9 +362,9 @@ def read_scenarios(path: Path) -> Iterator[Scenario]:
     return readers[path.suffix.lower()](path)
 
 
-def write_scenarios(scenarios: Iterable[Scenario], path: Path) -> None:
+def write_scenarios(scenarios: Iterable[Scenario], path: Path | str) -> None:
     """Write a .csv or .toml; the file appears whole or not at all."""
-    writers = {".csv": write_csv, ".toml": write_toml}
+    path, writers = Path(path), {".csv": write_csv, ".toml": write_toml}
     if path.suffix.lower() not in writers:
         raise ScenarioError(f"{path}: a file of scenarios ends in .csv or .toml")
     writers[path.suffix.lower()](scenarios, path)

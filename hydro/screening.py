@@ -150,8 +150,7 @@ def screen(
             raise HydraulicError(
                 "the model's demand follows the pressure, which screening cannot: set DEMAND MODEL DDA in [OPTIONS]"
             )
-        if hours is not None:
-            engine.duration = round(hours * 3600)
+        engine.set_hours(hours)
         engine.set_accuracy(min(engine.accuracy, _ACCURACY))
         topology = engine.topology
         nodes = np.array([topology.node(name) for name in sensors], dtype=np.int64)

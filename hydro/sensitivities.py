@@ -115,8 +115,7 @@ def sensitivity(
         if pressure_driven:
             driven = PressureDriven()
             engine.set_pressure_driven(driven.minimum, driven.required, driven.exponent)
-        if hours is not None:
-            engine.duration = round(hours * 3600)
+        engine.set_hours(hours)
         engine.set_accuracy(min(engine.accuracy, _ACCURACY))
         return _along(engine, nodes, meters, roughness, progress)
 

@@ -80,7 +80,7 @@ def cut_pipe(network: OpenNetwork, link: int, position: float, name: str | None 
     ends = (int(topology.start[link]), int(topology.end[link]))
     height = [network.value("node", k, "elevation") for k in ends]
     length = network.value("link", link, "length")
-    kept = ["diameter", "roughness"]
+    kept = ["diameter", "roughness", "bulk_decay", "wall_decay"]
     if project.library.has_bulk:  # 2.3, which knows leakage; it counts by length, so both parts keep it
         kept += ["leak_area", "leak_expansion"]
     values = {key: network.value("link", link, key) for key in kept}

@@ -33,6 +33,11 @@ class Backoff:
         """Tell whether the pause lasts at `now_ms`."""
         return self._until_ms is not None and now_ms < self._until_ms
 
+    def turn_back(self, by_ms: int) -> None:
+        """Let the pause end when it would have ended: the clock was set back."""
+        if self._until_ms is not None:
+            self._until_ms -= by_ms
+
     def fail(self, now_ms: int) -> None:
         """Begin a pause, longer than the last."""
         pause_ms = min(self._first_ms * 2.0 ** min(self.failures, 30), self._longest_ms)

@@ -3,6 +3,10 @@
 Everything is judged when it arrives, from what was seen before; nothing is learnt from a value that was just called
 abnormal. The scales (how long a value usually stays, how far it usually steps, how fast a counter runs) are each tag's
 own, so that no limits have to be set.
+
+A jump may be a spike or a step of the plant, such as a pump that starts, and nobody can tell before the next value is
+there. Until then it is suspected; when the value has stayed, the suspicion is withdrawn, and said so
+(:meth:`Behaviour.judge`), so that whoever passed the sample on can pass it on again as what it was.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from numpy.typing import NDArray
 
 from scada.codec import NUMBER_FORMATS
 from scada.quantity import TOTALS
+from scada.suspects import Suspects
 from scada.tag import Tag
 
 __all__ = ["EXCHANGED", "FLAT", "SPIKE", "WRAP", "Behaviour", "Habits", "Memory"]
@@ -41,6 +46,9 @@ class Habits:
         Times the longest pause the tag has shown by itself.
     spike_ratio : float
         Times the largest step the tag has shown in a week.
+    spike_s, spike_samples : float, int
+        What is over within so long, s, is a spike, be it several samples of a fast tag, but no more than so many; of a
+        tag that is read more rarely one sample is.
     learning_s, learning_samples : float, int
         How long a tag is watched before a step or a jump of a counter is judged.
     wrap_ratio, exchange_ratio : float
@@ -53,6 +61,8 @@ class Habits:
     flat_samples: int = 12
     flat_ratio: float = 3.0
     spike_ratio: float = 3.0
+    spike_s: float = 3.0
+    spike_samples: int = 5
     learning_s: float = 3600.0
     learning_samples: int = 30
     wrap_ratio: float = 10.0
@@ -62,7 +72,7 @@ class Habits:
 _FEW_COUNTS = 3  # rates make a counter's pace known
 
 # rows of the memory, float64 each; NaN: not known yet
-_TIME, _RAW, _VALUE, _SINCE, _RUN, _LONGEST, _STEP, _COUNT, _FIRST, _SUSPECT, _RATE = range(11)
+_TIME, _RAW, _VALUE, _SINCE, _RUN, _LONGEST, _STEP, _COUNT, _FIRST, _SUSPECT, _STAYED, _SEEN, _RATE = range(13)
 
 
 class Memory:
@@ -73,13 +83,19 @@ class Memory:
     size : int
         Most tags there will be, each of which may be a counter too.
     habits : Habits, optional
+
+    Attributes
+    ----------
+    suspects : Suspects
+        Samples that were given out as possible spikes and may turn out to be none.
     """
 
     def __init__(self, size: int, habits: Habits | None = None) -> None:
         self.habits = habits or Habits()
+        self.suspects = Suspects(self.habits.spike_samples)
         self._rows: dict[str, int] = {}
-        self._state = np.full((11, 2 * size), np.nan)
-        self._state[[_RUN, _LONGEST, _STEP, _COUNT, _RATE]] = 0.0
+        self._state = np.full((13, 2 * size), np.nan)
+        self._state[[_RUN, _LONGEST, _STEP, _COUNT, _STAYED, _RATE]] = 0.0
 
     def of(self, names: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.intp] | slice]:
         """Return the state and which columns of it belong to `names`, as a slice where they lie side by side."""
@@ -114,7 +130,7 @@ class Behaviour:
 
     def judge(
         self, raw: NDArray[np.float64], values: NDArray[np.float64], reason: NDArray[np.uint8], time_ms: int
-    ) -> None:
+    ) -> Sequence[tuple[int, int]]:
         """Mark the abnormal in `reason`, uint8 [n_tags]; only what has no reason yet is looked at and learnt from.
 
         Parameters
@@ -125,12 +141,20 @@ class Behaviour:
             Changed in place.
         time_ms : int
             UTC ms.
+
+        Returns
+        -------
+        sequence of (int, int)
+            Tags, and how many of their last samples were called spikes and were none: the value has stayed. Nearly
+            always empty.
         """
+        settled: Sequence[tuple[int, int]] = ()
         with np.errstate(invalid="ignore", over="ignore"):
             if self._watched.size:
-                self._watched.judge(raw, values, reason, float(time_ms))
+                settled = self._watched.judge(raw, values, reason, float(time_ms))
             if self._counters.size:
                 self._counters.judge(raw, reason, float(time_ms))
+        return settled
 
 
 class _Watched:
@@ -152,7 +176,9 @@ class _Watched:
         scale = np.array([abs(tag.scale) for tag in mine])
         self._rest = np.array([tag.deadband for tag in mine])
         self._least_step = np.maximum(self._rest, np.where(is_float, 0.0, 5.0 * scale))
-        self._longest_gap_ms = 3.0 * max(tag.interval_ms for tag in mine)
+        interval_ms = np.array([float(tag.interval_ms) for tag in mine])
+        self._longest_gap_ms = 3.0 * float(interval_ms.max())
+        self._stays = np.clip(np.ceil(1000.0 * habits.spike_s / interval_ms), 1.0, float(habits.spike_samples))
         # for the quick way: when all tags had their last value, and that nothing is pending
         self._together_ms = np.nan
         self._faded_ms = np.nan
@@ -160,15 +186,15 @@ class _Watched:
 
     def judge(
         self, raw: NDArray[np.float64], values: NDArray[np.float64], reason: NDArray[np.uint8], now: float
-    ) -> None:
-        """Mark flat lines and spikes."""
+    ) -> Sequence[tuple[int, int]]:
+        """Mark flat lines and spikes; return the tags and numbers of earlier spikes that were none."""
         is_good = reason[self._part] == 0
         raw, values = raw[self._part], values[self._part]
         if _are_all(is_good) and self._is_usual(raw, values, now):
-            return
+            return ()
         state = self._state[:, self._columns]
         is_flat = self._pauses(raw, values, is_good, state, now)
-        is_spike = self._steps(values, is_good, state, now)
+        is_spike, settled = self._steps(values, is_good, state, now)
         is_kept = is_good & ~is_spike
         for row, new in ((_VALUE, values), (_TIME, now)):
             np.copyto(state[row], new, where=is_kept)
@@ -178,6 +204,7 @@ class _Watched:
             reason[self._at[is_flat]] = FLAT
         if np.count_nonzero(is_spike):
             reason[self._at[is_spike]] = SPIKE
+        return [(int(self._at[k]), stayed) for k, stayed in settled]
 
     def _is_usual(self, raw: NDArray[np.float64], values: NDArray[np.float64], now: float) -> bool:
         """Take values in which there is nothing to find, as is nearly always so; False when a closer look is needed."""
@@ -219,7 +246,7 @@ class _Watched:
         habits = self._habits
         is_still = (raw == state[_RAW]) & (np.abs(values) > self._rest)
         run = np.where(is_still, state[_RUN] + 1.0, 1.0)
-        since = np.where(is_still, state[_SINCE], now)
+        since = np.where(is_still, np.minimum(state[_SINCE], now), now)  # the clock may have been set back
         limit = np.maximum(self._shortest_ms, habits.flat_ratio * state[_LONGEST])
         is_over = is_good & ~is_still & (state[_RUN] > 1.0)
         if np.count_nonzero(is_over):  # a pause ended: it was usual, unless it was long and ended with a jump
@@ -233,30 +260,38 @@ class _Watched:
 
     def _steps(
         self, values: NDArray[np.float64], is_good: NDArray[np.bool_], state: NDArray[np.float64], now: float
-    ) -> NDArray[np.bool_]:
-        """Tell which values are spikes so far, and learn from the others' steps.
+    ) -> tuple[NDArray[np.bool_], list[tuple[int, int]]]:
+        """Tell which values are spikes so far, and how many were none and whose; learn from the steps of the plant.
 
-        A step that is far too long is a spike unless the next value stays where it led: then it was one of the plant,
-        such as a pump that started, and is usual from then on.
+        A step that is far too long is suspected until the value has stayed where it led, or has gone on from there by
+        no more than the step (a pump that runs up): then it was one of the plant, and is usual from then on. What goes
+        back was a spike; what jumps on is suspected anew.
         """
         habits = self._habits
         if np.isnan(self._faded_ms) or now - self._faded_ms > _HOUR_MS:
             state[_STEP] *= 1.0 if np.isnan(self._faded_ms) else 0.5 ** ((now - self._faded_ms) / _HALF_LIFE_MS)
             self._faded_ms = now
         step = np.abs(values - state[_VALUE])
-        elapsed = now - state[_TIME]
+        is_doubted = ~np.isnan(state[_SUSPECT])
+        elapsed = now - np.where(is_doubted, state[_SEEN], state[_TIME])
         is_near = is_good & (elapsed <= self._longest_gap_ms) & (elapsed > 0.0)
         np.copyto(state[_FIRST], now, where=is_good & np.isnan(state[_FIRST]))
         is_learnt = (state[_COUNT] >= habits.learning_samples) & (now - state[_FIRST] >= 1000.0 * habits.learning_s)
         limit = np.maximum(habits.spike_ratio * state[_STEP], self._least_step)
-        is_spike: NDArray[np.bool_] = is_near & is_learnt & (step > limit)
-        # false where nothing is suspected
-        is_spike &= ~(np.abs(values - state[_SUSPECT]) < step)
+        is_far = is_near & is_learnt & (step > limit)
+        moved, led = np.abs(values - state[_SUSPECT]), np.abs(state[_SUSPECT] - state[_VALUE])
+        is_held = is_good & is_doubted & (moved < step) & (moved <= led)
+        np.copyto(state[_STAYED], np.where(is_held, state[_STAYED] + 1.0, 0.0), where=is_good)
+        is_settled = is_held & np.where(is_near, is_far & (state[_STAYED] >= self._stays), elapsed > 0.0)
+        is_spike: NDArray[np.bool_] = is_far & ~is_settled
         is_taught = is_near & ~is_spike
         np.copyto(state[_STEP], np.maximum(state[_STEP], step), where=is_taught)
         state[_COUNT] += is_taught
         np.copyto(state[_SUSPECT], np.where(is_spike, values, np.nan), where=is_good)
-        return is_spike
+        np.copyto(state[_SEEN], now, where=is_good)
+        if not np.count_nonzero(is_settled):
+            return is_spike, []
+        return is_spike, [(int(k), int(state[_STAYED, k])) for k in np.flatnonzero(is_settled)]
 
 
 class _Counters:

@@ -10,7 +10,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-__all__ = ["Clock", "LockstepClock", "SystemClock"]
+__all__ = ["SET_BACK_MS", "Clock", "LockstepClock", "SystemClock"]
+
+SET_BACK_MS = 2000  # less is waited out
 
 _LONGEST_NAP_S = 1.0  # bounds how late a step of the wall clock is noticed
 
@@ -31,7 +33,7 @@ class Clock(Protocol):
         ...
 
     async def sleep_until(self, deadline_ms: int) -> None:
-        """Return when the time is `deadline_ms` or later."""
+        """Return when the time is `deadline_ms` or later, or was set back meanwhile."""
         ...
 
     def join(self, task: asyncio.Task[Any] | None = None) -> None:
@@ -53,10 +55,13 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
     async def sleep_until(self, deadline_ms: int) -> None:
-        """Return when the wall clock shows `deadline_ms`, even if it was set meanwhile."""
+        """Return when the wall clock shows `deadline_ms`, or was set back: who waits for it may have to plan anew."""
+        ahead_ns = time.time_ns() - time.monotonic_ns()
         await asyncio.sleep(0)  # whoever is late lets the others have their turn
         while (left_s := (deadline_ms - time.time_ns() / 1e6) / 1000) > 0:
             await asyncio.sleep(min(left_s, _LONGEST_NAP_S))
+            if ahead_ns - (time.time_ns() - time.monotonic_ns()) > 1_000_000 * SET_BACK_MS:
+                return
 
     def join(self, task: asyncio.Task[Any] | None = None) -> None:
         """Do nothing: the wall waits for nobody."""

@@ -61,6 +61,8 @@ def _counts(devices: list[ReaderStatus]) -> Iterable[Metric]:
     yield _counter("request_errors", "Requests that failed, by reason.", errors, "device", "kind")
     samples = [((s.device, quality), count) for s in devices for quality, count in _by_quality(s).items()]
     yield _counter("samples", "Samples due, by quality; lost ones were not answered.", samples, "device", "quality")
+    revised = [((s.device,), s.samples_revised) for s in devices]
+    yield _counter("samples_revised", "Uncertain samples that later ones showed to be good.", revised, "device")
     registers = [
         ((s.device, fate), count)
         for s in devices

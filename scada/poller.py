@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from scada.backoff import Backoff
 from scada.block import Block, halves
-from scada.clock import Clock
+from scada.clock import SET_BACK_MS, Clock
 from scada.errors import Disconnected, ModbusExceptionReply, Refused, Timeout, WireError
 from scada.plan import Request
 from scada.readings import lost
@@ -61,6 +61,11 @@ class Poller:
     rng : random.Random
         Source of jitter.
 
+    Attributes
+    ----------
+    set_back_ms : int
+        How far the clock was set back since this was made, ms.
+
     Notes
     -----
     Two things are held off separately. A connection that cannot be made holds off all its units. A unit that stays
@@ -73,6 +78,7 @@ class Poller:
     ) -> None:
         self.units = tuple(units)
         self.is_stopping = False
+        self.set_back_ms = 0
         self._connection = connection
         self._clock = clock
         self._sink = sink
@@ -97,13 +103,17 @@ class Poller:
 
     def next_wake_ms(self, until_ms: int | None) -> int | None:
         """Return when there is something to do for a slot before `until_ms`; None when there is nothing."""
-        return None if self._schedule is None else self._schedule.next_wake_ms(until_ms)
+        if self._schedule is None:
+            return None
+        self._notice_clock(self._schedule)
+        return self._schedule.next_wake_ms(until_ms)
 
     async def serve_due(self, until_ms: int | None) -> None:
         """Serve what is due now, of slots before `until_ms`; whatever happens, the next slot is planned."""
         schedule = self._schedule
         if schedule is None:
             return
+        self._notice_clock(schedule)
         now_ms = self._clock.now_ms()
         due = schedule.take_due(now_ms, until_ms)
         for entry, slot_ms, missed in due:
@@ -122,6 +132,15 @@ class Poller:
     def intervals_ms(self) -> list[int]:
         """Interval of each round (unit and interval), ms."""
         return [entry.interval_ms for entry in self._rounds]
+
+    def _notice_clock(self, schedule: Schedule) -> None:
+        """Go on at once where the clock was set back, with the slots that come again."""
+        behind_ms = schedule.turn_back(self._clock.now_ms(), SET_BACK_MS)
+        if behind_ms:
+            self.set_back_ms += behind_ms
+            self._backoff.turn_back(behind_ms)
+            for unit in self.units:
+                unit.turn_back(behind_ms)
 
     def _count_missed(self, entry: Round, missed: int) -> None:
         entry.unit.status.slots_missed += missed
@@ -174,7 +193,8 @@ class Poller:
         """Hand over what a reply holds, as stale as the unit's heartbeat says."""
         before, read, last_ms = unit.status.samples_good, unit.status.registers_read, unit.status.last_good_ms
         was_standing = unit.heartbeat.is_standing
-        samples = unit.heartbeat.judge(block.samples(words, slot_ms, self._clock.now_ms(), unit.status))
+        now_ms = self._clock.now_ms()
+        samples = unit.heartbeat.judge(block.samples(words, slot_ms, now_ms, unit.status))
         if unit.heartbeat.is_standing != was_standing:
             self._tell_heartbeat(unit)
         if unit.heartbeat.is_standing:
@@ -185,6 +205,9 @@ class Poller:
             unit.status.last_error = (
                 f"{unit.settings.name}: {unit.heartbeat.tag} stands still; has its program stopped?"
             )
+            unit.memory.suspects.forget()  # what a dead program shows confirms nothing
+        elif revised := block.revised(now_ms, unit.status):
+            self._sink(revised)
         self._sink(samples)
 
     def _tell_heartbeat(self, unit: Unit) -> None:

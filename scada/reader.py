@@ -7,7 +7,7 @@ import logging
 import random
 from collections.abc import Iterable, Sequence
 
-from scada.clock import Clock
+from scada.clock import SET_BACK_MS, Clock
 from scada.device import DeviceSettings
 from scada.endpoint import Endpoint, parse_url
 from scada.errors import ScadaError
@@ -67,6 +67,7 @@ class Reader:
         self._clock = clock
         self._sink = sink
         self._is_sink_failing = False
+        self._set_back_ms = 0
         self.faults = 0
         self.sink_errors = 0
         self._idle: set[Poller] = set()
@@ -134,9 +135,19 @@ class Reader:
                 self._idle.discard(poller)
             try:
                 await poller.serve_due(until_ms)
+                self._tell_clock(poller)
             except Exception:
                 self.faults += 1
                 _logger.exception("reading %s failed; going on", poller.name)
+
+    def _tell_clock(self, poller: Poller) -> None:
+        """Log that the clock was set back, once for all connections."""
+        if poller.set_back_ms > self._set_back_ms + SET_BACK_MS:
+            behind_s = (poller.set_back_ms - self._set_back_ms) / 1000
+            _logger.warning(
+                "the computer's clock was set back by %.0f s; the slots of that time are read again", behind_s
+            )
+            self._set_back_ms = poller.set_back_ms
 
     def _deliver(self, samples: Sequence[Sample]) -> None:
         try:

@@ -29,6 +29,27 @@ class Schedule:
             for entry, (interval, phase) in enumerate(zip(intervals_ms, phases_ms, strict=True))
         ]
         heapq.heapify(self._heap)
+        self._latest_ms = start_ms
+
+    def turn_back(self, now_ms: int, tolerance_ms: int) -> int:
+        """Plan anew where the clock was set back: its times come again, and are not waited for until they are new.
+
+        Returns
+        -------
+        int
+            How far the clock is behind the latest time seen, ms; 0 where that is less than the tolerance.
+        """
+        behind_ms = self._latest_ms - now_ms
+        if behind_ms <= tolerance_ms:
+            self._latest_ms = max(self._latest_ms, now_ms)
+            return 0
+        self._latest_ms = now_ms
+        self._heap = [
+            (-(-now_ms // self._intervals_ms[entry]) * self._intervals_ms[entry] + self._phases_ms[entry], entry)
+            for _, entry in self._heap
+        ]
+        heapq.heapify(self._heap)
+        return behind_ms
 
     def skip_stale(self, now_ms: int) -> None:
         """Leave out the slots that went by entirely while nobody was reading."""

@@ -87,7 +87,9 @@ class ReaderStatus:
         GOOD samples; answered but not GOOD; not answered.
     samples_uncertain, samples_stale : int
         Those of `samples_bad` that are UNCERTAIN and STALE; the others are BAD.
-    registers_read, registers_bad, registers_lost : int
+    samples_revised : int
+        Those of `samples_uncertain` that were called spikes and that the samples after them showed to be GOOD.
+    registers_read, registers_bad, registers_lost, registers_revised : int
         The same in registers (a bit of a coil table counts as one); lost includes missed slots.
     slots_missed : int
         Slots of a group of tags that went by while the connection was busy; no samples exist for them.
@@ -112,9 +114,11 @@ class ReaderStatus:
     samples_lost: int = 0
     samples_uncertain: int = 0
     samples_stale: int = 0
+    samples_revised: int = 0
     registers_read: int = 0
     registers_bad: int = 0
     registers_lost: int = 0
+    registers_revised: int = 0
     slots_missed: int = 0
     last_error: str = ""
     last_good_ms: int | None = None

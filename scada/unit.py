@@ -61,6 +61,11 @@ class Known:
             self.longest[request.table] = longest
         self._forget_ms = now_ms + _FORGET_MS
 
+    def turn_back(self, by_ms: int) -> None:
+        """Forget when it would have been forgotten: the clock was set back."""
+        if self._forget_ms is not None:
+            self._forget_ms -= by_ms
+
     def forget_old(self, now_ms: int) -> bool:
         """Forget all after an hour, since a device that was just starting may have refused anything."""
         if self._forget_ms is None or now_ms < self._forget_ms:
@@ -180,6 +185,14 @@ class Unit:
         self.rounds = [Round(self, interval, tuple(group)) for interval, group in sorted(groups.items())]
         for entry in self.rounds:
             entry.plan()
+
+    def turn_back(self, by_ms: int) -> None:
+        """Let everything that waits for a time wait no longer for it than it would have: the clock was set back."""
+        self.backoff.turn_back(by_ms)
+        self.known.turn_back(by_ms)
+        for entry in self.rounds:
+            for refusal in entry.refusals:
+                refusal.retry_ms -= by_ms
 
     def replan(self) -> None:
         """Plan all rounds anew from what is known."""

@@ -8,6 +8,8 @@ missing() {
     command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
         echo chromium
     command -v pdftotext >/dev/null || echo poppler-utils
+    command -v isql >/dev/null && ls /usr/lib/*/odbc/libsqlite3odbc.so >/dev/null 2>&1 ||
+        echo unixodbc libsqliteodbc
     command -v systemd-analyze >/dev/null || echo systemd
 }
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,24 +22,34 @@ from scada.historian import Historian
 from scada.sample import Sample
 from scada.tags import TagTable
 from umanflow.config import Config
+from umanflow.delivered import follow_delivered
 from umanflow.errors import ConfigError, UserError
 from umanflow.expected import ModelExpectation
 from umanflow.store import open_store, waiting_alarms
+from umanflow.tagging import delivered_tags
 
 _LONGEST_POST_S = 10.0
 _ANSWER_S = 3.0
 _LOOK_S = 0.1
+_CONNECTIONS = 3  # when all of so many are silent it is hardly each for itself
 
 
 def wiring_of(config: Config, table: TagTable) -> Wiring:
-    """Which tag hangs on which device, and which devices share a connection."""
-    urls = {device.name: str(parse_url(device.url)) for device in config.devices if device.name in table.by_device}
+    """Which tag hangs on which device, which devices share a connection, and all of them a network.
+
+    What is delivered hangs on none.
+    """
+    delivered = delivered_tags(config).by_name
+    devices = {tag.name: tag.device for tag in table if tag.name not in delivered}
+    polled = set(devices.values())
+    urls = {device.name: str(parse_url(device.url)) for device in config.devices if device.name in polled}
     shared = {url for url, count in Counter(urls.values()).items() if count > 1}
-    return Wiring(
-        {tag.name: tag.device for tag in table},
-        {device: url for device, url in urls.items() if url in shared},
-        config.alarms.away_delay_s,
-    )
+    gateways = {device: url for device, url in urls.items() if url in shared}
+    network = ""
+    if len(set(urls.values())) >= _CONNECTIONS:
+        network = next(name for name in ("network", "network of all devices") if name not in urls)
+        gateways |= dict.fromkeys([*shared, *(device for device in urls if device not in gateways)], network)
+    return Wiring(devices, gateways, config.alarms.away_delay_s, network)
 
 
 def surroundings_of(config: Config, table: TagTable) -> AlarmSurroundings:
@@ -109,13 +119,16 @@ async def evaluating(
     wiring = wiring_of(config, table)
     sources = await asyncio.to_thread(prepared_sources, config, table, tuple(alarms))
     service = AlarmService(alarms, store.alarms, waiting_alarms(config), wiring, sources)
-    task = asyncio.create_task(service.run())
+    tasks = [
+        asyncio.create_task(service.run()),
+        asyncio.create_task(follow_delivered(config, tuple(alarms), service.take)),
+    ]
     try:
         yield service.take
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         service.close()
 
 
@@ -249,7 +262,7 @@ def replayed_entries(config: Config, table: TagTable, from_ms: int | None, to_ms
     alarms = required_alarms(config, table)
     store = open_store(config)
     try:
-        rows = store.range(None, from_ms, to_ms, is_full=True)
+        rows = store.range(None, from_ms, to_ms, is_full=True, is_every=True)
     finally:
         store.close()
     if rows.empty:

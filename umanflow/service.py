@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
@@ -31,7 +32,7 @@ from umanflow.loggers import LoggedProcess, LoggerGroup, LoggerPortal
 from umanflow.plant import Plant
 from umanflow.pollstatus import Snapshot, StatusFile, snapshot
 from umanflow.store import open_store
-from umanflow.tagging import delivered_tags, tags_of
+from umanflow.tagging import delivered_tags, every_tag, tags_of
 from umanflow.twin import Twin
 
 _logger = logging.getLogger(__name__)
@@ -46,14 +47,15 @@ def run_poll(config: Config, duration_s: float | None) -> Snapshot:
 
 
 async def _poll(config: Config, table: TagTable, duration_s: float | None) -> Snapshot:
-    alarms = alarms_of(config, table)
+    every = every_tag(config) if config.alarms.file else table  # what is delivered may raise alarms too
+    alarms = alarms_of(config, every)
     store = open_store(config, may_be_away=True)
     deadband = Deadband(table.tags, store.append)
     files = asyncio.create_task(IngestProcess(config).run()) if config.ingest.is_watching else None
     try:
         store.describe(table.tags)
         devices = [device.settings(config.folder) for device in config.devices]
-        async with evaluating(config, alarms, table, store) as evaluate:
+        async with evaluating(config, alarms, every, store) as evaluate:
             sink = deadband if evaluate is None else _both(deadband, evaluate)
             reader = Reader(devices, list(table.tags), SystemClock(), sink)
             since_ms = SystemClock().now_ms()
@@ -177,8 +179,7 @@ async def _serve(
     faults = Faults(seed=config.plc.seed)
     names = [device.name for device in config.devices]
     file = FaultFile(config.path(config.plc.faults), faults, start_ms, names) if config.plc.faults else None
-    clock = SystemClock()
-    began = clock.now_ms()
+    began_s = time.monotonic()  # whoever sets the computer's clock does not turn the city back
     tls = config.plc.tls_files(config.folder)
     async with Plant(list(addresses.values()), twin, list(addresses), faults, tls) as plant:
         stop = _stop_event(duration_s)
@@ -190,7 +191,7 @@ async def _serve(
             except TimeoutError:
                 if file is not None and file.refresh() and file.trouble:
                     _logger.warning("faults stay as they were: %s", file.trouble)
-                await plant.advance(start_ms + int((clock.now_ms() - began) * config.plc.speed))
+                await plant.advance(start_ms + int(1000 * (time.monotonic() - began_s) * config.plc.speed))
 
 
 def export_samples(

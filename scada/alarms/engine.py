@@ -78,14 +78,14 @@ class _Gateway:
 
 
 class _Device(Answering):
-    """A device, its alarm and its gateway; without them nothing comes of its silence."""
+    """A device, its alarm and its gateways, the farthest first; without them nothing comes of its silence."""
 
-    __slots__ = ("gateway", "standing")
+    __slots__ = ("gateways", "standing")
 
     def __init__(self) -> None:
         super().__init__()
         self.standing: Standing | None = None
-        self.gateway: _Gateway | None = None
+        self.gateways: tuple[_Gateway, ...] = ()
 
 
 class AlarmEngine:
@@ -147,10 +147,11 @@ class AlarmEngine:
                 continue
             device = devices[name] = _Device()
             device.standing = by_id[f"{name}/{AWAY}"]
-            shared = wiring.gateway_of.get(name)
-            if shared is not None and f"{shared}/{AWAY}" in by_id:
-                device.gateway = gateways.setdefault(shared, _Gateway(by_id[f"{shared}/{AWAY}"]))
-                device.gateway.devices += 1
+            above = [gateway for gateway in reversed(wiring.above(name)) if f"{gateway}/{AWAY}" in by_id]
+            for gateway in above:
+                gateways.setdefault(gateway, _Gateway(by_id[f"{gateway}/{AWAY}"]))
+                gateways[gateway].devices += 1
+            device.gateways = tuple(gateways[gateway] for gateway in above)
         self._devices = tuple(devices.values())
         channels = {tag: _Channel(devices[name]) for tag, name in wiring.device_of.items() if name in devices}
         for standing in self.board.standings:
@@ -171,11 +172,11 @@ class AlarmEngine:
         for device in self._devices:
             is_away = device.standing is not None and device.standing.is_active
             # of a gateway that was away, any answer of any device is news
-            is_behind = device.gateway is not None and device.gateway.standing.is_active
+            is_behind = any(gateway.standing.is_active for gateway in device.gateways)
             if (is_away or is_behind) and not device.is_lost:
                 device.is_lost = True
-                if device.gateway is not None:
-                    device.gateway.lost += 1
+                for gateway in device.gateways:
+                    gateway.lost += 1
         for channel in self._channels.values():
             channel.look()
 
@@ -288,11 +289,11 @@ class AlarmEngine:
         was_lost = device.is_lost
         verdict = device.judge(sample, time_ms)
         self.board.note(device.standing, verdict, time_ms, sample.time_ms, math.nan)
-        gateway = device.gateway
-        if gateway is not None and device.is_lost is not was_lost:
+        if device.is_lost is was_lost:
+            return
+        for gateway in device.gateways:
             gateway.lost += 1 if device.is_lost else -1
-            is_away = gateway.lost == gateway.devices
-            verdict = Verdict.YES if is_away else Verdict.NO
+            verdict = Verdict.YES if gateway.lost == gateway.devices else Verdict.NO
             self.board.note(gateway.standing, verdict, time_ms, sample.time_ms, math.nan)
 
     def _miss_from(self, channel: _Channel, standing: Standing, since_ms: int) -> None:

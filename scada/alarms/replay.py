@@ -1,8 +1,9 @@
 """Alarms of samples that are stored: what this table would have told, or did tell.
 
-The samples go through the engine as they came live, in the order of their arrival; so without deadbands the journal is
-the one that polling made. Of tags with a deadband the slots that were left out are filled in with the value before
-them, which is what was read to within the deadband.
+The samples go through the engine as they came live, in the order of their arrival, those that were revised later as
+they were first and then as they became; so without deadbands the journal is the one that polling made. Of tags with a
+deadband the slots that were left out are filled in with the value before them, which is what was read to within the
+deadband.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def replay(
     alarms : iterable of Alarm
         A checked table.
     rows : DataFrame
-        From :meth:`scada.historian.Historian.range` with ``is_full``.
+        From :meth:`scada.historian.Historian.range` with ``is_full`` and ``is_every``.
     tags : iterable of Tag
         For their deadbands.
     from_ms, to_ms : int

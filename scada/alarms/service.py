@@ -25,6 +25,7 @@ __all__ = ["AlarmService", "SteadyClock"]
 
 _logger = logging.getLogger(__name__)
 _TICK_S = 0.25
+_LIVE_MS = 120_000  # a sample that came sooner bears the time of this computer's clock, not of a logger's
 _STEP_MS = 2000  # of the computer's clock against its own pace, beyond which it was set
 
 
@@ -98,17 +99,26 @@ class AlarmService:
         self._keeper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="alarm-keeper")  # one: in order
         now_ms = self._clock.now_ms()
         self._journal = Journal(store, path, now_ms - FLOOD_MS)
-        self.engine = AlarmEngine(alarms, now_ms, wiring, sources, run=uuid.uuid4().hex[:16])
+        asked = {name: self._by_the_wall(source) for name, source in (sources or {}).items()}
+        self.engine = AlarmEngine(alarms, now_ms, wiring, asked, run=uuid.uuid4().hex[:16])
         past = newest_of(self._journal.past or {}, self._journal.waiting)
         self.engine.restore(past, [*self._journal.recent, *self._journal.waiting])
         self._is_whole = self._journal.past is not None
+
+    def _by_the_wall(self, source: Expectation) -> Expectation:
+        """What a source expects by the computer's clock, which is right now that it was set."""
+
+        def expected(tag: str, time_ms: int) -> float:
+            return source(tag, time_ms - self._clock.offset_ms)
+
+        return expected
 
     def take(self, samples: Sequence[Sample]) -> None:
         """Take samples as the reader delivers them; they are looked at with the next tick."""
         self._clock.now_ms()
         offset_ms = self._clock.offset_ms
         if offset_ms:
-            samples = [replace(sample, arrival_ms=sample.arrival_ms + offset_ms) for sample in samples]
+            samples = [_moved_sample(sample, offset_ms) for sample in samples]
         self._samples.extend(samples)
 
     async def run(self) -> None:
@@ -163,6 +173,12 @@ class AlarmService:
         finally:
             self._keeper.shutdown()
             self._journal.close()
+
+
+def _moved_sample(sample: Sample, by_ms: int) -> Sample:
+    """Move a sample to the steady clock; its own time too where that is the computer's."""
+    is_ours = abs(sample.arrival_ms - sample.time_ms) < _LIVE_MS
+    return replace(sample, time_ms=sample.time_ms + by_ms * is_ours, arrival_ms=sample.arrival_ms + by_ms)
 
 
 def _moved(entry: Entry, by_ms: int) -> Entry:

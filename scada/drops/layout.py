@@ -91,16 +91,18 @@ def columns_of(table: Table, profile: Profile) -> Columns:
     if profile.layout == "long" and (point is None or value is None):
         missing = "point_column" if point is None else "value_column"
         raise DropError(table.file, 0, f"its {missing.partition('_')[0]} column is not known", f"state {missing}")
-    if profile.layout == "wide" or point is None or value is None:
-        return Columns(time, arrival=stated["arrival"])
     quality, reason, unit = (_named(folded, words, time) for words in (_QUALITIES, _REASONS, _UNITS))
-    return Columns(
-        time, point, value,
-        quality=stated["quality"] if stated["quality"] is not None else quality,
-        reason=stated["reason"] if stated["reason"] is not None else reason,
-        arrival=stated["arrival"],
-        unit=unit,
-    )  # fmt: skip
+    if stated["quality"] is not None:
+        quality = stated["quality"]
+    if stated["reason"] is not None:
+        reason = stated["reason"]
+    if profile.layout == "wide" or point is None or value is None:
+        # a word for all values of a row, unless it is one of them
+        measured = {name.casefold() for name in profile.points}
+        if stated["quality"] is None and quality is not None and folded[quality] in measured:
+            quality = None
+        return Columns(time, quality=quality, reason=reason if quality is not None else None, arrival=stated["arrival"])
+    return Columns(time, point, value, quality=quality, reason=reason, arrival=stated["arrival"], unit=unit)
 
 
 def _place(table: Table, name: str, key: str) -> int | None:

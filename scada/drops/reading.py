@@ -217,8 +217,9 @@ class _Reading:
         if not found:
             raise self._nothing(directory, [table.names[place] for place in places])
         decimal = self._read_plain(list(found))
+        of_row = self._said(self._columns.quality, self._columns.reason)
         for place, tagged in found.items():
-            said = None
+            said = of_row
             if suffix and (quality := folded.get(table.names[place].casefold() + suffix.casefold())) is not None:
                 said = self._said(quality, None)
             self._take(tagged, place, rows, decimal, said)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -120,16 +122,30 @@ def _odbc(url: str, shown: str, sql: str, since: Any, zone: str, timeout_s: floa
     except ImportError as error:
         raise QueryError(f"{shown}: pyodbc is not installed; install umanflow[odbc]") from error
     text, count = _SINCE.subn("?", sql)
+    login_s = max(1, math.ceil(timeout_s))
     try:
-        with closing(
-            pyodbc.connect(url[len("odbc:") :], readonly=True, autocommit=True, timeout=int(timeout_s))
-        ) as run:
+        # readonly is only a wish, which some drivers do not hear: what is not committed is rolled back
+        with closing(pyodbc.connect(url[len("odbc:") :], readonly=True, autocommit=False, timeout=login_s)) as run:
             cursor = run.cursor()
-            cursor.execute(text, [since] * count)
-            yield from _chunks(cursor)
+            with _cancelled(cursor, timeout_s):
+                cursor.execute(text, [since] * count)
+                yield from _chunks(cursor)
     except pyodbc.Error as error:
         line = str(error).strip().partition("\n")[0]
         raise QueryError(f"{shown}: {line}; mend the sql, or the connection string") from error
+
+
+@contextmanager
+def _cancelled(cursor: Any, timeout_s: float) -> Iterator[None]:
+    """Cancel a statement that is not done in time: many drivers keep no time themselves."""
+    timer = threading.Timer(timeout_s, cursor.cancel)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # so that nobody cancels what is closed
 
 
 def _chunks(cursor: Any) -> Iterator[Answer]:

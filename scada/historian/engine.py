@@ -27,19 +27,29 @@ class Period:
         ``from_ms <= time < to_ms``, UTC ms.
     known_ms : int or None
         Only what had arrived by this time, and as it was known then; None for what is known now.
+    is_every : bool
+        The samples that were replaced too; only where `known_ms` is None.
     """
 
     tags: tuple[str, ...] | None
     from_ms: int
     to_ms: int
     known_ms: int | None = None
+    is_every: bool = False
 
     @classmethod
-    def of(cls, tags: Sequence[str] | None, from_ms: int | None, to_ms: int | None, known_ms: int | None) -> Period:
+    def of(
+        cls,
+        tags: Sequence[str] | None,
+        from_ms: int | None,
+        to_ms: int | None,
+        known_ms: int | None,
+        is_every: bool = False,
+    ) -> Period:
         """Return the period between two times, each of which may be left open, within the calendar."""
         low = 0 if from_ms is None else min(max(0, from_ms), LATEST_MS)
         high = LATEST_MS if to_ms is None else min(max(0, to_ms), LATEST_MS)
-        return cls(None if tags is None else tuple(tags), low, high, known_ms)
+        return cls(None if tags is None else tuple(tags), low, high, known_ms, is_every)
 
 
 @dataclass(frozen=True, slots=True)

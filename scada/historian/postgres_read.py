@@ -19,7 +19,7 @@ _COLUMNS = "ts, tag_id, value, quality, reason_id, arrival, version"
 def select(run: Any, period: Period) -> Rows:
     """Return samples of a period by time and tag."""
     names = _names(run, period.tags)
-    return _rows(run, names, _source(period, names))
+    return _rows(run, names, _source(period, names), period.is_every)
 
 
 def buckets(run: Any, period: Period, step_ms: int) -> Buckets:
@@ -101,16 +101,16 @@ def _source(period: Period, names: list[tuple[str, int]]) -> str:
     whose = "" if period.tags is None else f"AND tag_id = ANY(ARRAY[{_numbers(names)}]::integer[])"
     where = f"ts >= {period.from_ms} AND ts < {period.to_ms} {whose}"
     current = f"SELECT {_COLUMNS} FROM historian.sample WHERE {where}"
-    if period.known_ms is None:
-        return current
     older = f"SELECT {_COLUMNS} FROM historian.revision WHERE {where}"
+    if period.known_ms is None:
+        return f"{current} UNION ALL {older}" if period.is_every else current
     return (
         f"SELECT DISTINCT ON (ts, tag_id) {_COLUMNS} FROM ({current} UNION ALL {older}) k "
         f"WHERE arrival <= {period.known_ms} ORDER BY ts, tag_id, arrival DESC"
     )
 
 
-def _rows(run: Any, names: list[tuple[str, int]], query: str) -> Rows:
+def _rows(run: Any, names: list[tuple[str, int]], query: str, by_arrival: bool = False) -> Rows:
     texts = dict(run.execute("SELECT id, text FROM historian.reason").fetchall())
     with run.cursor().copy(f"COPY (SELECT {postgres_copy.COPIED} FROM ({query}) q) TO STDOUT (FORMAT BINARY)") as copy:
         found = postgres_copy.decode(b"".join(bytes(block) for block in copy))
@@ -118,7 +118,7 @@ def _rows(run: Any, names: list[tuple[str, int]], query: str) -> Rows:
     for position, (_, number) in enumerate(names):
         rank[number] = position
     places = rank[found["tag_id"]]
-    order = np.lexsort((places, found["ts"]))
+    order = np.lexsort((found["arrival"], places, found["ts"]) if by_arrival else (places, found["ts"]))
     column: dict[str, Any] = {name: values[order] for name, values in found.items()}
     return Rows(
         names=np.array([name for name, _ in names], dtype=object),

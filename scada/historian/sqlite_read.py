@@ -27,10 +27,12 @@ def select(run: sqlite3.Connection, period: Period) -> Rows:
     if period.known_ms is None:
         # one after the other: a compound query copies every row once more
         queries: tuple[str, ...] = _places(run, period, names, _PACKED)
+        if period.is_every:
+            queries = (*queries, f"SELECT {_PACKED} FROM ({_older(period, names)})")
     else:
         queries = (f"SELECT {_PACKED} FROM ({_source(run, period, names)})",)
     found = [row for query in queries for row in run.execute(query, _limits(period)).fetchall()]
-    return _rows(run, names, found)
+    return _rows(run, names, found, period.is_every)
 
 
 def buckets(run: sqlite3.Connection, period: Period, step_ms: int) -> Buckets:
@@ -153,16 +155,23 @@ def _source(run: sqlite3.Connection, period: Period, names: list[tuple[str, int]
     current = f"SELECT * FROM ({by_time}) UNION ALL {sliced}"
     if period.known_ms is None:
         return current
-    whose = "" if period.tags is None else f"AND tag_id IN ({_numbers(names)})"
-    older = f"SELECT {_COLUMNS} FROM revision WHERE ts >= :low AND ts < :high {whose}"
+    every = f"SELECT * FROM ({current}) UNION ALL {_older(period, names)}"
     # SQLite takes the other columns from the row with the maximum
     return (
         "SELECT ts, tag_id, value, quality, reason_id, max(arrival) AS arrival, version "
-        f"FROM (SELECT * FROM ({current}) UNION ALL {older}) WHERE arrival <= :known GROUP BY ts, tag_id"
+        f"FROM ({every}) WHERE arrival <= :known GROUP BY ts, tag_id"
     )
 
 
-def _rows(run: sqlite3.Connection, names: list[tuple[str, int]], found: list[tuple[Any, ...]]) -> Rows:
+def _older(period: Period, names: list[tuple[str, int]]) -> str:
+    """A query for the samples of a period that were replaced."""
+    whose = "" if period.tags is None else f"AND tag_id IN ({_numbers(names)})"
+    return f"SELECT {_COLUMNS} FROM revision WHERE ts >= :low AND ts < :high {whose}"
+
+
+def _rows(
+    run: sqlite3.Connection, names: list[tuple[str, int]], found: list[tuple[Any, ...]], by_arrival: bool = False
+) -> Rows:
     texts = dict(run.execute("SELECT id, text FROM reason").fetchall())
     ts, tag, value, arrival, packed = zip(*found, strict=True) if found else ((),) * 5
     rank = np.zeros(max((number for _, number in names), default=0) + 1, np.intp)
@@ -170,7 +179,8 @@ def _rows(run: sqlite3.Connection, names: list[tuple[str, int]], found: list[tup
         rank[number] = position
     times = np.array(ts, np.int64)
     places = rank[np.array(tag, np.intp)]
-    order = np.lexsort((places, times))
+    came = np.array(arrival, np.int64)
+    order = np.lexsort((came, places, times) if by_arrival else (places, times))
     small = np.array(packed, np.int64)[order]
     return Rows(
         names=np.array([name for name, _ in names], dtype=object),
@@ -180,6 +190,6 @@ def _rows(run: sqlite3.Connection, names: list[tuple[str, int]], found: list[tup
         value=np.array(value, np.float64)[order],  # None becomes NaN
         quality=(small & (1 << _REASON) - 1).astype(np.uint8),
         reason=(small >> _REASON & (1 << _VERSION - _REASON) - 1).astype(np.intp),
-        arrival=np.array(arrival, np.int64)[order],
+        arrival=came[order],
         version=small >> _VERSION,
     )

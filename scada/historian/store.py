@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from scada.errors import HistorianAway, HistorianError
 from scada.historian.alarms import AlarmStore
 from scada.historian.batch import Batch, meanings_of
-from scada.historian.engine import Engine, Period, Retention, Rows, Written
+from scada.historian.engine import Engine, Period, Retention, Written
 from scada.historian.lookup import expected_ms, newest_known
 from scada.historian.settings import Counters, HistorianStatus, WriterSettings
 from scada.historian.spool import Spool
@@ -182,6 +182,7 @@ class Historian:
         to_ms: int | None = None,
         known_ms: int | None = None,
         is_full: bool = False,
+        is_every: bool = False,
     ) -> pd.DataFrame:
         """Return samples of a half-open period.
 
@@ -195,13 +196,16 @@ class Historian:
             Only what had arrived by then, UTC ms, with the values that were known then.
         is_full : bool
             With the columns arrival (datetime64[ms, UTC]) and version (int64; of the tag's configuration).
+        is_every : bool
+            With the samples that were replaced, each before what replaced it; not together with `known_ms`.
 
         Returns
         -------
         DataFrame
             time (datetime64[ms, UTC]), tag (str), value (float64), quality (uint8), reason (str), by time and tag.
         """
-        return long_table(self._select(tags, from_ms, to_ms, known_ms), is_full)
+        self._settle()
+        return long_table(self._engine.select(Period.of(tags, from_ms, to_ms, known_ms, is_every)), is_full)
 
     def frame(
         self,
@@ -218,7 +222,8 @@ class Historian:
             float64, index UTC; NaN where there is no sample or it is not GOOD. Columns are `tags` in their order, or
             every tag with a sample.
         """
-        return wide_table(self._select(tags, from_ms, to_ms, known_ms), tags)
+        self._settle()
+        return wide_table(self._engine.select(Period.of(tags, from_ms, to_ms, known_ms)), tags)
 
     def resample(
         self,
@@ -391,7 +396,3 @@ class Historian:
             return
         with suppress(HistorianError):  # counted and logged by the writer
             self._writer.flush(_LONGEST_WAIT_S)
-
-    def _select(self, tags: Sequence[str] | None, from_ms: int | None, to_ms: int | None, known_ms: int | None) -> Rows:
-        self._settle()
-        return self._engine.select(Period.of(tags, from_ms, to_ms, known_ms))

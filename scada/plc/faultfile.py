@@ -24,10 +24,10 @@ from pathlib import Path
 from scada.errors import ScadaError
 from scada.plc.faults import Fault, Faults
 
-__all__ = ["FaultFile", "read_faults"]
+__all__ = ["KEYS", "FaultFile", "read_faults"]
 
 _NUMBERS = {"at_s", "for_s", "every_s", "share", "delay_s", "spread_s", "rate"}
-_KEYS = _NUMBERS | {"device", "kind", "tags", "code"}
+KEYS = _NUMBERS | {"device", "kind", "tags", "code"}
 
 
 def read_faults(path: Path, start_ms: int, now_ms: int | None = None, devices: Iterable[str] = ()) -> list[Fault]:
@@ -71,9 +71,9 @@ def read_faults(path: Path, start_ms: int, now_ms: int | None = None, devices: I
 
 
 def _fault(entry: Mapping[str, object], start_ms: int, now_ms: int) -> Fault:
-    unknown = sorted(set(entry) - _KEYS)
+    unknown = sorted(set(entry) - KEYS)
     if unknown:
-        raise ScadaError(f"unknown key '{unknown[0]}'; there are {', '.join(sorted(_KEYS))}")
+        raise ScadaError(f"unknown key '{unknown[0]}'; there are {', '.join(sorted(KEYS))}")
     tags = entry.get("tags", [])
     if isinstance(tags, str) or not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise ScadaError("tags is no list of names")

@@ -49,6 +49,10 @@ class PseudoCable:
             import tty  # Windows has none
         except ImportError as error:
             raise ScadaError("this system has no pseudo-terminals; name a serial port that is there") from error
+        if link is not None and link.is_symlink() and not link.exists():
+            # left behind by a cable that is no more; the terminals that are opened next may get its number
+            with suppress(OSError):
+                link.unlink()
         try:
             self._ends = [os.openpty(), os.openpty()]
         except OSError as error:
@@ -78,13 +82,12 @@ class PseudoCable:
 
     def _name(self, link: Path) -> None:
         try:
-            if link.is_symlink() and not link.exists():
-                link.unlink()  # left behind by a cable that is no more
             link.symlink_to(self.near)
         except OSError as error:
             self._link = None
             self.close()
-            raise ScadaError(f"no serial port can be made at {link}: {error.strerror}") from error
+            mend = "remove what stands there, or name another port"
+            raise ScadaError(f"no serial port can be made at {link}: {error.strerror}; {mend}") from error
 
     def _relay(self, source: int, target: int) -> None:
         queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()

@@ -229,6 +229,21 @@ def test_a_loaded_network_and_its_path_are_the_same(folder: Path) -> None:
     np.testing.assert_array_equal(again.parameters, found.parameters)
 
 
+def test_wntrs_model_is_calibrated_as_its_file_is(folder: Path) -> None:
+    path, record, found = worn(folder)
+    model = load(path).model
+    again = hydro.calibrate(model, record)
+    np.testing.assert_allclose(again.resistance, found.resistance, rtol=0.01)
+    np.testing.assert_allclose(again.offset, found.offset, atol=0.01)
+    written = folder / "of_model.inp"
+    written.write_bytes(retuned(again))
+    with Engine(written) as engine, Engine(path) as before:
+        ratio = (before.read("link", "roughness") / engine.read("link", "roughness"))[before.topology.pipes] ** 1.852
+        np.testing.assert_allclose(ratio, again.resistance, rtol=1e-3)
+    one, other = (hydro.estimate(given, record, again) for given in (model, path))
+    np.testing.assert_allclose(one.head, other.head, atol=0.01)
+
+
 # the algebra ----------------------------------------------------------------------------------------------------------
 
 

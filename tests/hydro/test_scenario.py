@@ -98,6 +98,12 @@ def test_two_leaks_in_one_pipe(town_inp: Path, library: LibraryName) -> None:
     np.testing.assert_allclose(drawn, sum(results.leak_flows.values()), rtol=1e-4)
 
 
+def test_leaks_of_one_place_are_told_apart_whatever_its_name(tmp_path: Path) -> None:
+    path = write_inp(tmp_path / "wavy.inp", town().replace(" p3 ", " p~3 "), hours=0)
+    leaks = [Leak(pipe="p~3", position=p, diameter=0.01) for p in (0.2, 0.5, 0.8)]
+    assert list(run(path, story(*leaks)).leak_flows) == ["p~3", "p~3~2", "p~3~3"]
+
+
 def test_a_growing_leak_grows(town_inp: Path, library: LibraryName) -> None:
     leak = Leak(pipe="p3", diameter=0.02, start=HOUR, growth=8 * HOUR)
     results = run(town_inp, story(leak), library=library)
@@ -161,6 +167,22 @@ def test_the_same_leak_gives_wntrs_flow(library: LibraryName) -> None:
     theirs = wntr.sim.WNTRSimulator(model).run_sim().node["leak_demand"]["123"].to_numpy()
     np.testing.assert_allclose(results.leak_flows["123"], theirs, rtol=0.01)
     assert theirs.min() > 1e-3
+
+
+@pytest.mark.filterwarnings("ignore:Covariance of the parameters")
+def test_the_same_leak_in_a_pipe_gives_wntrs_flow() -> None:
+    """At any point of a pipe, beginning and ending: WNTR splits the pipe itself."""
+    import wntr
+
+    leak = Leak(pipe="175", position=0.3, diameter=0.03, discharge=0.6, start=HOUR, end=4 * HOUR)
+    results = run("Net3", story(leak), hours=6.0)
+    model = wntr.morph.split_pipe(load("Net3").model, "175", "rest", "hole", split_at_point=0.3)
+    model.options.time.duration = 6 * HOUR
+    hole = model.get_node("hole")
+    hole.add_leak(model, area=np.pi / 4 * 0.03**2, discharge_coeff=0.6, start_time=HOUR, end_time=4 * HOUR)
+    theirs = wntr.sim.WNTRSimulator(model).run_sim().node["leak_demand"]["hole"].to_numpy()
+    np.testing.assert_allclose(results.leak_flows["175"], theirs, rtol=0.01)
+    assert (theirs > 1e-3).sum() == 3
 
 
 def test_a_leak_beside_an_emitter_at_the_same_junction(tmp_path: Path, library: LibraryName) -> None:
@@ -454,6 +476,68 @@ def test_chlorine_decays_with_age(town_inp: Path, library: LibraryName) -> None:
         hours = node(age, "age", name)[last]
         assert node(chlorine, "chlorine", name)[last] == pytest.approx(0.8 * np.exp(-2.0 * hours / 24.0), rel=0.02)
     assert node(chlorine, "chlorine", "lake")[last] == pytest.approx(0.8)
+
+
+STILL = """
+[JUNCTIONS]
+ a 0 10
+ b 0 0
+[RESERVOIRS]
+ r 50
+[TANKS]
+ t 40 5 0 10 10 0
+[PIPES]
+ p r a 100 300 130 0 Open
+ q b t 100 300 130 0 Open
+ gate a b 100 300 130 0 Closed
+[REACTIONS]
+ Order Bulk 2
+ Order Tank 2
+ Order Wall 0
+ Limiting Potential 0.5
+[OPTIONS]
+ Quality Fluoride ug/L
+[QUALITY]
+ t 1.0
+"""
+
+
+def test_chlorine_decays_in_a_tank_too(tmp_path: Path, library: LibraryName) -> None:
+    """A tank that nothing flows into or out of: c = c0 exp(-k t), whatever reactions the model has."""
+    still = write_inp(tmp_path / "still.inp", STILL, hours=48)
+    found = node(run(still, library=library, quality=Quality("chlorine", bulk=-1.0)), "chlorine", "t")
+    np.testing.assert_allclose(found, np.exp(-np.arange(49) / 24.0), rtol=0.01)
+
+
+def test_a_model_s_chemical_keeps_its_unit_and_is_no_age(tmp_path: Path, library: LibraryName) -> None:
+    still = write_inp(tmp_path / "still.inp", STILL, hours=12)
+    assert run(still, library=library, quality=Quality("model")).units["chemical"] == "ug/L"
+    age = run(still, library=library, quality=Quality("age"))
+    np.testing.assert_allclose(node(age, "age", "t"), np.arange(13), atol=0.1)  # and not an hour more for 1 ug/L
+    assert (node(age, "age", "r") == 0.0).all()
+    trace = run(still, library=library, quality=Quality("trace", "r"))
+    assert (node(trace, "trace", "t") == 0.0).all()
+
+
+def test_ages_that_a_model_begins_with_are_kept(tmp_path: Path, library: LibraryName) -> None:
+    body = STILL.replace("Fluoride ug/L", "Age").replace(" t 1.0", " t 30")
+    aged = write_inp(tmp_path / "aged.inp", body, hours=2)
+    for quality in (Quality("age"), Quality("model")):
+        age = node(run(aged, library=library, quality=quality), "age", "t")
+        np.testing.assert_allclose(age, 30.0 + np.arange(3), atol=0.1)
+
+
+def test_both_parts_of_a_leaking_pipe_react(tmp_path: Path, library: LibraryName) -> None:
+    """A pinhole a thousandth of a millimetre wide changes no chlorine beyond it, whatever decays in the pipe."""
+    reacts = "[QUALITY]\n lake 1\n[REACTIONS]\n Global Bulk -3\n Global Wall -0.5\n[OPTIONS]\n Quality Chlorine mg/L\n"
+    path = write_inp(tmp_path / "reacts.inp", town() + reacts, hours=12)
+    model = Quality("model")
+    calm = run(path, library=library, quality=model)
+    leaky = run(path, story(Leak(pipe="p1", diameter=1e-6, position=0.2)), library=library, quality=model)
+    for name in ("a", "d"):
+        before, after = node(calm, "chemical", name), node(leaky, "chemical", name)
+        np.testing.assert_allclose(after, before, rtol=0.01, atol=0.005)
+        assert 0.1 < before[-1] < 0.99
 
 
 def test_quality_goes_on_over_a_leak_that_widens(town_inp: Path) -> None:

@@ -107,6 +107,12 @@ def test_a_spreadsheet_s_semicolons_and_mark_are_read(tmp_path: Path) -> None:
     path.write_bytes("\ufeffscenario;kind;element;diameter_mm;start\r\nніч;leak;p1;12;06:00\r\n\r\n".encode())
     (scenario,) = read_scenarios(path)
     assert scenario == Scenario("ніч", (Leak(pipe="p1", diameter=0.012, start=21_600),))
+    path.write_bytes(b"scenario;kind;element;area_mm2;position\na;leak;p,1;12,5;0,25\n")
+    (scenario,) = read_scenarios(path)
+    assert scenario == Scenario("a", (Leak(pipe="p,1", area=12.5 * 1e-6, position=0.25),))
+    path.write_bytes(b'scenario,kind,element,area_mm2\na,leak,p1,"12,5"\n')
+    with pytest.raises(ScenarioError, match="'12,5' is no number"):
+        list(read_scenarios(path))
 
 
 HEADER = ",".join(COLUMNS)
@@ -130,6 +136,11 @@ HEADER = ",".join(COLUMNS)
         ("scenario,kind,element\na,options,p1\n", "line 2: options have no element"),
         ("scenario,kind,element\na,closure,p1,,,\n", "line 2: more cells"),
         ("scenario,kind,required_m\na,options,-3\n", "line 2: pressure-driven"),
+        ("scenario,kind,exponent\na,options,nan\n", "line 2: pressure-driven"),
+        ("scenario,kind,seed\na,options,-3\n", "scenario 'a': seed -3 is below zero"),
+        ("scenario,kind,element,area_mm2,expansion_mm2_per_m\na,leak,p1,9,nan\n", "line 2: .*expansion nan"),
+        ("scenario,kind,element,start\na,closure,p1,²:00\n", "line 2: time '²:00'"),
+        ("scenario,kind,element\na,closure," + "p" * 200_000 + "\n", "is no CSV: .*field larger"),
     ],
 )
 def test_a_mistake_in_csv_is_named_with_its_line(text: str, words: str, tmp_path: Path) -> None:
@@ -152,6 +163,10 @@ def test_a_mistake_in_csv_is_named_with_its_line(text: str, words: str, tmp_path
             "event 1: a leak has no dep",
         ),
         ('[[scenario]]\nname="a"\nseeds=3\n', "options have no seeds"),
+        ('[[scenario]]\nname="a"\nseed=-3\n', "scenario 1: seed -3 is below zero"),
+        ("scenario = [1]\n", "scenario 1: is no table"),
+        ('[[scenario]]\nname="a"\nevent=3\n', "scenario 1: its events are no tables"),
+        ('[[scenario]]\nname="a"\nevent=[3]\n', "scenario 1: its events are no tables"),
     ],
 )
 def test_a_mistake_in_toml_is_named_with_its_place(text: str, words: str, tmp_path: Path) -> None:
@@ -159,6 +174,20 @@ def test_a_mistake_in_toml_is_named_with_its_place(text: str, words: str, tmp_pa
     path.write_text(text, "utf-8")
     with pytest.raises(ScenarioError, match=words):
         list(read_scenarios(path))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".toml"])
+def test_bytes_that_are_no_text_are_said(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"s{ending}"
+    path.write_bytes("scenario,kind,element\nніч,closure,p1\n".encode("cp1251"))
+    with pytest.raises(ScenarioError, match=r"s\.(csv: is no UTF-8|toml: is no TOML)"):
+        list(read_scenarios(path))
+
+
+def test_a_name_with_a_line_s_end_goes_through_toml(tmp_path: Path) -> None:
+    named = [Scenario('one\nand "two"\\', (Closure(link="p1"),))]
+    write_scenarios(named, tmp_path / "s.toml")
+    assert list(read_scenarios(tmp_path / "s.toml")) == named
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hydro.march import March
 from hydro.moments import MomentsPool
 from hydro.screening import _between, _clock, _spread, relative_error, screen
 from hydro.switching import Switching, Tank
-from networks import UnknownElement
+from networks import UnknownElement, load
 from tests.hydro.inp import town, two_districts, write_inp
 
 Array = np.ndarray
@@ -254,8 +254,12 @@ def test_bad_input_is_said(tmp_path: Path) -> None:
         screen(inp, ["ghost"])
     with pytest.raises(UnknownElement, match="no junction or pipe 'lake'"):
         screen(inp, ["c"], ["lake"])
-    with pytest.raises(HydraulicError, match="do not fit into memory: take fewer"):
+    with pytest.raises(HydraulicError, match="between 0 and 596523"):
         screen(inp, ["c"], hours=1e13)
+    model = load(inp).model
+    model.options.time.report_timestep = 1
+    with pytest.raises(HydraulicError, match="do not fit into memory: take fewer"):
+        screen(model, [*"abcdef"] * 5, hours=596_523)
     driven = tmp_path / "driven.inp"
     driven.write_text(inp.read_text().replace("Accuracy", "Demand Model PDA\n Required Pressure 20\n Accuracy"))
     with pytest.raises(HydraulicError, match="demand follows the pressure"):

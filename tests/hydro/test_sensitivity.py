@@ -12,7 +12,7 @@ from hydro.engine import Engine
 from hydro.errors import HydraulicError
 from hydro.screening import screen
 from hydro.sensitivities import check_npz, sensitivity, write_sensitivity
-from networks import UnknownElement
+from networks import UnknownElement, load
 from tests.hydro.inp import town, write_inp
 from tests.hydro.moment import error
 
@@ -223,9 +223,12 @@ def test_no_sensor_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_does_not_fit_into_memory_is_said(tmp_path: Path) -> None:
-    inp = write_inp(tmp_path / "town.inp", town(), hours=5)
+    model = load(write_inp(tmp_path / "town.inp", town(), hours=5)).model
+    model.options.time.report_timestep = 1
     with pytest.raises(HydraulicError, match="do not fit into memory: take fewer hours or sensors"):
-        sensitivity(inp, ["a"], hours=1e13)
+        sensitivity(model, [*"abcdef"] * 5, hours=596_523)
+    with pytest.raises(HydraulicError, match="between 0 and 596523"):
+        sensitivity(model, ["a"], hours=1e13)
 
 
 # the file -------------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from scada.alarms import Alarm, AlarmEngine, Command
+from scada.alarms import Alarm, AlarmEngine, Command, Wiring
 from scada.sample import Quality
 from tests.scada.alarm_streams import LATENCY_MS, MISSING, START_MS, STATION, at, course, raised, run, slot, told
 
@@ -333,3 +333,31 @@ def test_a_latching_alarm_waits_for_its_reset() -> None:
     commands = [do("reset", 25), do("acknowledge", 30), do("reset", 40)]
     found = run([alarm], [at(0, 6.0), at(20, 4.0)], commands=commands)
     assert [e.after for e in found] == ["unacknowledged", "latched", "latched-acknowledged", "normal"]
+
+
+NETWORK = Wiring(STATION.device_of, {**STATION.gateway_of, "gw": "network", "d2": "network"}, 30.0, "network")
+
+
+def test_a_dead_network_is_one_alarm_and_its_end_is_not_many() -> None:
+    """All are lost within some seconds, and come back over a minute; another time one of them stays away."""
+    samples = slot(0, "d0", "d1", "d2", value=1.0)
+    for k in range(1, 10):
+        for number, device in enumerate(("d0", "d1", "d2")):
+            is_back = 60 * k >= 300 + 30 * number
+            samples += slot(60 * k + 2 * number, device, value=1.0 if is_back else math.nan)
+    found = run(MISSING, samples, 10 * 60 - 1, wiring=NETWORK)
+    assert raised(found) == ["network/away"]
+    assert course([e for e in found if e.alarm == "network/away"]) == [(94, "raise"), (360, "clear")]
+    assert {e.cause for e in found if e.alarm in {"gw/away", "d2/away"} and e.event == "caused"} == {"network/away"}
+    assert {e.after for e in found if e.event == "released"} == {"normal"}
+    dead = [s if s.time_ms < START_MS + 60_000 or not s.tag.startswith("d2") else
+            replace(s, value=math.nan, quality=Quality.BAD, reason="timeout") for s in samples]  # fmt: skip
+    assert raised(run(MISSING, dead, 10 * 60 - 1, wiring=NETWORK)) == ["network/away", "d2/away"]
+
+
+def test_a_network_with_one_device_that_answers_is_well() -> None:
+    samples = slot(0, "d0", "d1", "d2", value=1.0)
+    samples += [s for k in range(1, 10) for s in [*slot(60 * k, "d0", "d1"), *slot(60 * k, "d2", value=1.0)]]
+    assert raised(run(MISSING, samples, 10 * 60 - 1, wiring=NETWORK)) == ["gw/away"]
+    alone = [alarm for alarm in MISSING if alarm.tag.startswith("d2")]
+    assert "network/away" not in {one.alarm.id for one in AlarmEngine(alone, START_MS, NETWORK).board.standings}

@@ -1,5 +1,7 @@
 """What only several samples tell, against a slow twin for the quick way and against stories for the rest."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -69,14 +71,94 @@ def test_slow_level_that_moves_by_counts_teaches_its_pauses() -> None:
     assert "flat-line" in reasons(level, [*night, *[510.0] * 1200])[3000:]
 
 
-def test_spike_is_told_and_a_step_of_the_plant_is_learnt() -> None:
+def final(tag: Tag, raw: list[float], interval_ms: int = MINUTE_MS) -> list[str]:
+    """What samples are in the end, through the block that gives them out and revises them."""
+    block, status = Block(Request("d", "input", 0, 2, (tag,)), Memory(1)), ReaderStatus("d")
+    last: dict[int, str] = {}
+    for slot, value in enumerate(raw):
+        if np.isnan(value):
+            continue
+        words = np.array([value], dtype=">f4").view(">u2").astype(np.uint16)
+        (sample,) = block.samples(words, slot * interval_ms, slot * interval_ms + 5, status)
+        for revised in block.revised(slot * interval_ms + 5, status):
+            assert revised.arrival_ms == slot * interval_ms + 5 > revised.time_ms
+            assert (revised.quality, revised.reason) == (Quality.GOOD, "")
+            assert last[revised.time_ms // interval_ms] == "spike"
+            assert revised.value == pytest.approx(raw[revised.time_ms // interval_ms], abs=1e-3)
+            last[revised.time_ms // interval_ms] = ""
+        last[slot] = sample.reason
+        assert (sample.quality == Quality.GOOD) == (sample.reason == "")
+    counted = status.samples_good + status.samples_revised
+    assert counted == status.registers_read / 2 + status.registers_revised / 2 == list(last.values()).count("")
+    return [last.get(slot, "-") for slot in range(len(raw))]
+
+
+def spikes(tag: Tag, raw: list[float], interval_ms: int = MINUTE_MS) -> list[int]:
+    return [slot for slot, reason in enumerate(final(tag, raw, interval_ms)) if reason == "spike"]
+
+
+def test_spike_is_told_and_a_step_of_the_plant_is_none() -> None:
     raw = noise(1000)
     raw[500] += 30.0
     raw[600:] = [value + 30.0 for value in raw[600:]]
     raw[700:] = [value - 30.0 for value in raw[700:]]
     told = reasons(pressure(), raw)
-    assert [slot for slot, reason in enumerate(told) if reason] == [500, 600]
-    assert told[500] == told[600] == "spike"
+    assert [slot for slot, reason in enumerate(told) if reason] == [500, 600], "nobody can know at once"
+    assert spikes(pressure(), raw) == [500]
+
+
+@pytest.mark.parametrize("interval_ms", [500, 1000, 10_000, 60_000, 900_000])
+def test_step_stays_good_and_a_spike_is_found_however_often_a_tag_is_read(interval_ms: int) -> None:
+    tag = pressure(interval_s=interval_ms / 1000)
+    count = max(3600 * 1000 // interval_ms, 60) + 20
+    step = noise(2 * count)
+    step[count:] = [value - 12.0 for value in step[count:]]
+    assert spikes(tag, step, interval_ms) == []
+    spike = noise(2 * count)
+    spike[count] -= 12.0
+    assert spikes(tag, spike, interval_ms) == [count]
+    assert spikes(tag, [*spike[: count + 1], np.nan, *spike[count + 2 :]], interval_ms) == [count], "a reading is lost"
+
+
+def test_a_few_samples_of_a_fast_tag_are_one_spike() -> None:
+    tag = pressure(interval_s=1.0)
+    raw = noise(8000)
+    raw[5000:5003] = [70.0, 71.0, 70.5]
+    assert spikes(tag, raw, 1000) == [5000, 5001, 5002]
+    raw[6000:6100] = [55.0] * 100
+    assert spikes(tag, raw, 1000) == [5000, 5001, 5002], "what stays for longer is the plant's"
+
+
+def test_pump_that_runs_up_over_some_samples_is_no_spike() -> None:
+    raw = [*noise(4000), *(40.0 + 0.8 * second for second in range(25)), *noise(400, 60.0)]
+    assert spikes(pressure(interval_s=1.0), raw, 1000) == []
+
+
+def test_noise_that_never_agrees_with_itself_stays_doubtful() -> None:
+    raw = noise(200)
+    raw[150:156] = [90.0, 300.0, 15.0, -80.0, 250.0, 1000.0]
+    assert spikes(pressure(), raw) == list(range(150, 156))
+
+
+def test_step_around_which_readings_are_lost_is_good_too() -> None:
+    raw = [*noise(200), 52.0, np.nan, np.nan, *noise(100, 52.0, 2)]
+    assert spikes(pressure(), raw) == []
+    raw = [*noise(200), 52.0, *[np.nan] * 50, *noise(100, 52.0, 2)]
+    assert spikes(pressure(), raw) == []
+    raw = [*noise(200), 52.0, *[np.nan] * 50, *noise(100, 40.0, 2)]
+    assert spikes(pressure(), raw) == [200]
+
+
+def test_doubt_of_a_device_whose_clock_is_wrong_is_not_taken_away() -> None:
+    tags = (Tag("d.time", "d", "input", 0, "uint32", quantity="time"), replace(pressure(), address=2, type="uint16"))
+    block, status = Block(Request("d", "input", 0, 3, tags), Memory(2)), ReaderStatus("d")
+    revised = []
+    for slot in range(300):
+        seconds = 60 * slot + 1_000_000 * (slot == 200)
+        words = np.array([seconds >> 16, seconds & 0xFFFF, 400 + slot % 2 + 100 * (slot >= 200)], dtype=np.uint16)
+        block.samples(words, slot * MINUTE_MS + 7, slot * MINUTE_MS + 7, status)
+        revised += block.revised(slot * MINUTE_MS + 8, status)
+    assert revised == []
 
 
 def test_first_hour_only_teaches() -> None:
@@ -153,8 +235,8 @@ def test_quick_way_and_closer_look_agree(drawn: list[list[float]], bad: set[int]
         numbers = np.array(row)
         codes = np.array([1 if slot in bad else 0, 0, 0], dtype=np.uint8)
         other = codes.copy()
-        together.judge(numbers, numbers, codes, slot * MINUTE_MS)
-        closely.judge(numbers, numbers, other, slot * MINUTE_MS)
+        settled = together.judge(numbers, numbers, codes, slot * MINUTE_MS)
+        assert list(settled) == list(closely.judge(numbers, numbers, other, slot * MINUTE_MS)), slot
         assert codes.tolist() == other.tolist(), slot
 
 

@@ -1,11 +1,16 @@
 """Accelerated time: nobody is left behind and nothing hangs."""
 
 import asyncio
+import socket
 import time
 
 import pytest
 
 from scada.clock import LockstepClock, SystemClock
+from scada.reader import DeviceSettings, Reader
+from scada.sample import Sample
+from scada.tag import Tag
+from tests.scada.wire import serving
 
 
 def test_everyone_sees_every_time_in_order() -> None:
@@ -153,3 +158,71 @@ def test_system_clock_is_absolute() -> None:
     start, end = asyncio.run(run())
     assert abs(start - time.time() * 1000) < 10_000
     assert 100 <= end - start < 300
+
+
+class SetClock:
+    """Stands for the module `time`: the wall clock may be set, the monotonic one may not."""
+
+    def __init__(self) -> None:
+        self.set_ms = 0
+
+    def time_ns(self) -> int:
+        return time.time_ns() + 1_000_000 * self.set_ms
+
+    def monotonic_ns(self) -> int:
+        return time.monotonic_ns()
+
+
+def test_reading_goes_on_at_once_when_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so do the pauses of what does not answer; the slots that come again are read again."""
+    wall = SetClock()
+    monkeypatch.setattr("scada.clock.time", wall)
+    tags = [Tag(f"{device}.x", device, "input", 0, "uint16", interval_s=0.1) for device in "ab"]
+    samples: list[Sample] = []
+
+    async def run() -> int:
+        async with serving() as server:
+            with socket.socket() as dead:
+                dead.bind(("127.0.0.1", 0))
+                urls = (server.url, f"tcp://127.0.0.1:{dead.getsockname()[1]}")
+                devices = [
+                    DeviceSettings(name, url, reconnect_holdoff_s=0.2) for name, url in zip("ab", urls, strict=True)
+                ]
+                reader = Reader(devices, tags, SystemClock(), samples.extend)
+                stop = asyncio.Event()
+                reading = asyncio.create_task(reader.run(stop=stop))
+                while sum(sample.tag == "a.x" for sample in samples) < 5:
+                    await asyncio.sleep(0.01)
+                wall.set_ms = -3_600_000
+                before, tried = len(samples), reader.status["b"].requests
+                while (
+                    sum(s.tag == "a.x" and not s.reason for s in samples[before:]) < 5
+                    or reader.status["b"].requests == tried
+                ):
+                    await asyncio.sleep(0.01)
+                stop.set()
+                await asyncio.wait_for(reading, 30)
+                return before
+
+    before = asyncio.run(asyncio.wait_for(run(), 60))
+    again = [sample.time_ms for sample in samples[before:] if sample.tag == "a.x"]
+    first = [sample.time_ms for sample in samples[:before] if sample.tag == "a.x"]
+    assert sum(time_ms < first[0] for time_ms in again) >= 5
+    assert first == sorted(set(first))
+
+
+def test_who_sleeps_is_woken_when_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall = SetClock()
+    monkeypatch.setattr("scada.clock.time", wall)
+
+    async def run() -> None:
+        clock = SystemClock()
+        sleeping = asyncio.create_task(clock.sleep_until(clock.now_ms() + 3_600_000))
+        await asyncio.sleep(0.05)
+        wall.set_ms = -1500
+        await asyncio.sleep(1.2)
+        assert not sleeping.done(), "so little is waited out"
+        wall.set_ms = -10_000
+        await asyncio.wait_for(sleeping, 10)
+
+    asyncio.run(run())

@@ -132,3 +132,22 @@ def test_columns_leave_out_what_samples_would(steps: list) -> None:
     for tag in TAGS:
         one, other = ([repr(s) for s in samples if s.tag == tag.name] for samples in (stored, wanted))
         assert one == other
+
+
+def test_sample_that_is_revised_is_stored_again_and_what_follows_is_compared_with_it() -> None:
+    tag = Tag("p", "d", "input", 0, "uint16", interval_s=60.0, deadband=0.5)
+    told: list[Sample] = []
+    sink = Deadband([tag], told.extend)
+    suspect = Sample("p", 2 * MINUTE_MS, 2 * MINUTE_MS, 9.0, Quality.UNCERTAIN, "spike")
+    sink([Sample("p", 0, 0, 1.0), Sample("p", MINUTE_MS, MINUTE_MS, 1.1), suspect])
+    settled = Sample("p", 2 * MINUTE_MS, 3 * MINUTE_MS, 9.0)
+    sink([settled])
+    sink([Sample("p", 3 * MINUTE_MS, 3 * MINUTE_MS, 9.2)])
+    assert told == [
+        Sample("p", 0, 0, 1.0),
+        Sample("p", MINUTE_MS, MINUTE_MS, 1.1, reason="unchanged"),
+        suspect,
+        settled,
+    ]
+    sink.flush()
+    assert told[-1] == Sample("p", 3 * MINUTE_MS, 3 * MINUTE_MS, 9.2, reason="unchanged")

@@ -448,3 +448,13 @@ def test_a_workbook_without_a_reader_is_told(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(DropError, match="save it as CSV, or install openpyxl"):
         readings(b"PK\x03\x04...", Profile(), "a.xlsx")
+
+
+def test_quality_of_a_wide_row_is_that_of_all_its_values() -> None:
+    text = "time,p1,p2,quality\n2026-01-05 00:00,1,2,good\n2026-01-05 00:01,3,4,bad\n2026-01-05 00:02,5,,good\n"
+    assert marks(readings(text)) == [("GOOD", ""), ("GOOD", ""), ("BAD", "source"), ("BAD", "source"), ("GOOD", "")]
+    odd = readings(text.replace("00:02,5,,good", "00:02,5,,so so"))
+    assert [finding.what for finding in odd.findings] == ["quality 'so so' is not known"]
+    assert len(odd) == 4
+    measured = readings(text.replace("good", "7").replace("bad", "6"), Profile(points={"quality": Point("x1")}))
+    assert marks(measured) == [("GOOD", "")] * 8

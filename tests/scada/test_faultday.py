@@ -27,6 +27,7 @@ def test_every_sample_is_accounted_for_and_no_good_value_is_wrong() -> None:
     assert found["noticed"]["frozen-all"]["share_noticed"] == 1.0
     assert found["noticed"]["frozen-all"]["longest_delay_min"] <= 4
     assert found["noticed"]["nan"]["share_noticed"] == 1.0
+    assert found["noticed"]["word-swap"]["share_noticed"] > 0.5
 
 
 def _environment() -> dict[str, str]:

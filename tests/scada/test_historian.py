@@ -20,6 +20,7 @@ from scada.errors import HistorianError
 from scada.historian import Historian, Retention, WriterSettings, housekeeping, open_historian, sqlite_slices
 from scada.sample import Quality, Sample
 from scada.tag import Tag
+from tests.scada.naive_store import naive, news
 
 DAY_MS = 1_790_000_000_000
 RUNS = itertools.count()
@@ -154,25 +155,11 @@ def test_store_agrees_with_a_journal(store: Historian, rows: list[tuple], replay
         last = store.last(names, known_ms)
         newest = {sample.tag: sample for sample in expected}
         assert {tag: sample.time_ms for tag, sample in last.items()} == {t: s.time_ms for t, s in newest.items()}
-
-
-def naive(journal: list[Sample], known_ms: int | None) -> list[Sample]:
-    """Everything that said something new when it arrived; the last of it that was known, for each time and tag."""
-    history: dict[tuple[int, str], list[Sample]] = {}
-    for sample in journal:
-        kept = history.setdefault((sample.time_ms, sample.tag), [])
-        is_known = kept and (says(kept[-1]) == says(sample) or kept[-1].arrival_ms == sample.arrival_ms)
-        if not is_known:
-            kept.append(sample)
-    known = {
-        key: [sample for sample in kept if known_ms is None or sample.arrival_ms <= known_ms]
-        for key, kept in history.items()
-    }
-    return [known[key][-1] for key in sorted(known) if known[key]]
-
-
-def says(sample: Sample) -> tuple[str, Quality, str]:
-    return str(sample.value), sample.quality, sample.reason
+    every = store.range(names, is_full=True, is_every=True)
+    told = [sample for _, kept in sorted(news(journal).items()) for sample in kept]
+    assert every["tag"].tolist() == [sample.tag for sample in told]
+    assert (every["arrival"].astype("int64")).tolist() == [sample.arrival_ms for sample in told]
+    assert every["reason"].tolist() == [sample.reason for sample in told]
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])

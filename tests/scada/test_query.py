@@ -2,7 +2,7 @@
 
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from scada.drops.state import State
 from scada.drops.taking import Taker
 from scada.errors import QueryError
 from scada.historian import Historian, open_historian
+from scada.sample import Quality
 from tests.postgres import Server
 from tests.scada.drop import TAGS, ms
 
@@ -224,31 +225,74 @@ def test_a_server_that_is_away_is_told_without_its_password(taker: Taker) -> Non
     assert plain_url("odbc:DSN=plant;UID=me;PWD=secret") == "odbc:DSN=plant;UID=me;PWD=…"
 
 
-def test_odbc_asks_as_the_others_do(tmp_path: Path, taker: Taker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A driver stands in that speaks the same interface: Python's for SQLite."""
-    asked = {}
+def driver() -> str:
+    """Name of the ODBC driver for SQLite on this machine; empty where there is none."""
+    try:
+        import pyodbc
+    except ImportError:  # without the library of unixODBC too
+        return ""
+    return next((name for name in ("SQLite3", "SQLite3 ODBC Driver") if name in pyodbc.drivers()), "")
 
-    class Driver:
-        Error = sqlite3.Error
 
-        @staticmethod
-        def connect(text: str, **options: object) -> sqlite3.Connection:
-            asked.update(options, text=text)
-            return sqlite3.connect(tmp_path / "o.db")
+needs_odbc = pytest.mark.skipif(not driver(), reason="pyodbc, unixODBC or its driver for SQLite is not installed")
 
-    monkeypatch.setitem(sys.modules, "pyodbc", Driver)
+
+@needs_odbc
+def test_odbc_asks_as_the_others_do(tmp_path: Path, taker: Taker) -> None:
+    """A driver manager and a driver as they are; the database behind them is SQLite's."""
+    utc = pd.date_range("2026-10-24T20:00Z", periods=40, freq="15min")
+    with closing(sqlite3.connect(tmp_path / "o.db")) as other, other:
+        other.execute("CREATE TABLE log (number INTEGER PRIMARY KEY, wall TIMESTAMP, p1 REAL, p2 TEXT, quality TEXT)")
+        rows = [
+            (
+                f"{t.tz_convert('Europe/Kyiv'):%Y-%m-%d %H:%M:%S}",
+                k / 2 if k % 5 else None,
+                f"{k},5",
+                "добре" if k else "погано",
+            )
+            for k, t in enumerate(utc)
+        ]
+        other.executemany("INSERT INTO log (wall, p1, p2, quality) VALUES (?, ?, ?, ?)", rows)
+    query = Query(
+        "log", f"odbc:DRIVER={{{driver()}}};Database={tmp_path}/o.db;PWD=secret",
+        "SELECT wall, p1, p2, quality FROM log WHERE wall >= :since OR wall > :since ORDER BY number",
+        Profile(zone="Europe/Kyiv", decimal=",", quality_words={"добре": Quality.GOOD, "погано": Quality.BAD}),
+        overlap_s=7200.0,
+    )  # fmt: skip
+    outcome = take_query(query, taker, ms("2026-10-26"))
+    assert (outcome.verdict, outcome.stored) == ("taken", 40 + 32)  # an empty cell is no reading
+    table = store_of(taker).range(["p2"])
+    assert table["time"].tolist() == utc.tolist()
+    assert table["value"].tolist() == [k + 0.5 for k in range(40)]
+    assert table["quality"].tolist() == [int(Quality.BAD)] + [int(Quality.GOOD)] * 39
+    again = take_query(query, taker, ms("2026-10-26"))
+    assert (again.stored, again.revised, again.rejected) == (0, 0, 0)
+    assert 2 * 9 <= again.repeated <= 2 * 17
+
+
+@needs_odbc
+def test_odbc_writes_nothing_and_waits_no_longer_than_it_may(
+    tmp_path: Path, taker: Taker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with closing(sqlite3.connect(tmp_path / "o.db")) as other, other:
         other.execute("CREATE TABLE log (at TEXT, p1 REAL)")
-        other.executemany("INSERT INTO log VALUES (?, ?)", [(f"2026-01-05 0{k}:00:00", k) for k in range(5)])
-    query = Query(
-        "q", "odbc:DSN=plant", "SELECT at, p1 FROM log WHERE at >= :since OR at > :since", since_as="%Y-%m-%d %H:%M:%S"
-    )
-    assert take_query(query, taker, NOW_MS).stored == 5
-    assert asked["readonly"] is True
-    assert asked["text"] == "DSN=plant"
+    url = f"odbc:DRIVER={{{driver()}}};Database={tmp_path}/o.db;PWD=secret"
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n WHERE i > :since"
+    with pytest.raises(QueryError, match="interrupted"):
+        take_query(Query("q", url, endless, timeout_s=0.3), taker)
+    # what passes for a question to us, and is none: this driver does not refuse it
+    monkeypatch.setattr("scada.drops.query.check_sql", lambda sql: "")
+    with suppress(QueryError):
+        take_query(Query("q", url, "INSERT INTO log VALUES (:since, 1)"), taker)
+    with closing(sqlite3.connect(tmp_path / "o.db")) as other:
+        assert other.execute("SELECT count(*) FROM log").fetchone() == (0,)
+    for text, words in ((f"{url[:-1]};x=1;Driver=none", "none"), ("odbc:DSN=none;PWD=secret", "not found")):
+        with pytest.raises(QueryError, match=words) as caught:
+            take_query(Query("q", text, "SELECT at FROM log WHERE at >= :since"), taker)
+        assert "secret" not in str(caught.value)
     monkeypatch.setitem(sys.modules, "pyodbc", None)
     with pytest.raises(QueryError, match="pyodbc is not installed"):
-        take_query(query, taker, NOW_MS)
+        take_query(Query("q", url, "SELECT at FROM log WHERE at >= :since"), taker)
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,29 @@ def test_pause_of_the_reader_is_not_made_up_for() -> None:
     assert schedule.take_due(1_000) == [(1, 994, 0), (0, 1_000, 0)]
 
 
+def test_times_that_come_again_are_served_again() -> None:
+    schedule = Schedule([10, 7], [0, 2], 0)
+    assert schedule.turn_back(100, 5) == 0
+    for entry, slot_ms, _ in schedule.take_due(100):
+        schedule.give_back(entry, slot_ms)
+    assert schedule.turn_back(96, 5) == 0, "so little is waited out"
+    assert schedule.next_wake_ms() == 107
+    assert schedule.turn_back(41, 5) == 59
+    assert schedule.next_wake_ms() == 44
+    assert schedule.take_due(51) == [(1, 49, 1), (0, 50, 0)]
+    assert schedule.turn_back(51, 5) == 0
+
+
+def test_pause_ends_when_it_would_have_though_the_clock_is_set_back() -> None:
+    backoff = Backoff(1000, random.Random(1))
+    backoff.turn_back(5)
+    assert not backoff.is_holding(0)
+    backoff.fail(100_000)
+    backoff.turn_back(60_000)
+    assert backoff.is_holding(40_500)
+    assert not backoff.is_holding(41_001)
+
+
 def test_backoff_doubles_up_to_its_longest() -> None:
     backoff = Backoff(1000, random.Random(1), longest_ms=5000)
     pauses = []

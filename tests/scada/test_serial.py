@@ -1,6 +1,7 @@
 """Serial lines: a pseudo-terminal pair at the pace of 9600 baud, replies that come too late, and links with latency."""
 
 import asyncio
+import os
 import time
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from scada.clock import LockstepClock
 from scada.endpoint import SerialLine, parse_url
-from scada.errors import GarbledReply, ModbusExceptionReply, Refused, Timeout, WireError
+from scada.errors import GarbledReply, ModbusExceptionReply, Refused, ScadaError, Timeout, WireError
 from scada.late import LateReplies, latest_s
 from scada.plc.device import PlcServer
 from scada.plc.faults import Fault, Faults
@@ -240,3 +241,21 @@ def test_link_with_two_tenths_to_two_seconds_of_latency(tmp_path: Path) -> None:
         assert sample.value == (sample.time_ms / 1000 + int(sample.tag[1:]) if sample.tag[0] == "t" else 1.0)
     assert {"timeout"} <= {sample.reason for sample in samples} <= {"", "timeout", "garbled", "parked"}
     assert sum(reader.faults for reader in readers) == 0
+
+
+def test_name_that_a_killed_program_left_is_taken_over(tmp_path: Path) -> None:
+    """Even where the next terminal gets the number that the old name points to."""
+
+    async def run() -> None:
+        ends = os.openpty()
+        (tmp_path / "tty").symlink_to(os.ttyname(ends[1]))
+        for end in ends:
+            os.close(end)
+        cable = PseudoCable(FAST, tmp_path / "tty")
+        assert (tmp_path / "tty").readlink() == Path(cable.near)
+        with pytest.raises(ScadaError, match="File exists; remove what stands there"):
+            PseudoCable(FAST, tmp_path / "tty")
+        cable.close()
+        assert not (tmp_path / "tty").is_symlink()
+
+    asyncio.run(run())

@@ -156,6 +156,9 @@ def test_a_scenario_of_a_file_is_run(tmp_path):
     result = umanflow("simulate", "Net3", "--scenario", str(tmp_path / "s.csv"), "-o", str(one))
     check_one_line(result, "name one of its 2 scenarios", "s.csv:night")
     check_one_line(umanflow("simulate", "Net3", "--scenario", "no.csv:x", "-o", str(one)), "no.csv", "no such file")
+    (tmp_path / "empty.csv").write_text("scenario,kind\n", "utf-8")
+    given = str(tmp_path / "empty.csv")
+    check_one_line(umanflow("simulate", "Net3", "--scenario", given, "-o", str(one)), "empty.csv", "holds no scenario")
 
 
 def test_water_age_is_written_with_its_unit(tmp_path):
@@ -180,11 +183,35 @@ def test_a_batch_of_a_file(tmp_path):
         "scenario", "time_s", "pressure[m]:105", "level[m]:1", "flow[m3/s]:101", "leak[m3/s]", "solver", "error",
     ]  # fmt: skip
     assert len(frame) == 14
-    check_one_line(umanflow(*given), "Net3", "lists no sensors")
     check_one_line(umanflow(*given, "--sensors", "nowhere"), "nowhere")
     check_one_line(umanflow(*given, "--sensors", "105", "--jobs", "0"), "--jobs")
     (tmp_path / "s.csv").write_text(STORIES.replace("60", "sixty"), "utf-8")
     check_one_line(umanflow(*given, "--sensors", "105"), "s.csv", "line 4", "sixty")
+    (tmp_path / "s.csv").write_text(STORIES.replace("105", "501"), "utf-8")
+    check_one_line(umanflow(*given, "--sensors", "105"), "s.csv", "scenario 'fire'", "501")
+    check_one_line(umanflow(*given[:-1], str(tmp_path / "b.xls")), "b.xls", ".parquet")
+
+
+def test_a_batch_needs_no_list_of_sensors_and_follows_quality_and_pressure(tmp_path):
+    """The command as the contract has it, on a plain network; then with the options that `simulate` has."""
+    (tmp_path / "s.csv").write_text("scenario,kind,element,flow_m3h\nfire,fire,105,3000\n", "utf-8")
+    scenarios = str(tmp_path / "s.csv")
+    plain = ["Net3", "--hours", "6", "-o"]
+    result = umanflow("batch", *plain, str(tmp_path / "b.parquet"), "--scenarios", scenarios, "--jobs", "1")
+    assert result.returncode == 0, result.stderr
+    frame = pd.read_parquet(tmp_path / "b.parquet")
+    kept = [column.split(":")[0] for column in frame.columns if ":" in column]
+    assert [kept.count(quantity) for quantity in ("pressure[m]", "level[m]", "flow[m3/s]")] == [92, 3, 6]
+    more = ["--pdd", "--quality", "chlorine", "--chlorine", "0.8"]
+    several = umanflow("batch", *plain, str(tmp_path / "b.csv"), "--scenarios", scenarios, "--jobs", "1", *more)
+    assert several.returncode == 0, several.stderr
+    single = umanflow("simulate", *plain, str(tmp_path / "one.csv"), "--scenario", scenarios, *more)
+    assert single.returncode == 0, single.stderr
+    batch, one = pd.read_csv(tmp_path / "b.csv"), pd.read_csv(tmp_path / "one.csv")
+    for column in ("pressure[m]:105", "chlorine[mg/L]:15", "flow[m3/s]:335", "chlorine_in_link[mg/L]:335"):
+        np.testing.assert_allclose(batch[column], one[column], rtol=1e-6, atol=1e-6)
+    assert (batch["pressure[m]:105"] > frame["pressure[m]:105"] + 1.0).all()  # less pressure, less demand
+    assert one["chlorine[mg/L]:15"].max() > 0.1
 
 
 def test_wrong_ending_is_told_before_the_run(tmp_path):
@@ -198,6 +225,13 @@ def test_unknown_network_names_near_ones(tmp_path):
 def test_unknown_pipe_of_a_leak(tmp_path):
     check_one_line(umanflow("simulate", "Net1", "--leak", "nope:10", "-o", str(tmp_path / "x.csv")), "nope")
     check_one_line(umanflow("simulate", "Net1", "--leak", "10", "-o", str(tmp_path / "x.csv")), "PIPE:DIAMETER_MM")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_without_end(tmp_path):
+    for hours in ("1e12", "inf"):
+        result = umanflow("simulate", "Net1", "--hours", hours, "-o", str(tmp_path / "x.csv"))
+        check_one_line(result, "between 0 and 596523")
     assert not list(tmp_path.iterdir())
 
 

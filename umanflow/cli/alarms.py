@@ -48,12 +48,12 @@ def check_table(
     from umanflow.alarming import surroundings_of
     from umanflow.cli.mistakes import fail_on, show_mistakes
     from umanflow.config import read_config
-    from umanflow.tagging import tags_of
+    from umanflow.tagging import every_tag
 
     around = None
     if config is not None:
         settings = read_config(config)
-        around = surroundings_of(settings, tags_of(settings))
+        around = surroundings_of(settings, every_tag(settings))
     checked = check_file(file, around)
     tags = len({alarm.tag for alarm in checked.alarms})
     summary = f"{file}: {len(checked.alarms)} good rows, {tags} tags"
@@ -74,10 +74,10 @@ def list_alarms(
     from umanflow.alarming import standing_rows
     from umanflow.cli.table import show
     from umanflow.config import read_config
-    from umanflow.tagging import tags_of
+    from umanflow.tagging import every_tag
 
     settings = read_config(config)
-    rows = standing_rows(settings, tags_of(settings), is_all)
+    rows = standing_rows(settings, every_tag(settings), is_all)
     if not as_json:
         shown = ("alarm", "state", "priority", "since", "value", "suppresses", "suppressed by", "until", "text")
         rows = [{key: row[key] for key in shown} for row in rows]
@@ -88,10 +88,10 @@ def _do(config: Path, name: str, action: str, who: str, why: str, for_s: float =
     from scada.alarms import Command
     from umanflow.alarming import post
     from umanflow.config import read_config
-    from umanflow.tagging import tags_of
+    from umanflow.tagging import every_tag
 
     settings = read_config(config)
-    typer.echo(post(settings, tags_of(settings), Command(name, action, who.strip(), why.strip(), for_s)))
+    typer.echo(post(settings, every_tag(settings), Command(name, action, who.strip(), why.strip(), for_s)))
 
 
 @app.command("ack")
@@ -201,11 +201,11 @@ def replay(
     from umanflow.alarming import replayed_entries
     from umanflow.config import read_config
     from umanflow.service import milliseconds
-    from umanflow.tagging import tags_of
+    from umanflow.tagging import every_tag
 
     settings = read_config(config)
     period = milliseconds(since, "--from"), milliseconds(until, "--to")
-    _show_entries(replayed_entries(settings, tags_of(settings), *period), output, as_json)
+    _show_entries(replayed_entries(settings, every_tag(settings), *period), output, as_json)
 
 
 def _show_entries(entries: Sequence[Entry], output: Path | None, as_json: bool) -> None:

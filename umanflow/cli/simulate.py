@@ -19,6 +19,14 @@ class EpanetVersion(StrEnum):
     v22 = "2.2"
 
 
+Kind = Annotated[
+    str | None, typer.Option("--quality", metavar="KIND", help="Water quality: age, chlorine, trace:NODE, or model.")
+]
+Dose = Annotated[float, typer.Option("--chlorine", help="Chlorine at the sources, mg/L.", min=0.0)]
+Bulk = Annotated[float, typer.Option("--bulk", help="Chlorine decay in the water, 1/d.", max=0.0)]
+Wall = Annotated[float, typer.Option("--wall", help="Chlorine decay at pipe walls, m/d.", max=0.0)]
+
+
 def simulate(
     network: Annotated[str, typer.Argument(metavar="NET", help="Catalogue name or INP file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Result: .parquet, .csv or .nc.")],
@@ -28,12 +36,10 @@ def simulate(
     scenario: Annotated[
         str | None, typer.Option(metavar="FILE[:NAME]", help="What happens: a scenario of a .csv or .toml.")
     ] = None,
-    quality: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Water quality: age, chlorine, trace:NODE, or model.")
-    ] = None,
-    chlorine: Annotated[float, typer.Option(help="Chlorine at the sources, mg/L.", min=0.0)] = 0.5,
-    bulk: Annotated[float, typer.Option(help="Chlorine decay in the water, 1/d.", max=0.0)] = -0.5,
-    wall: Annotated[float, typer.Option(help="Chlorine decay at pipe walls, m/d.", max=0.0)] = 0.0,
+    quality: Kind = None,
+    chlorine: Dose = 0.5,
+    bulk: Bulk = -0.5,
+    wall: Wall = 0.0,
     epanet: Annotated[EpanetVersion, typer.Option(help="Library: 2.3, or 2.2 as in WNTR.")] = EpanetVersion.v23,
 ) -> None:
     """Run a network in EPANET, in process, and write pressures, heads, demands, flows, velocities and statuses.
@@ -65,11 +71,20 @@ def _story(scenario: str | None, leaks: list[str], pdd: bool) -> Scenario:
     from dataclasses import replace
 
     from hydro.run import parse_leak
-    from hydro.scenario import PressureDriven, Scenario
+    from hydro.scenario import Scenario
 
     base = _from_file(scenario) if scenario is not None else Scenario()
     story = replace(base, events=(*base.events, *(parse_leak(text) for text in leaks)))
-    return replace(story, pressure_driven=story.pressure_driven or PressureDriven()) if pdd else story
+    return driven(story) if pdd else story
+
+
+def driven(story: Scenario) -> Scenario:
+    """Let demand follow the pressure, full at 20 m where the scenario does not say."""
+    from dataclasses import replace
+
+    from hydro.scenario import PressureDriven
+
+    return replace(story, pressure_driven=story.pressure_driven or PressureDriven())
 
 
 def _from_file(text: str) -> Scenario:
@@ -79,6 +94,8 @@ def _from_file(text: str) -> Scenario:
 
     file, _, name = (text, "", "") if Path(text).is_file() else text.rpartition(":")
     found = list(read_scenarios(Path(file or text)))
+    if not found:
+        raise UserError(f"{file or text}: holds no scenario; write a row for each event")
     wanted = [scenario for scenario in found if not name or scenario.name == name]
     if len(wanted) != 1:
         names = ", ".join(s.name for s in found[:10])

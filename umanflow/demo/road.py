@@ -121,9 +121,9 @@ def run_demo(seed: int, out: Path, days: int, progress: Progress) -> Outcome:
         detection=found,
         score=score_leaks(drawn, truth.flows_at, found),
         registers={
-            "read": sum(s.registers_read for s in status.values()),
+            "read": sum(s.registers_read + s.registers_revised for s in status.values()),
             "lost": sum(s.registers_lost for s in status.values()),
-            "bad": sum(s.registers_bad for s in status.values()),
+            "bad": sum(s.registers_bad - s.registers_revised for s in status.values()),
         },
         seconds=time.monotonic() - began,
     )
