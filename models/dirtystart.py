@@ -28,7 +28,7 @@ from models.zones import Zones
 
 Floats = NDArray[np.float64]
 
-_SURE = 1.645  # standard deviations by which losses must be above zero to be taken for real
+_SURE = 1.96  # standard deviations by which losses must be above zero to be taken for real
 _STATES = 84
 _GLANCE = 6.0  # gain of a leak, as a small one responds, from which a search is worth its simulations
 

@@ -190,7 +190,6 @@ class OldEnds:
         self.is_waiting = False
         place = self.reviser.locate(evidence)
         at = self.reviser.position(place.link)
-        at = self.reviser.position(place.link)
         flow, deviation = self._weighed(float(evidence.flow[at]), float(evidence.deviation[at]), 0.0, end, place.link)
         return self._enter(place, used[at], flow, deviation, end, time, gain)
 

@@ -33,7 +33,7 @@ _SWEEPS = 2
 TEMPER = 1.0
 # gain that a leak needs where its zone surely loses as much, and where nothing says so: half the chi-square
 _LEAST_GAIN, _ALONE_GAIN = 5.0, 12.0
-_SURE = 1.645
+_SURE = 1.96
 # errors of levels beside what they are taken to be: a model may be better or far worse than most
 _FACTORS = np.geomspace(0.25, 25.0, 41)
 
