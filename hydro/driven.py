@@ -163,8 +163,9 @@ class DrivenModel:
         engine.set_accuracy(_ACCURACY)
         for link in (k for r in self.replaced for k in r.links):
             engine.set_value("link", link, "init_status", 0.0)
+        # float64 [2, n_tanks], m, lowest and highest level
         limits = [[engine.value("node", int(n), name) for name in ("min_level", "max_level")] for n in self.tank_nodes]
-        self._level_limits = np.array(limits).reshape(-1, 2).T
+        self.level_limits = np.array(limits).reshape(-1, 2).T
 
     def _take_leakage(self) -> Floats:
         """Mean background leakage of the model's first day at each junction, m3/s; from here on it is demand.
@@ -211,7 +212,7 @@ class DrivenModel:
         per_block
             Intervals after each of which nothing later is known yet; 0 where the whole record is.
         """
-        times = _common_index(record, step)
+        times = self.intervals(record, step)
         level = self._snapped(_aligned(record.level, times, self.level_sensors))
         flow = _aligned(record.flow, times, self.flow_meters)
         customers = _aligned(record.demand, times, self.customer_meters)
@@ -224,9 +225,13 @@ class DrivenModel:
         columns = [self.flow_meters.index(self.topology.links[p]) for p in self.pumps]
         return Drive(times, demand, level, flow[:, columns], inflow, known)
 
+    def intervals(self, record: Record, step: pd.Timedelta) -> pd.DatetimeIndex:
+        """Start of every interval of a record."""
+        return pd.date_range(record.start.floor(step), record.end, freq=step)
+
     def _snapped(self, level: Floats) -> Floats:
         """Levels within the model's limits; as good as full is full: the inlet is shut then, in EPANET as outside."""
-        low, high = self._level_limits
+        low, high = self.level_limits
         return np.where(level > high - _FULL_M, high, np.maximum(level, low + _FULL_M))
 
     def nominal_demand(self, times: pd.DatetimeIndex, step: pd.Timedelta, phase: int = 0) -> Floats:
@@ -357,6 +362,22 @@ class DrivenModel:
         imposed = np.hstack([drive.demand, drive.level, drive.pump_flow])
         return np.asarray(np.isfinite(imposed).all(axis=1))
 
+    def is_adrift(self, drive: Drive) -> NDArray[np.bool_]:
+        """Bool [n, n_pressure_sensors], sensors in a district whose only tank is as good as empty, or was next to then.
+
+        EPANET and the town shut an empty tank off: its level no longer tells the district's head.
+        """
+        adrift = np.zeros((len(drive.times), len(self.sensor_nodes)), dtype=bool)
+        empty = np.nan_to_num(drive.level, nan=np.inf) <= self.level_limits[0] + _FULL_M + 1e-6
+        empty[1:] |= empty[:-1].copy()
+        empty[:-1] |= empty[1:].copy()
+        for district in self.districts:
+            columns = np.flatnonzero(np.isin(self.tank_nodes, np.array(district.tanks, dtype=np.int64)))
+            if len(columns) and len(columns) == len(district.tanks):
+                inside = np.isin(self.sensor_nodes, self.engine.junctions[district.junctions])
+                adrift |= empty[:, columns].all(axis=1)[:, None] & inside
+        return adrift
+
     def expect(self, drive: Drive, wanted: NDArray[np.bool_] | None = None) -> tuple[Floats, Floats]:
         """Modelled values at the instruments for every interval.
 
@@ -393,10 +414,6 @@ def _shares(nominal: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         shares: Floats = np.where(total > 0.0, nominal / total, 1.0 / nominal.shape[1])
     return shares
-
-
-def _common_index(record: Record, step: pd.Timedelta) -> pd.DatetimeIndex:
-    return pd.date_range(record.start.floor(step), record.end, freq=step)
 
 
 def _aligned(table: pd.DataFrame, times: pd.DatetimeIndex, columns: tuple[str, ...]) -> Floats:

@@ -16,6 +16,8 @@ Ints = NDArray[np.int64]
 _METERED = 0.8
 # a district that passes on nearly all that comes in has no demand to take its shape from: what is left is its meters'
 _THROUGH = 0.05
+# a demand that hardly varies over the day cannot be told from a leak by its shape: coefficient of variation
+_SHAPELESS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Channels:
     Attributes
     ----------
     names
-        [n_channels]: sensors, meters, then "balance of <district>".
+        [n_channels]: sensors, meters, "balance of <district>", "steady inflow of <district>".
     picked
         int64 [k], columns of the model's instruments that are independent of what drives it.
     balances
@@ -37,6 +39,9 @@ class Channels:
         m3/s where nearly all customers are metered.
     is_flat
         bool [n_balances], where `usual` is in m3/s.
+    steady
+        int64 [n_steady], which of the balances are also looked at hour by hour: what does not follow the demand's
+        daily shape is steady, as leaks are.
     """
 
     names: tuple[str, ...]
@@ -45,9 +50,43 @@ class Channels:
     n_pressures: int
     usual: Floats
     is_flat: NDArray[np.bool_]
+    steady: Ints
+
+    @property
+    def districts(self) -> tuple[int, ...]:
+        """District, by number, of each channel beyond the picked ones."""
+        return (*self.balances, *(self.balances[k] for k in self.steady))
+
+    def means(self, balance: Floats, nominal: Floats) -> Floats:
+        """Mean of each balance over a block, and what is steady in it, float64 [n_balances + n_steady].
+
+        The balance is regressed on the nominal demand, each interval weighed by the inverse of it: the intercept is
+        what flows at all hours alike, whatever the weather adds to the demand.
+
+        Parameters
+        ----------
+        balance
+            float64 [n, n_balances].
+        nominal
+            float64 [n, n_districts], the model's own demand, m3/s.
+        """
+        found = np.full(len(self.balances) + len(self.steady), np.nan)
+        for k, column in enumerate(balance.T):
+            seen = np.isfinite(column)
+            if seen.any():
+                found[k] = column[seen].mean()
+        for k, number in enumerate(self.steady.tolist(), start=len(self.balances)):
+            shape, seen = nominal[:, self.balances[number]], np.isfinite(balance[:, number])
+            shape = shape / max(shape.mean(), 1e-12)
+            if seen.sum() < 0.7 * len(seen):
+                continue
+            weight = 1.0 / np.maximum(shape[seen], 0.1)
+            known = np.column_stack([weight, weight * shape[seen]])
+            found[k] = np.linalg.lstsq(known, weight * balance[seen, number], rcond=None)[0][0]
+        return found
 
     def residuals(self, measured: Floats, expected: Floats, drive: Drive, nominal: Floats) -> Floats:
-        """Residual of every channel, float64 [n, n_channels].
+        """Residual of every picked channel and balance in each interval, float64 [n, n_picked + n_balances].
 
         Parameters
         ----------
@@ -66,15 +105,15 @@ class Channels:
         junctions = model.engine.junctions
         response = np.zeros((len(model.topology.nodes), len(self.names)))
         response[junctions, : len(self.picked)] = by_leak[:, self.picked]
-        for column, number in enumerate(self.balances, start=len(self.picked)):
+        for column, number in enumerate(self.districts, start=len(self.picked)):
             response[junctions[model.districts[number].junctions], column] = 1.0
         return response
 
 
-def choose(model: DrivenModel, drive: Drive, nominal: Floats, through: Floats) -> Channels:
+def choose(model: DrivenModel, drive: Drive, nominal: Floats, through: Floats, is_daily: bool) -> Channels:
     """Choose the channels and learn each district's usual take from a quiet period.
 
-    `through` is what passes each district's meters, float64 [n_districts], m3/s.
+    `through` is what passes each district's meters, float64 [n_districts], m3/s; `is_daily` where blocks are days.
 
     A district's inflow is imposed on the model, so of its inlets one tells nothing new: the largest is left out.
     """
@@ -95,5 +134,9 @@ def choose(model: DrivenModel, drive: Drive, nominal: Floats, through: Floats) -
     seen = np.isfinite(rest)
     total = np.where(seen, nominal[:, columns], 0.0).sum(axis=0)
     usual = np.where(is_flat, np.nanmean(rest, axis=0), np.nansum(rest, axis=0) / np.where(total > 0.0, total, 1.0))
+    of_balances = nominal[:, columns]
+    varies = of_balances.std(axis=0) > _SHAPELESS * of_balances.mean(axis=0)
+    steady = np.flatnonzero(~is_flat & varies) if is_daily else np.empty(0, dtype=np.int64)
     names = [instruments[k] for k in picked] + [f"balance of {model.districts[k].name}" for k in balances]
-    return Channels(tuple(names), picked, balances, n_pressures, usual, is_flat)
+    names += [f"steady inflow of {model.districts[balances[k]].name}" for k in steady]
+    return Channels(tuple(names), picked, balances, n_pressures, usual, is_flat, steady)

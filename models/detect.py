@@ -12,16 +12,22 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from hydro.calibration import Calibration
+from hydro.engine import Engine
 from hydro.record import Record
 from models.detector import Detector
 from models.dirtystart import entries_of, learn_start
 from models.errors import NotEnoughData
 from models.frame import Frame
+from models.health import Fault, Health
+from models.health_limits import limits_of
+from models.health_raw import Cleaner
+from models.hindsight import looked_back
 from models.known import repaired_leaks
-from models.leak import Leak
+from models.leak import Leak, Untold
 from models.ledger import Entry
 from models.rules import Repair, Rules
 from models.searches import DrySearch
+from models.smooth import FEWEST_BLOCKS, Known, smooth
 from models.watch import Settings, Watch
 from models.zones import Zones
 from models.zonestatement import Statement, state_zones
@@ -50,8 +56,12 @@ class Detection:
         Of the network.
     districts
         (name, mean inflow m3/s, whether its balance is closed) of each district.
+    health
+        What is wrong with which instrument, and what could not be done for lack of what.
     statement
         What each zone loses at night, explained and not, when the record begins and when it ends.
+    untold
+        Leaks that only hindsight shows: no alarm was raised about them, so that no event tells of them.
     """
 
     leaks: list[Leak]
@@ -60,7 +70,9 @@ class Detection:
     calibration: Calibration
     topology: Topology
     districts: tuple[tuple[str, float, bool], ...]
+    health: Health
     statement: Statement
+    untold: tuple[Untold, ...] = ()
 
 
 def detect(
@@ -114,8 +126,14 @@ def _detect(
     report: Progress,
     searches: Sequence[DrySearch],
 ) -> Detection:
+    settings = settings or Settings()
     quiet = data if history is None else history
     report("calibrate", 0.0)
+    head = quiet.between(quiet.start, quiet.start + settings.learning)
+    cleaner = Cleaner(head, settings.block, typical_pressures(network, tuple(quiet.pressure.columns)))
+    history = cleaner.clean(history) if history is not None else None
+    data = cleaner.clean(data)
+    quiet = data if history is None else history
     watch = Watch(network, quiet, settings)
     try:
         for pipe in (*(r.pipe for r in repairs), *(s.pipe for s in searches)):
@@ -124,12 +142,12 @@ def _detect(
         learnt = quiet.start + watch.settings.learning
         zones = Zones(watch, network)
         start = learn_start(zones, quiet.between(quiet.start, learnt), rules)
+        last = round(watch.settings.learning / watch.settings.block) - 1
+        old = entries_of(watch, start, learnt, last, rules)
         report("residuals", 0.0)
         frames: list[Frame] = []
         known: list[Entry] = []
         left = tuple(repairs)
-        last = round(watch.settings.learning / watch.settings.block) - 1
-        old = entries_of(watch, start, learnt, last, rules)
         if history is not None:
             frames = list(watch.frames(history))
             watch.sharpen(frames)
@@ -138,10 +156,11 @@ def _detect(
             left = (*left, *(r for r in repairs if r.time > history.end))
         detector = Detector(watch, rules, left, tuple(searches))
         detector.know([*old, *known])
+        looked = frames
         if history is not None:
             _replay(detector, frames, learnt, report)
             if len(frames) >= _RELEARN_BLOCKS:
-                detector.relearn(history)
+                looked = detector.relearn(history)
             detector.begin(data.start)
         later = list(watch.frames(data))
         if not frames and not later:
@@ -151,10 +170,33 @@ def _detect(
         if history is None:
             watch.sharpen([f for f in later if f.end <= learnt])
         _replay(detector, later, learnt, report)
+        report("look back", 0.0)
+        trusted = detector.trusted([*looked, *later])
+        told, untold = _look_back(watch, detector, trusted, data.start, repairs)
+        faults = [
+            *detector.instruments.faults,
+            *detector.surges.faults,
+            *_clock_faults(watch),
+            *cleaner.finish(data.end),
+        ]
         statement = state_zones(zones, start, detector, quiet.between(quiet.start, learnt), data)
-        return _gather(watch, detector, [*frames, *later], statement)
+        return _gather(watch, told, untold, [*frames, *later], Health(faults, limits_of(watch)), statement)
     finally:
         watch.close()
+
+
+def typical_pressures(network: Network | Path | str, sensors: tuple[str, ...]) -> dict[str, float]:
+    """Mean pressure that the model gives each sensor in its first day, m; none for a node it does not have."""
+    with Engine(network) as engine:
+        nodes = [(name, engine.topology.node_index[name]) for name in sensors if name in engine.topology.node_index]
+        engine.duration = 86400 - 3600
+        pressures = [engine.read("node", "pressure") for _ in engine.steps()]
+    mean = np.mean(pressures, axis=0)
+    return {name: float(mean[node]) for name, node in nodes}
+
+
+def _clock_faults(watch: Watch) -> list[Fault]:
+    return [fault for start in sorted(watch.clocks) for fault in watch.clocks[start].faults]
 
 
 def _check_drivers(quiet: Record, data: Record) -> None:
@@ -177,14 +219,36 @@ def _replay(detector: Detector, frames: list[Frame], learnt: pd.Timestamp, repor
         report("detect", (k + 1) / len(frames))
 
 
-def _gather(watch: Watch, detector: Detector, frames: list[Frame], statement: Statement) -> Detection:
+def _look_back(
+    watch: Watch, detector: Detector, frames: list[Frame], start: pd.Timestamp, repairs: Sequence[Repair]
+) -> tuple[list[Leak], list[Untold]]:
+    """What the alarms turned out to be, and leaks that run in the data without one."""
+    window, alarms = detector.ledger.window, detector.leaks()
+    if len(frames) < FEWEST_BLOCKS:
+        return alarms, []
+    blocks = np.array([float(round(window.number(f.start))) for f in frames])
+    mended = [(watch.topology.link(r.pipe), window.number(r.time)) for r in repairs]
+    known = [
+        Known(e.place.link, e.growth, any(e.place.link == link and e.growth.end == end for link, end in mended))
+        for e in detector.ledger.entries
+        if not e.is_withdrawn
+    ]
+    found = smooth(watch, frames, blocks, known, detector.rules)
+    first = window.number(start)
+    running = [leak for leak in found if leak.growth.end is None or leak.growth.end > first]
+    return looked_back(alarms, running, watch, window)
+
+
+def _gather(
+    watch: Watch, told: list[Leak], untold: list[Untold], frames: list[Frame], health: Health, statement: Statement
+) -> Detection:
     residuals = pd.DataFrame(
         np.stack([f.values for f in frames]),
         index=pd.DatetimeIndex([f.start for f in frames], name="time"),
         columns=list(watch.channels.names),
     )
     return Detection(
-        leaks=detector.leaks(),
+        leaks=told,
         residuals=residuals,
         noise=np.sqrt(np.diag(watch.noise.white)),
         calibration=watch.calibration,
@@ -192,5 +256,7 @@ def _gather(watch: Watch, detector: Detector, frames: list[Frame], statement: St
         districts=tuple(
             (d.name, float(q), d.is_closed) for d, q in zip(watch.model.districts, watch.mean_inflow, strict=True)
         ),
+        untold=tuple(untold),
+        health=health,
         statement=statement,
     )

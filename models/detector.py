@@ -17,6 +17,9 @@ from models.evidence import Evidence
 from models.feedback import Feedback
 from models.frame import Frame
 from models.growth import Growth
+from models.health import Fault
+from models.health_surge import Surges
+from models.health_watch import InstrumentWatch
 from models.leak import Estimate, Leak
 from models.ledger import Alarm, Entry, Ledger
 from models.oldends import OldEnds
@@ -29,6 +32,7 @@ from models.watch import Watch
 Floats = NDArray[np.float64]
 
 _MOST_PER_FRAME = 1
+_BEYOND_DOUBT = 10.0
 NEAR_M = 300.0  # a crew that looks for a leak finds it within this length of pipe
 
 
@@ -63,6 +67,8 @@ class Detector:
         self.rules = rules or Rules()
         self.ledger = Ledger(watch, self.rules.window)
         self._reviser = Reviser(self.ledger, self.rules)
+        self.instruments = InstrumentWatch(self._reviser)
+        self.surges = Surges(self.ledger)
         self._feedback = Feedback(self._reviser)
         self.old_ends = OldEnds(self.ledger, self._reviser, self.rules)
         self._repairs = sorted(repairs, key=lambda r: r.time)
@@ -78,7 +84,9 @@ class Detector:
 
     def step(self, frame: Frame) -> list[Entry]:
         """Take one frame; return the entries that it raised."""
-        self.ledger.append(self.old_ends.levelled(frame), self.watch.noise)
+        frame = self.old_ends.levelled(self.instruments.screened(frame))
+        self.ledger.append(frame, self.watch.noise)
+        self.instruments.examine(frame)
         while self._repairs and self._repairs[0].time <= frame.end:
             self._repaired(self._repairs.pop(0))
         while self._searches and self._searches[0].time <= frame.end:
@@ -86,14 +94,21 @@ class Detector:
             self._feedback.search(search.pipe, self.ledger.window.number(search.time))
         self._reviser.run()
         self.old_ends.run(frame.end)
-        raised: list[Entry] = []
-        while len(raised) < _MOST_PER_FRAME and not self.old_ends.is_waiting:
-            entry = self._seek(frame)
-            if entry is None:
-                break
-            raised.append(entry)
+        entered = 0
+        while entered < _MOST_PER_FRAME and not self.old_ends.is_waiting and self._seek(frame) is not None:
+            entered += 1
         self._tell_again(frame)
-        return raised
+        return self._tell(frame)
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What was told of instruments and valves, and surges of demand."""
+        return [*self.instruments.faults, *self.surges.faults]
+
+    def trusted(self, frames: list[Frame]) -> list[Frame]:
+        """Frames without what was found wrong with them, as known now."""
+        mended = (self.surges.without(frame) for frame in self.instruments.trusted(frames))
+        return [self.old_ends.levelled(frame) for frame in mended]
 
     def _repaired(self, repair: Repair) -> None:
         """Use a repair: of a known leak, of one that runs since before the window, or of one that nobody knew."""
@@ -103,23 +118,47 @@ class Detector:
         else:
             self.old_ends.expect(repair, entry)
 
+    def believed(self) -> Floats | None:
+        """Logarithm of what dry searches leave of each pipe for a leak that is older than all of them."""
+        return self._reviser.searches.believed(-np.inf)
+
     def begin(self, time: pd.Timestamp) -> None:
         """The data in question begin here: what runs already is old; what has ended is no longer told."""
         for entry in self.ledger.entries:
             entry.superseded.clear()
             entry.is_past = not entry.is_open
             if entry.is_open:
-                entry.alarm = self._alarm(entry, time, "old")
+                entry.is_told, entry.alarm = True, self._alarm(entry, time, "old")
+
+    def _tell(self, frame: Frame) -> list[Entry]:
+        """Raise an alarm for every leak whose probation is over."""
+        told = []
+        for entry in self.ledger.entries:
+            if not entry.is_open or entry.is_told:
+                continue
+            if not self._reviser.is_due(entry):
+                entry.due = -1
+                continue
+            last = self.ledger.window.last
+            entry.due = last if entry.due < 0 else entry.due
+            # what one block alone shows may be the block's own, unless it is beyond doubt
+            if last > entry.due or (entry.raised == last and entry.alarm.gain >= _BEYOND_DOUBT * self.rules.sure_gain):
+                told.append(entry)
+        for entry in told:
+            entry.is_told, entry.alarm = True, self._alarm(entry, frame.end, entry.growth.kind)
+        return told
 
     def _tell_again(self, frame: Frame) -> None:
         """Raise another alarm for a leak that has come to lie elsewhere, and surely."""
         rules, window, topology = self.rules, self.ledger.window, self.watch.topology
         for entry in self.ledger.entries:
-            if not entry.is_open or entry.place.probability < rules.sure_mass:
+            if not (entry.is_open and entry.is_told) or entry.place.probability < rules.sure_mass:
                 continue
-            distance = topology.distance_from_link(entry.place.link)
             told = (entry.alarm, *entry.superseded)
-            if window.last - entry.placed < rules.rest or any(distance[a.place.link] <= NEAR_M for a in told):
+            near = np.zeros(len(topology.links), dtype=bool)
+            for alarm in told:
+                near |= topology.distance_from_link(alarm.place.link) <= NEAR_M
+            if window.last - entry.placed < rules.rest or entry.covered(near, topology.link_index) > 0.5:
                 continue
             entry.superseded.append(entry.alarm)
             entry.alarm = self._alarm(entry, frame.end, entry.growth.kind)
@@ -134,20 +173,36 @@ class Detector:
         residual = self.ledger.residual + np.outer(entry.flow(window.blocks), entry.unit)
         return Alarm(time, entry.place, estimate, kind, entry.alarm.gain, self._sigmas(residual, entry.growth))
 
-    def believed(self) -> Floats | None:
-        """Logarithm of what dry searches leave of each pipe for a leak that is older than all of them."""
-        return self._reviser.searches.believed(-np.inf)
+    def relearn(self, history: Record) -> list[Frame]:
+        """Calibrate the model again, on a history with the leaks found in it, and look at all its frames anew.
 
-    def relearn(self, history: Record) -> None:
-        """Calibrate the model again, on a history with the leaks found in it, and look at its last frames anew."""
-        frames = relearn(self.watch, history, self.ledger)
-        for entry in self.ledger.entries:
-            entry.misfit = entry.misfit[:0]
+        Returns the history's frames against the new calibration.
+        """
+        self.instruments.lift()
+        frames = relearn(self.watch, self.instruments.mended(history), self.ledger)
         self.old_ends.forget_shift()
+        self._look_back(frames)
         self.ledger.replace_frames(frames, self.watch.noise)
         for entry in self.ledger.entries:
-            if not entry.is_open:
-                self.ledger.settle(entry)
+            if not entry.is_withdrawn:
+                self._reviser.settle(entry)
+        return frames
+
+    def _look_back(self, frames: list[Frame]) -> None:
+        """Fit every leak that runs anew on all frames of a history; withdraw those that the others can stand in for."""
+        ledger = Ledger(self.watch, len(frames))
+        ledger.entries = self.ledger.entries
+        for entry in ledger.entries:
+            entry.misfit, entry.rest = entry.misfit[:0], entry.rest[:0]
+        ledger.replace_frames(frames, self.watch.noise)
+        reviser = Reviser(ledger, self.rules)
+        for entry in ledger.entries:
+            if not entry.is_withdrawn and not entry.is_open:
+                reviser.settle(entry)
+        for entry in ledger.entries:
+            if entry.is_open:
+                reviser.refit(entry)
+        reviser.prune()
 
     def _seek(self, frame: Frame) -> Entry | None:
         """Raise the leak that explains the rest best, if it passes the rules."""
@@ -162,10 +217,14 @@ class Detector:
         place = self._reviser.locate(evidence)
         if place.probability < rules.sure_mass and gain < rules.sure_gain:
             return None
-        at = self._reviser.position(place.link)
+        if self.instruments.may_be_a_fault(residual, gain):
+            return None  # the next blocks will tell
+        at = self._reviser.position(place.pipe)
         growth = evidence.growth(at, window.first)
         flow = float(evidence.now[at])
         if flow < max(rules.least_flow, rules.least_share * watch.inflow_of_pipes[at]):
+            return None
+        if self.surges.is_one(place.pipe, growth, frame):
             return None
         deviation = float(evidence.deviation[at]) * flow / max(growth.peak, 1e-12)
         alarm = Alarm(
@@ -194,6 +253,9 @@ class Detector:
             return None
         while True:
             evidence, responses = self._reviser.scan(self.ledger.residual, self.watch.responses)
+            evidence = replace(
+                evidence, gain=np.where(self.watch.blind(self.ledger.window.frames[-1]), 0.0, evidence.gain)
+            )
             if evidence.gain.max() < self.rules.gain:
                 return None
             similar = [e for e in self._reviser.similar(evidence) if e not in tried]
@@ -219,7 +281,7 @@ class Detector:
         """Every alarm since the data in question began; of a leak that was told twice the last alarm stands."""
         found = []
         for entry in self.ledger.entries:
-            if not entry.is_past:
+            if entry.is_told and not entry.is_past:
                 found += [self._leak(entry, alarm, True) for alarm in entry.superseded]
                 found.append(self._leak(entry, entry.alarm, entry.is_withdrawn))
         found.sort(key=lambda leak: leak.detected)

@@ -118,7 +118,7 @@ def entries_of(watch: Watch, start: DirtyStart, time: pd.Timestamp, block: int, 
         doubt = rules.size_doubt * unit[None, :]
         # its ranks shall stay what they are when the reviser tempers them
         ratio = (rules.temper + rules.temper_growth * leak.gain) / (TEMPER + rules.temper_growth * leak.gain)
-        entries.append(Entry(alarm, block, leak.place, growth, unit, doubt, belief=ratio * leak.belief))
+        entries.append(Entry(alarm, block, leak.place, growth, unit, doubt, belief=ratio * leak.belief, is_told=True))
     return entries
 
 
@@ -131,7 +131,7 @@ def _calibrate(zones: Zones, learning: Record, lost: list[Lost], leaks: tuple[Ol
     fine = learning.resampled(step)
     drive = model.drive(fine, step, find_phase(model, fine, step))
     taken = watch.lost(drive, {k: np.full(len(drive.times), q) for k, q in running(leaks).items()})
-    watch.adopt(calibrate(model, drive, watch.measured(fine, drive.times), Prior(), taken, _STATES))
+    watch.adopt(calibrate(model, drive, watch.measured(fine, drive), Prior(), taken, _STATES))
 
 
 def _spread(zones: Zones, lost: list[Lost], leaks: tuple[OldLeak, ...]) -> Floats:
@@ -153,7 +153,7 @@ def _search(zones: Zones, learning: Record, lost: list[Lost], spread: list[Lost]
     model, step, pipes = watch.model, watch.settings.step, watch.pipes
     fine = learning.resampled(step)
     drive = model.drive(fine, step, find_phase(model, fine, step))
-    levels = read_levels(watch, drive, watch.measured(fine, drive.times), watch.calibration, Prior())
+    levels = read_levels(watch, drive, watch.measured(fine, drive), watch.calibration, Prior())
     data = levels.data.copy()
     for zone in spread:
         share = np.array([watch.share(int(k), zone.district) for k in pipes])

@@ -22,6 +22,9 @@ from models.noise import Noise
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_WORTH = 0.5  # candidates of less than this share of the best gain are not weighed again
+_ROUNDS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -39,6 +42,8 @@ class Evidence:
         float64 and int64 [n_candidates], blocks from the window's first.
     now
         float64 [n_candidates], flow in the newest block, m3/s.
+    shape
+        int64 [n_candidates], number of the growth among the scan's shapes; -1 where none has a positive flow.
     """
 
     gain: Floats
@@ -47,6 +52,7 @@ class Evidence:
     onset: Floats
     rise: Ints
     now: Floats
+    shape: Ints
 
     @property
     def best(self) -> int:
@@ -115,15 +121,97 @@ class Scanner:
         time, grown = self._time, self._time.shapes
         data = (time.basis.T @ residuals @ self._transform).T
         templates = responses @ self._transform
-        match = templates @ ((data * self._precision) @ time.rotated)
-        energy = templates**2 @ (self._precision @ time.squared)
+        by_match, by_energy = (data * self._precision) @ time.rotated, self._precision @ time.squared
+        single = templates.astype(np.float32)  # seven digits are plenty to choose by
         n = len(responses)
         gain, flow, at = np.empty(n), np.empty(n), np.empty(n, dtype=np.int64)
+        match, energy = single @ by_match.astype(np.float32), single**2 @ by_energy.astype(np.float32)
         best_shape(match, energy, self._cost, gain, at, flow)
         picked = np.maximum(at, 0)
-        deviation = 1.0 / np.sqrt(np.maximum(energy[np.arange(n), picked], 1e-30))
+        power = np.maximum((templates**2 * by_energy[:, picked].T).sum(axis=1), 1e-30)
+        match_at = np.where(at >= 0, (templates * by_match[:, picked].T).sum(axis=1), 0.0)
+        flow = match_at / power
+        gain = np.maximum(match_at * (0.5 * flow - self._cost / power), 0.0)
+        deviation = 1.0 / np.sqrt(power)
         now = flow * grown.values[-1, picked]
-        return Evidence(gain, flow, deviation, grown.onset[picked], grown.rise[picked], now)
+        return Evidence(gain, flow, deviation, grown.onset[picked], grown.rise[picked], now, at)
+
+    def weigh(self, residuals: Floats, evidence: Evidence, responses: Floats, doubt: Floats) -> Evidence:
+        """Evidence anew, with each response known up to independent errors of its own.
+
+        With z the amplitude of each noise component along a candidate's growth, of precision e, and t its response:
+        z ~ N(q t, diag(1/e) + q^2 F'F) where the candidate leaks, N(0, diag(1/e)) where it does not.
+
+        Parameters
+        ----------
+        evidence
+            Of `scan`.
+        doubt
+            float64 [n_candidates, k, n_channels], F: directions in which each response may be off, one deviation each.
+        """
+        chosen = np.flatnonzero((evidence.gain > _WORTH * evidence.gain.max()) & (evidence.shape >= 0))
+        if not len(chosen):
+            return evidence
+        along = self._time.shapes.values[:, evidence.shape[chosen]]
+        z, e = self._amplitudes(residuals, along)
+        t, f = responses[chosen] @ self._transform, doubt[chosen] @ self._transform
+        inner = np.matmul(f * e[:, None, :], f.transpose(0, 2, 1))
+        by_z, by_t = np.matmul(f, (e * z)[:, :, None])[:, :, 0], np.matmul(f, (e * t)[:, :, None])[:, :, 0]
+        zt, tt = (z * t * e).sum(axis=1), (t * t * e).sum(axis=1)
+        flow = evidence.flow[chosen]
+        most, one = 4.0 * flow, np.eye(f.shape[1])
+        for k in range(_ROUNDS + 1):
+            # Woodbury: the inverse of diag(1/e) + q^2 F'F needs only a k x k system
+            core = one / (flow[:, None, None] ** 2) + inner
+            solved = np.linalg.solve(core, np.stack([by_z, by_t], axis=2))
+            match = zt - (by_t * solved[:, :, 0]).sum(axis=1)
+            energy = np.maximum(tt - (by_t * solved[:, :, 1]).sum(axis=1), 1e-30)
+            if k < _ROUNDS:
+                flow = np.clip((match - self._cost) / energy, 1e-9, most)
+        explained = (by_z * solved[:, :, 0]).sum(axis=1)
+        _, size = np.linalg.slogdet(one + flow[:, None, None] ** 2 * inner)
+        found = flow * match - 0.5 * flow**2 * energy + 0.5 * (explained - size) - self._cost * flow
+        gain, flows, deviation, now = (
+            a.copy() for a in (evidence.gain, evidence.flow, evidence.deviation, evidence.now)
+        )
+        gain = np.minimum(gain, max(0.0, float(found.min())))
+        gain[chosen] = np.maximum(found, 0.0)
+        flows[chosen], deviation[chosen] = flow, 1.0 / np.sqrt(energy)
+        now[chosen] = flow * along[-1]
+        return Evidence(gain, flows, deviation, evidence.onset, evidence.rise, now, evidence.shape)
+
+    def misfit(self, left: Floats, flow: Floats, doubt: Floats) -> tuple[Floats, Floats]:
+        """What a leak does beyond its simulation, from what its simulation left.
+
+        Parameters
+        ----------
+        left
+            float64 [n_blocks, n_channels], the window with the leak simulated.
+        flow
+            float64 [n_blocks], m3/s.
+        doubt
+            float64 [k, n_channels], directions in which its response may be off, one deviation each.
+
+        Returns
+        -------
+        mean : float64 [n_channels], per m3/s
+        doubt : float64 [k, n_channels]
+            What is still uncertain of it.
+        """
+        z, e = self._amplitudes(left, flow[:, None])
+        f = doubt @ self._transform
+        precision = np.eye(len(f)) + (f * e[0]) @ f.T
+        weight = np.linalg.solve(precision, f @ (e[0] * z[0]))
+        # precision = L L': the posterior covariance of the weights is L'^-1 L^-1
+        root = np.linalg.inv(np.linalg.cholesky(precision))
+        return weight @ doubt, root @ doubt
+
+    def _amplitudes(self, residuals: Floats, along: Floats) -> tuple[Floats, Floats]:
+        """Amplitude of each noise component along growths [n_blocks, n], and its precision, [n, n_components]."""
+        data = (self._time.basis.T @ residuals @ self._transform).T
+        rotated = self._time.basis.T @ along
+        e = np.maximum((self._precision @ rotated**2).T, 1e-30)
+        return ((data * self._precision) @ rotated).T / e, e
 
     def alike(self, response: Floats, others: Floats) -> Floats:
         """Cosine between what one leak and each of others do, in units of the noise, float64 [n]."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,11 +65,10 @@ class Feedback:
         if len(entry.belief) == 0:
             return
         nothing = np.zeros(len(entry.belief))
-        evidence = Evidence(
-            entry.alarm.gain + entry.belief, nothing, nothing, nothing, nothing.astype(np.int64), nothing
-        )
+        none = nothing.astype(np.int64)
+        evidence = Evidence(entry.alarm.gain + entry.belief, nothing, nothing, nothing, none, nothing, none)
         before, old = entry.growth, entry.place.link
-        entry.place = self.reviser.locate(evidence, entry.growth.onset)
+        entry.place = replace(self.reviser.locate(evidence, entry.growth.onset), best=-1)
         if entry.place.link == old:
             return
         responses = self.watch.sized(self.watch.responses)[:, self.reviser.position(entry.place.link)]

@@ -5,19 +5,24 @@ It has a slow, obvious twin in `tests/naive.py`.
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.scoring.compiled import Floats, Ints, kernel
+
+Reals = NDArray[np.float32] | Floats
 
 
 @kernel
-def best_shape(match: Floats, energy: Floats, cost: float, gain: Floats, shape: Ints, flow: Floats) -> None:
+def best_shape(match: Reals, energy: Reals, cost: float, gain: Floats, shape: Ints, flow: Floats) -> None:
     """Generalised likelihood ratio of each candidate over all shapes of growth, in place.
 
     Parameters
     ----------
     match
-        float64 [n_candidates, n_shapes], whitened data projected on each template, 1/(m3/s).
+        float32 or float64 [n_candidates, n_shapes], whitened data projected on each template, 1/(m3/s).
     energy
-        float64 [n_candidates, n_shapes], squared norm of each whitened template, 1/(m3/s)^2.
+        float32 or float64 [n_candidates, n_shapes], squared norm of each whitened template, 1/(m3/s)^2.
     cost
         Loss of log likelihood for each m3/s of a shape's peak: large leaks are rare, and the beginning of a small one
         looks like that of a huge one that grows slowly.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +13,7 @@ from models.frame import Frame
 from models.growth import Growth
 from models.leak import Estimate
 from models.localise import Place
-from models.noise import Noise
+from models.noise import Noise, even
 from models.watch import Watch
 from models.window import Window
 
@@ -39,13 +39,15 @@ class Entry:
     Attributes
     ----------
     alarm
-        As raised, or as told again when the leak turned out to be elsewhere.
+        As entered until it is told; as told then, or as told again when the leak turned out to be elsewhere.
+    is_told
+        An alarm was raised for it; until then it is a hypothesis on probation, which is simulated like the others.
     superseded
         What was told before that.
     is_past
         It had ended before the data in question began: nobody asks for it.
-    placed
-        Block in which it came to where it is.
+    placed, refitted
+        Blocks in which it came to where it is, and in which it was last fitted anew.
     misfit
         float64 [n_channels], per m3/s, what it did beyond its simulation; empty where that is not known.
     raised
@@ -55,13 +57,18 @@ class Entry:
     unit
         float64 [n_channels], effect per m3/s at its present flow.
     doubt
-        float64 [n, n_channels], directions in which the effect of one m3/s may be misjudged, one deviation each.
+        float64 [n, n_channels], directions in which the effect of one m3/s may be misjudged, one deviation each:
+        other places that it may have, its size, the patterns of flow anywhere.
+    rest
+        float64 [n, n_channels], what of this is still uncertain beside `misfit`; empty before that was learnt.
     onset_deviation
         Blocks, standard deviation of the onset.
     is_withdrawn
         Later data spoke against it.
     withdrawn
         Block in which they did.
+    due
+        Block since which it might be told, -1 where it may not.
     belief
         float64 [n_pipes], how far each pipe's gain lay below the best at the last refit; empty before the first.
     """
@@ -80,6 +87,23 @@ class Entry:
     is_past: bool = False
     misfit: Floats = field(default_factory=lambda: np.empty(0))
     placed: int = 0
+    refitted: int = -1
+    is_told: bool = False
+    due: int = -1
+    rest: Floats = field(default_factory=lambda: np.empty((0, 0)))
+
+    def state(self) -> dict[str, object]:
+        """What a refit may change."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Undo a refit."""
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def covered(self, near: NDArray[np.bool_], links: dict[str, int]) -> float:
+        """Probability, as known now, that it lies in one of some pipes, bool [n_links]."""
+        return sum(c.probability for c in self.place.candidates if near[links[c.pipe]])
 
     def withdraw(self, block: int) -> None:
         """Call the alarm false."""
@@ -106,8 +130,6 @@ class Ledger:
         The frames.
     effect
         float64 [n_blocks, n_channels], simulated effect of all entries together.
-    correction
-        float64 [n_blocks, n_channels], what ended leaks did beyond their simulation.
     """
 
     def __init__(self, watch: Watch, length: int) -> None:
@@ -115,25 +137,33 @@ class Ledger:
         self.entries: list[Entry] = []
         self.window = Window(length, watch.settings.block, len(watch.channels.names))
         self.effect: Floats = np.empty((0, len(watch.channels.names)))
-        self.correction: Floats = self.effect
 
     @property
     def residual(self) -> Floats:
         """What the known leaks leave unexplained, float64 [n_blocks, n_channels]."""
-        return self.window.values - self.effect - self.correction
+        return even(self.window.values - self.effect, self.watch.noise)
 
     def append(self, frame: Frame, noise: Noise) -> None:
-        """Take a frame and simulate the known leaks in it."""
+        """Take a frame and simulate the known leaks in it; blocks that were left out are taken to be as expected."""
+        if len(self.window):
+            # onsets and shapes count rows: a block that nobody saw has a row too
+            length, last = self.window.block, self.window.last
+            missed = min(round(self.window.number(frame.start)) - last - 1, self.window.length)
+            for start in (frame.start - k * length for k in range(missed, 0, -1)):
+                nothing = np.full_like(frame.values, np.nan)
+                self._append(replace(frame, start=start, end=start + length, values=nothing), noise)
+        self._append(frame, noise)
+
+    def _append(self, frame: Frame, noise: Noise) -> None:
         block = np.array([float(round(self.window.number(frame.start)))])
         now = self._simulated([frame], block, self.entries)
         drop = self.window.append(frame, now[0], noise)
         self.effect = np.vstack([self.effect[drop:], now])
-        self.correction = np.vstack([self.correction[drop:], np.zeros_like(now)])
 
     def without(self, entry: Entry) -> Floats:
         """Residual with one entry put back, float64 [n_blocks, n_channels]."""
         others = [e for e in self.entries if e is not entry]
-        return self.window.values - self.correction - self._effect(others, self._begin(entry))
+        return even(self.window.values - self._effect(others, self._begin(entry)), self.watch.noise)
 
     def update(self, entry: Entry, before: Growth | None = None) -> None:
         """Simulate anew after an entry has changed, from where it (or what it was) begins."""
@@ -149,19 +179,9 @@ class Ledger:
     def doubts(self, but: Entry | None = None) -> Floats:
         """What is uncertain about the open leaks, float64 [n, n_channels], but for one of them."""
         now = self.window.blocks[-1:]
-        parts = [e.doubt * float(e.flow(now)[0]) for e in self.entries if e.is_open and e is not but and len(e.doubt)]
+        entries = [e for e in self.entries if e.is_open and e is not but and len(e.doubt)]
+        parts = [(e.rest if len(e.rest) else e.doubt) * float(e.flow(now)[0]) for e in entries]
         return np.vstack(parts) if parts else np.empty((0, len(self.watch.channels.names)))
-
-    def settle(self, entry: Entry) -> None:
-        """Close the book on a leak that has ended: what followed its flow beyond its simulation was its own.
-
-        The simulation of a leak that is placed a street away is wrong by a fixed pattern times its flow. Left in the
-        window, that pattern would look like a leak that began or ended when this one ended.
-        """
-        flow = entry.flow(self.window.blocks)
-        energy = float(flow @ flow)
-        if energy > 0.0:
-            self.correction = self.correction + np.outer(flow, flow @ self.residual / energy)
 
     def _begin(self, entry: Entry) -> int:
         return self._row(entry.growth.onset)
@@ -214,7 +234,7 @@ class Ledger:
     def replace_frames(self, frames: list[Frame], noise: Noise) -> None:
         """Take the window's frames anew, against a model that was calibrated again."""
         self.window.clear()
-        self.effect = self.correction = np.empty((0, self.effect.shape[1]))
+        self.effect = np.empty((0, self.effect.shape[1]))
         for frame in frames[-self.window.length :]:
             self.append(frame, noise)
 
@@ -224,7 +244,7 @@ class Ledger:
         for entry in self.entries:
             flow = float(entry.flow(self.window.blocks[-1:])[0]) * (share if entry is one else 1.0)
             if flow > 0.0:
-                link = entry.place.link
+                link = entry.place.pipe
                 flows[link] = flows.get(link, np.zeros(n)) + flow
         return flows
 
@@ -235,6 +255,6 @@ def _together(entries: list[Entry], blocks: Floats) -> dict[int, Floats]:
     for entry in entries:
         flow = entry.growth.moment(blocks)
         if np.any(flow > 0.0):
-            link = entry.place.link
+            link = entry.place.pipe
             flows[link] = flows.get(link, np.zeros(len(blocks))) + flow
     return flows

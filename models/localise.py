@@ -49,12 +49,20 @@ class Place:
         That the leak lies within 300 m of pipe from `link`.
     search_length
         Metres of pipe that hold 80 % of the probability.
+    best
+        The likeliest pipe itself, in which the leak is simulated; -1 where that is `link`.
     """
 
     link: int
     candidates: tuple[Candidate, ...]
     probability: float
     search_length: float
+    best: int = -1
+
+    @property
+    def pipe(self) -> int:
+        """The link in which the leak is simulated."""
+        return self.best if self.best >= 0 else self.link
 
 
 def locate(
@@ -97,4 +105,5 @@ def locate(
         candidates=tuple(Candidate(topology.links[pipes[k]], float(probability[k])) for k in within),
         probability=float(near[top == centre].max()),
         search_length=float(topology.length[pipes[search]].sum()),
+        best=int(pipes[int(np.argmax(log))]),
     )

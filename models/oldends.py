@@ -188,7 +188,7 @@ class OldEnds:
         if self._pending or gain < _SURE_END or window.last + 1.0 - end < _REST or flow < least:
             return None
         self.is_waiting = False
-        place = self.reviser.locate(evidence)
+        place = replace(self.reviser.locate(evidence), best=-1)
         at = self.reviser.position(place.link)
         flow, deviation = self._weighed(float(evidence.flow[at]), float(evidence.deviation[at]), 0.0, end, place.link)
         return self._enter(place, used[at], flow, deviation, end, time, gain)
@@ -203,7 +203,9 @@ class OldEnds:
         reach = 1.96 * deviation
         alarm = Alarm(time, place, Estimate(flow, max(0.0, flow - reach), flow + reach), "old", gain, ())
         growth = Growth(min(-1.0, window.first - 1.0), 0.0, flow, end)
-        entry = Entry(alarm, window.last, place, growth, unit, self.rules.size_doubt * unit[None, :], is_past=True)
+        entry = Entry(
+            alarm, window.last, place, growth, unit, self.rules.size_doubt * unit[None, :], is_past=True, is_told=True
+        )
         ledger.entries.append(entry)
         self.entered.append(entry)
         self._change(entry, replace(growth, peak=0.0))

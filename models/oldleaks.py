@@ -255,7 +255,7 @@ def place_in(watch: Watch, evidence: Evidence, district: int, rules: Rules, beli
     log = np.where(inside, 0.0, -np.inf)
     one = replace(evidence, gain=np.where(inside, evidence.gain, 0.0))
     whole = log if believed is None else log + believed
-    return locate(one, watch.topology, watch.pipes, TEMPER, rules.temper_growth, whole)
+    return replace(locate(one, watch.topology, watch.pipes, TEMPER, rules.temper_growth, whole), best=-1)
 
 
 def _scan(watch: Watch, problem: Problem, known: list[Floats], rules: Rules) -> tuple[Evidence, Floats]:
@@ -270,7 +270,8 @@ def _scan(watch: Watch, problem: Problem, known: list[Floats], rules: Rules) -> 
     flow, energy = _flows(used, factor, data, cost)
     gain = np.where(flow > 0.0, 0.5 * flow**2 * energy, 0.0)
     nothing = np.zeros(len(flow))
-    return Evidence(gain, flow, 1.0 / np.sqrt(energy), nothing, nothing.astype(np.int64), flow), used
+    none = nothing.astype(np.int64)
+    return Evidence(gain, flow, 1.0 / np.sqrt(energy), nothing, none, flow, none), used
 
 
 def _flows(responses: Floats, factor: tuple[Floats, bool], data: Floats, cost: float) -> tuple[Floats, Floats]:

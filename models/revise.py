@@ -19,6 +19,8 @@ from models.searches import Searches, with_measurement
 Floats = NDArray[np.float64]
 
 END_BLOCKS = 10
+_TRIMS, _TRIMMED = 3, 0.05
+_STOPS = 0.6  # of a leak's flow at least is missing when it has ended
 _DOUBTS = 6
 _PATTERNS = 12
 _MEMORY = 0.5
@@ -73,14 +75,16 @@ class Reviser:
         now = tried[best_size(tried, self.watch.sizes), everyone]
         used = at_size(sized, now, self.watch.sizes)
         evidence = scanner.scan(residual, used)
+        evidence = scanner.weigh(residual, evidence, used, self.watch.doubt_of(used))
         most = self.rules.most_share * self.watch.largest_take
         gain = np.where(evidence.now > most, 0.0, evidence.gain)
         return replace(evidence, gain=gain), used
 
     def is_worth_a_scan(self, residual: Floats) -> bool:
         """Whether a small leak or a middling one anywhere comes near an alarm."""
-        scanner = self.scanner(len(residual))
-        best = max(scanner.scan(residual, each).gain.max() for each in (self.watch.responses, self.watch.secants[1]))
+        scanner, seen = self.scanner(len(residual)), ~self.watch.blind(self.ledger.window.frames[-1])
+        sizes = (self.watch.responses, self.watch.secants[1])
+        best = max(scanner.scan(residual, each[seen]).gain.max() for each in sizes) if seen.any() else 0.0
         return bool(best > _GLANCE * self.rules.gain)
 
     def doubt(self, evidence: Evidence, responses: Floats, at: int) -> Floats:
@@ -132,10 +136,14 @@ class Reviser:
         """Position of a link among the pipes that can leak."""
         return int(np.searchsorted(self.watch.pipes, link))
 
+    def is_blind(self, entry: Entry) -> bool:
+        """Whether nothing can be said of an entry now, for lack of pressures in its district."""
+        return bool(self.watch.blind(self.ledger.window.frames[-1])[self.position(entry.place.link)])
+
     def run(self) -> None:
         """Revise every open entry after a new frame."""
         for entry in self.ledger.entries:
-            if not entry.is_open:
+            if not entry.is_open or self.is_blind(entry):
                 continue
             age = self.ledger.window.last - entry.raised
             if age in self.rules.refit_ages:
@@ -146,16 +154,24 @@ class Reviser:
         """Whether all that told an entry from its neighbours lies before the window: what it shows now tells less."""
         return entry.growth.onset + entry.growth.rise < self.ledger.window.first
 
-    def refit(self, entry: Entry) -> None:
-        """Seek an entry's place and flow anew, with the other leaks running; a settled one stays as it is."""
+    def refit(self, entry: Entry, past: int | None = None) -> None:
+        """Seek an entry's place and flow anew, with the other leaks running; a settled one stays as it is.
+
+        Parameters
+        ----------
+        past
+            Blocks of the window to look at; the others say nothing of this entry.
+        """
         ledger, window = self.ledger, self.ledger.window
         if self.is_settled(entry):
             return
-        residual = ledger.without(entry)
+        n = len(window) if past is None else past
+        now = window.blocks[n - 1 : n]
+        residual = ledger.without(entry)[:n]
         before, first_link = entry.growth, entry.place.link
         drive = window.drive_since(before.onset)
         for _ in range(2):
-            old_flow, old_link = float(entry.flow(window.blocks[-1:])[0]), entry.place.link
+            old_flow, old_link = float(entry.flow(now)[0]), entry.place.pipe
             responses = self.watch.respond(drive, ledger.flows_now(entry, len(drive.times), 0.0))
             evidence, responses = self.scan(residual, responses, entry)
             evidence = replace(evidence, gain=np.where(self._reachable(entry, responses), evidence.gain, 0.0))
@@ -164,16 +180,55 @@ class Reviser:
                 break
             evidence = self._remembering(entry, evidence)
             entry.place = self.locate(evidence)
-            at = self.position(entry.place.link)
+            at = self.position(entry.place.pipe)
             entry.unit, entry.doubt = responses[at], self.doubt(evidence, responses, at)
-            self._adopt(entry, evidence, at)
-            flow = float(entry.flow(window.blocks[-1:])[0])
-            if entry.is_withdrawn or (entry.place.link == old_link and abs(flow - old_flow) < 0.1 * old_flow):
+            self._adopt(entry, evidence, at, now)
+            flow = float(entry.flow(now)[0])
+            if entry.is_withdrawn or (entry.place.pipe == old_link and abs(flow - old_flow) < 0.1 * old_flow):
                 break
         entry.belief = evidence.gain - evidence.gain.max()
         if self.watch.topology.distance_from_link(first_link)[entry.place.link] > MOVED_M:
             entry.placed = window.last
+        entry.misfit = entry.misfit[:0]
+        entry.refitted = window.last
+        if past is not None and not entry.is_withdrawn:
+            entry.growth = replace(entry.growth, end=before.end)
         ledger.update(entry, before)
+        if not entry.is_withdrawn:
+            self._trim(entry)
+            self.settle(entry)
+
+    def _trim(self, entry: Entry) -> None:
+        """Give an entry the flow whose simulation fits: its response by size was made at other moments."""
+        ledger = self.ledger
+        without = ledger.without(entry)
+        scanner = self.scanner(len(without))
+        for _ in range(_TRIMS):
+            template, data = scanner.whiten(without - ledger.residual), scanner.whiten(without)
+            share = float(np.clip(template @ data / max(float(template @ template), 1e-30), 0.5, 2.0))
+            if abs(share - 1.0) < _TRIMMED:
+                return
+            # effects grow faster than flows, up to their square
+            entry.growth = replace(entry.growth, peak=entry.growth.peak * share**0.6)
+            ledger.update(entry)
+
+    def settle(self, entry: Entry) -> None:
+        """Learn anew what an entry did beyond its simulation, as far as the model's pipes and demands may be wrong.
+
+        Left in the window, that would look like a leak that began or ended with this one. It is told from what the
+        blocks around it show: the slow bias goes on through a leak.
+        """
+        ledger = self.ledger
+        flow = entry.flow(ledger.window.blocks)
+        left = ledger.residual + (np.outer(flow, entry.misfit) if len(entry.misfit) else 0.0)
+        known = self.watch.doubt_at(self.position(entry.place.pipe), entry.unit)
+        scanner = self.scanner(len(ledger.window), entry)
+        misfit, rest = scanner.misfit(left, flow, np.vstack([known, entry.doubt]))
+        # its size may still change
+        entry.rest = np.vstack([rest, self.rules.size_doubt * entry.unit])
+        before = entry.misfit if len(entry.misfit) else np.zeros_like(misfit)
+        entry.misfit = misfit
+        ledger.effect = ledger.effect + np.outer(flow, misfit - before)
 
     def _remembering(self, entry: Entry, evidence: Evidence) -> Evidence:
         """Evidence with half of what the last refit held: the model's errors differ with the moments it is asked at.
@@ -193,10 +248,10 @@ class Reviser:
         reachable: NDArray[np.bool_] = (cosine > _SIMILAR) | (distance < _SIMILAR_M)
         return reachable
 
-    def _adopt(self, entry: Entry, evidence: Evidence, at: int) -> None:
+    def _adopt(self, entry: Entry, evidence: Evidence, at: int, now: Floats) -> None:
         """Take over a candidate's growth; an entry that shrank to little was none."""
         growth = evidence.growth(at, self.ledger.window.first)
-        flow = float(growth.flow(self.ledger.window.blocks[-1:])[0])
+        flow = float(growth.flow(now)[0])
         if flow < self.rules.withdrawn_share * entry.alarm.flow.flow:
             entry.withdraw(self.ledger.window.last)
             return
@@ -212,7 +267,7 @@ class Reviser:
         """Open entries whose leak a scan's best candidate resembles: they may have grown or be misplaced."""
         watch = self.watch
         scanner = self.scanner(len(self.ledger.window))
-        entries = [e for e in self.ledger.entries if e.is_open]
+        entries = [e for e in self.ledger.entries if e.is_open and not self.is_blind(e)]
         if not entries:
             return []
         cosine = scanner.alike(watch.secants[1, evidence.best], np.stack([e.unit for e in entries]))
@@ -237,34 +292,72 @@ class Reviser:
             for e in self.ledger.entries
         )
 
+    def is_due(self, entry: Entry) -> bool:
+        """Whether an entry that was not told yet has stood its probation.
+
+        After a leak has ended what its simulation missed of it may look like a small one that goes on beside it: such
+        an entry is watched longer, and where it looks like a share of the ended one it is not told at all.
+        """
+        rules, window = self.rules, self.ledger.window
+        if entry.place.probability < rules.sure_mass and entry.alarm.gain < rules.sure_gain:
+            return False
+        if self.is_blind(entry):
+            return False
+        flow = float(entry.flow(window.blocks[-1:])[0])
+        if flow < max(rules.least_flow, rules.tell_share * self.watch.inflow_of_pipes[self.position(entry.place.link)]):
+            return False
+        ended = {
+            id(e): end
+            for e in self.ledger.entries
+            if (end := e.growth.end) is not None and not e.is_withdrawn and window.first < end <= window.last + 1
+        }
+        closed = [e for e in self.ledger.entries if id(e) in ended]
+        fresh = any(e.growth.peak > flow and abs(entry.growth.onset - ended[id(e)]) < rules.unrest for e in closed)
+        if fresh and window.last - entry.raised < rules.probation:
+            return False
+        if not closed:
+            return True
+        distance = self.watch.topology.distance_from_link(entry.place.link)
+        cosine = self.scanner(len(window), entry).alike(entry.unit, np.stack([e.unit for e in closed]))
+        return not any(
+            (c > _SIMILAR or distance[e.place.link] < _SIMILAR_M) and flow < rules.echo_share * e.growth.peak
+            for e, c in zip(closed, cosine, strict=True)
+        )
+
     def prune(self) -> None:
         """Withdraw entries that the others can stand in for: fit all flows together, leave out what adds little."""
+        ledger = self.ledger
+        while True:
+            standing = [
+                (gain, entry) for gain, entry in self.standing() if not (self.is_settled(entry) or self.is_blind(entry))
+            ]
+            if not standing:
+                return
+            gain, entry = min(standing, key=lambda pair: pair[0])
+            if gain > self.rules.keep_gain:
+                return
+            before = entry.growth
+            entry.withdraw(ledger.window.last)
+            ledger.update(entry, before)
+
+    def standing(self) -> list[tuple[float, Entry]]:
+        """What each open entry adds to the log likelihood beyond what the others' flows, fitted anew, can explain."""
         ledger, window = self.ledger, self.ledger.window
         entries = [e for e in ledger.entries if e.is_open]
         if len(entries) < 2:
-            return
+            return []
         scanner = Scanner(self.watch.noise, len(window), self.rules.rises)
-        flows = [e.flow(window.blocks) for e in entries]
-        templates = np.vstack(
-            [scanner.whiten_products(f[None, :], e.unit) for f, e in zip(flows, entries, strict=True)]
-        )
+        templates = np.vstack([scanner.whiten_products(e.flow(window.blocks)[None, :], e.unit) for e in entries])
         data = scanner.whiten(ledger.residual) + templates.sum(axis=0)
-        keep = list(range(len(entries)))
-        _, loss = nnls(templates[keep].T, data)
-        while len(keep) > 1:
-            trials = [nnls(templates[[m for m in keep if m != k]].T, data)[1] for k in keep]
-            cost = [
-                np.inf if self.is_settled(entries[k]) else 0.5 * (t**2 - loss**2)
-                for t, k in zip(trials, keep, strict=True)
-            ]
-            least = int(np.argmin(cost))
-            if cost[least] > self.rules.keep_gain:
-                break
-            entry = entries[keep.pop(least)]
-            loss = trials[least]
-            before = entry.growth
-            entry.withdraw(window.last)
-            ledger.update(entry, before)
+        # the normal equations' root holds all that the fit asks of the data
+        root, rotation = np.linalg.qr(templates.T, mode="reduced")[::-1]
+        wanted = rotation.T @ data
+        _, loss = nnls(root, wanted)
+        found: list[tuple[float, Entry]] = []
+        for k, entry in enumerate(entries):
+            _, without = nnls(np.delete(root, k, axis=1), wanted)
+            found.append((0.5 * float(without**2 - loss**2), entry))
+        return found
 
     # ends ---------------------------------------------------------------------------------------------------------
 
@@ -274,31 +367,59 @@ class Reviser:
         Only if that explains the residual better than any new leak does: a leak that begins elsewhere also pushes
         against the known ones.
         """
-        entries = [e for e in self.ledger.entries if e.is_open]
+        entries = [e for e in self.ledger.entries if e.is_open and not self.is_blind(e)]
         ends = [(*self._end_of(e), e) for e in entries]
         if not ends:
             return
-        gain, at, entry = max(ends, key=lambda end: end[0])
+        gain, at, share, entry = max(ends, key=lambda end: end[0])
         if gain < self.rules.end_gain:
+            return
+        if not self.is_settled(entry) and entry.refitted < self.ledger.window.last:
+            # a leak that stopped growing also falls behind what was expected of it
+            kept = entry.state()
+            self.refit(entry)
+            gain, at, share = (0.0, 0.0, 0.0) if entry.is_withdrawn else self._end_of(entry)
+            if gain < self.rules.end_gain and not entry.is_withdrawn:
+                return
+            if entry.is_withdrawn or share >= _STOPS:
+                changed = entry.growth
+                entry.restore(kept)
+                self.ledger.update(entry, changed)
+                gain, at, share = self._end_of(entry)
+        if gain < self.rules.end_gain or share < _STOPS:
             return
         rival, _ = self.scan(self.ledger.residual, self.watch.responses)
         if rival.gain.max() > gain:
             return
-        before = entry.growth
-        entry.growth = replace(before, end=float(self.ledger.window.first + at))
-        self.ledger.update(entry, before)
-        self.ledger.settle(entry)
+        self._close(entry, float(self.ledger.window.first + at))
 
-    def _end_of(self, entry: Entry) -> tuple[float, float]:
-        """Gain in log likelihood of an entry's best end, and that end, blocks from the window's first."""
+    def _close(self, entry: Entry, end: float) -> None:
+        """End an entry; what it was is fitted on the blocks in which it ran alone."""
+        before = entry.growth
+        entry.growth = replace(before, end=end)
+        past = int(np.sum(self.ledger.window.blocks < np.floor(end)))
+        if past >= 2 and not self.is_settled(entry):
+            self.refit(entry, past)
+        else:
+            self.ledger.update(entry, before)
+        if not entry.is_withdrawn:
+            self.settle(entry)
+
+    def _end_of(self, entry: Entry) -> tuple[float, float, float]:
+        """Gain in log likelihood of an entry's best end, that end, blocks from the window's first, and what stops.
+
+        The last is the share of its flow that is missing from then on.
+        """
         n = len(self.ledger.window)
         scanner = self.scanner(n, entry)
-        ends = np.arange(max(1, n - END_BLOCKS), n, 1.0 / 3.0)
+        # one block alone may be odd: an end shows in the newest two
+        ends = np.arange(max(1, n - END_BLOCKS), n - 1 + 1e-9, 1.0 / 12.0)
         stopped = 1.0 - np.clip(ends[:, None] - np.arange(n), 0.0, 1.0)
         templates = scanner.whiten_products(-entry.flow(self.ledger.window.blocks) * stopped, entry.unit)
-        gain = templates @ scanner.whiten(self.ledger.residual) - 0.5 * (templates**2).sum(axis=1)
+        match, energy = templates @ scanner.whiten(self.ledger.residual), (templates**2).sum(axis=1)
+        gain = match - 0.5 * energy
         best = int(np.argmax(gain))
-        return float(gain[best]), float(ends[best])
+        return float(gain[best]), float(ends[best]), float(match[best] / max(energy[best], 1e-30))
 
     # repairs ------------------------------------------------------------------------------------------------------
 
@@ -327,7 +448,7 @@ class Reviser:
                 entry.growth = replace(entry.growth, peak=share * entry.growth.peak)
         entry.growth = replace(entry.growth, end=end)
         ledger.update(entry, before)
-        ledger.settle(entry)
+        self.settle(entry)
 
 
 def best_size(now: Floats, sizes: Floats) -> NDArray[np.int64]:

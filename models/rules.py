@@ -25,6 +25,8 @@ class Rules:
         An alarm also needs this probability within 300 m, or this gain.
     least_share, least_flow
         Smallest leak that is reported: share of the district's mean inflow, and m3/s.
+    tell_share
+        Smallest leak that is told, share of the district's mean inflow; smaller ones are simulated, but not told.
     most_share
         Largest leak that is believed, share of the largest district's mean inflow.
     usual_share
@@ -41,6 +43,10 @@ class Rules:
         Share by which the effect of a known leak may be misjudged.
     pattern_doubt
         Share of a known leak's flow that may seem to leak elsewhere.
+    probation, unrest
+        An entry that began within `unrest` blocks of the end of a larger leak is told after `probation` blocks.
+    echo_share
+        One that looks like a leak that has ended is told if it is this share of it at least.
     rest
         Blocks for which a leak must have stayed at a new place before it is told again.
     refit_ages
@@ -56,6 +62,7 @@ class Rules:
     sure_mass: float = 0.65
     least_share: float = 0.004
     least_flow: float = 0.2 / 3600.0
+    tell_share: float = 0.009
     most_share: float = 0.6
     usual_share: float = 0.05
     withdrawn_share: float = 0.4
@@ -63,9 +70,12 @@ class Rules:
     keep_gain: float = 12.0
     echo_blocks: int = 20
     echo_gain: float = 2.0
-    size_doubt: float = 0.05
+    size_doubt: float = 0.15
     pattern_doubt: float = 0.03
     rest: int = 3
+    probation: int = 3
+    unrest: int = 8
+    echo_share: float = 0.2
     refit_ages: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 36, 43, 50, 58)
     temper: float = 2.5
     temper_growth: float = 0.02

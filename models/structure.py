@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 
 # what districts take beyond what is usual, share from block to block and slowly: each by itself, and all together
 _OWN_DEMAND, _SHARED_DEMAND = (0.012, 0.03), (0.03, 0.08)
+# what of a district's inflow seems steady, share of it from day to day and slowly: daily shapes differ
+_STEADY = (0.04, 0.018)
 _METER_ERROR, _LEVEL_ERROR_M = 0.004, 0.005
 _PRESSURE_M, _FLOW_M3S = (0.002, 0.002), (3e-5, 6e-5)  # an instrument's own: in a block, and slowly
 
@@ -86,11 +88,18 @@ def guess_noise(
     n_pressures = channels.n_pressures
     n_flows = len(channels.picked) - n_pressures
     floor, drift = (
-        np.concatenate([np.full(n_pressures, pressure), np.full(n_flows, flow), np.hypot(own * scale, read)])
-        for pressure, flow, own in zip(_PRESSURE_M, _FLOW_M3S, _OWN_DEMAND, strict=True)
+        np.concatenate(
+            [
+                np.full(n_pressures, pressure),
+                np.full(n_flows, flow),
+                np.hypot(own * scale, read),
+                steady * scale[channels.steady],
+            ]
+        )
+        for pressure, flow, own, steady in zip(_PRESSURE_M, _FLOW_M3S, _OWN_DEMAND, _STEADY, strict=True)
     )
-    nothing = np.zeros(len(channels.picked))
-    together = [np.concatenate([nothing, np.where(channels.is_flat, 0.0, s * scale)]) for s in _SHARED_DEMAND]
+    nothing, none = np.zeros(len(channels.picked)), np.zeros(len(channels.steady))
+    together = [np.concatenate([nothing, np.where(channels.is_flat, 0.0, s * scale), none]) for s in _SHARED_DEMAND]
     return from_structure(through, floor, drift, memory / block, (together[0], together[1]))
 
 

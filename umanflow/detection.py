@@ -139,7 +139,7 @@ def detect_folder(
 
 
 def write_detection(found: Detection, record: Record, network: Network, out: Path, timezone: str | None) -> None:
-    """Write leaks and zones, residuals.parquet, days.parquet, health.json and run.json."""
+    """Write everything that is told of a detection: leaks, zones, residuals, days, health, hindsight, run."""
     out.mkdir(parents=True, exist_ok=True)
     write_leaks(found.leaks, found.topology, out, network.crs, timezone, network.pipes)
     with whole_file(out / "residuals.parquet") as temporary:
@@ -147,7 +147,8 @@ def write_detection(found: Detection, record: Record, network: Network, out: Pat
     with whole_file(out / DAYS_FILE) as temporary:
         days_of(record, timezone).to_parquet(temporary)
     write_zones(found.statement, out, timezone)
-    write_json(health(found, record), out / "health.json")
+    write_json(health(found, record, timezone), out / "health.json")
+    write_json(_untold(found, timezone), out / "hindsight.json")
     write_json(_run(found, record, network, timezone), out / "run.json")
 
 
@@ -156,8 +157,9 @@ def write_json(content: object, path: Path) -> None:
     replace_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
-def health(found: Detection, record: Record) -> list[dict[str, object]]:
-    """State of every instrument: how much is missing, whether it ever moves, how far off its last week is."""
+def health(found: Detection, record: Record, timezone: str | None = None) -> list[dict[str, object]]:
+    """State of every instrument: how much came in, what was wrong with it and when; then valves found closed."""
+    zone = timezone or "UTC"
     rows: list[dict[str, object]] = []
     for quantity in ("pressure", "flow", "level", "demand"):
         table: pd.DataFrame = getattr(record, quantity)
@@ -166,15 +168,44 @@ def health(found: Detection, record: Record) -> list[dict[str, object]]:
             values = table[name].to_numpy(dtype=float)
             seen = np.isfinite(values)
             moved = float(np.nanmax(values) - np.nanmin(values)) if seen.any() else 0.0
+            faults = found.health.of(str(name), quantity)
+            open_now = [f.kind for f in faults if f.until is None]
+            state = "silent" if not seen.any() else "flat" if moved == 0.0 else open_now[-1] if open_now else "ok"
             rows.append(
                 {
                     "instrument": str(name),
                     "quantity": quantity,
                     "available": round(min(1.0, float(seen.mean()) * int(every[name])), 4),
-                    "state": "silent" if not seen.any() else "flat" if moved == 0.0 else "ok",
+                    "state": state,
+                    "faults": [fault.plain(zone) for fault in faults],
                 }
             )
+    for fault in found.health.faults:
+        if fault.quantity == "pipe":
+            state = "closed" if fault.until is None else "ok"
+            plain = {"instrument": fault.element, "quantity": "pipe", "available": 1.0, "state": state}
+            rows.append(plain | {"faults": [fault.plain(zone)]})
     return rows
+
+
+def _untold(found: Detection, timezone: str | None) -> list[dict[str, object]]:
+    """Leaks that no alarm was raised about, in the record's clock: they have no event."""
+
+    def clock(time: pd.Timestamp | None) -> str | None:
+        return None if time is None else time.tz_convert(timezone or "UTC").strftime("%Y-%m-%d %H:%M:%S")
+
+    return [
+        {
+            "pipe": leak.pipe,
+            "start": clock(leak.start),
+            "start_low": clock(leak.start_low),
+            "start_high": clock(leak.start_high),
+            "flow_m3h": round(3600.0 * leak.flow, 3),
+            "probability": round(leak.probability, 4),
+            "ended": clock(leak.ended),
+        }
+        for leak in found.untold
+    ]
 
 
 def _run(found: Detection, record: Record, network: Network, timezone: str | None) -> dict[str, object]:
@@ -192,6 +223,7 @@ def _run(found: Detection, record: Record, network: Network, timezone: str | Non
             {"name": name, "inflow_m3h": round(3600.0 * inflow, 3), "is_closed": is_closed}
             for name, inflow, is_closed in found.districts
         ],
+        "limits": found.health.limits,
         "versions": {
             "python": platform.python_version(),
             **{p: version(p) for p in ("umanflow", "wntr", "owa-epanet", "numpy", "pandas", "numba")},

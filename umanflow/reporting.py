@@ -71,8 +71,8 @@ class Request:
         return Wording(self.language, self.units, self.currency)
 
 
-def parse_formats(text: str) -> tuple[str, ...]:
-    """Read a list of formats.
+def parse_formats(text: str, known: Sequence[str] = FORMATS) -> tuple[str, ...]:
+    """Read a list of formats out of those that are known.
 
     Raises
     ------
@@ -81,8 +81,8 @@ def parse_formats(text: str) -> tuple[str, ...]:
     """
     formats = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
     for name in formats:
-        if name not in FORMATS:
-            raise UserError(f"--format {name} is unknown; there are {', '.join(FORMATS)}")
+        if name not in known:
+            raise UserError(f"--format {name} is unknown; there are {', '.join(known)}")
     return formats or ("html",)
 
 

@@ -33,7 +33,8 @@ def street(lengths: list[float]) -> Topology:
 def evidence_of(gain: list[float]) -> Evidence:
     n = len(gain)
     nothing = np.zeros(n)
-    return Evidence(np.array(gain), nothing, nothing, nothing, np.zeros(n, dtype=np.int64), nothing)
+    first = np.zeros(n, dtype=np.int64)
+    return Evidence(np.array(gain), nothing, nothing, nothing, first, nothing, first)
 
 
 def probabilities(gain: list[float], lengths: list[float], temper: float, growth: float) -> list[float]:

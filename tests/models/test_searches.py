@@ -17,8 +17,8 @@ TEMPER, GROWTH = 2.5, 0.02
 
 
 def evidence_of(gain: list[float]) -> Evidence:
-    nothing = np.zeros(len(gain))
-    return Evidence(np.array(gain), nothing, nothing, nothing, np.zeros(len(gain), dtype=np.int64), nothing)
+    nothing, none = np.zeros(len(gain)), np.zeros(len(gain), dtype=np.int64)
+    return Evidence(np.array(gain), nothing, nothing, nothing, none, nothing, none)
 
 
 def explicit(gain: list[float], lengths: list[float], dry: list[int]) -> list[float]:

@@ -48,3 +48,5 @@ def detect(
     if not as_json:
         print()
         show(zone_rows(found.statement), as_json=False)
+    for limit in found.health.limits:
+        typer.echo(limit, err=True)
