@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -227,16 +227,25 @@ def _look_back(
     if len(frames) < FEWEST_BLOCKS:
         return alarms, []
     blocks = np.array([float(round(window.number(f.start))) for f in frames])
+    # what runs from before the first frame moves nothing in them: only levels told of it, and they stand
+    old = [e for e in detector.ledger.entries if not e.is_withdrawn and e.growth.onset < blocks[0]]
+    if old:
+        effect = detector.ledger.simulated(frames, old)
+        frames = [replace(frame, values=frame.values - part) for frame, part in zip(frames, effect, strict=True)]
+    told_old = {(a.time, watch.topology.links[a.place.link]) for e in old for a in (e.alarm, *e.superseded)}
+    standing = [alarm for alarm in alarms if (alarm.detected, alarm.pipe) in told_old]
+    alarms = [alarm for alarm in alarms if alarm not in standing]
     mended = [(watch.topology.link(r.pipe), window.number(r.time)) for r in repairs]
     known = [
         Known(e.place.link, e.growth, any(e.place.link == link and e.growth.end == end for link, end in mended))
         for e in detector.ledger.entries
-        if not e.is_withdrawn
+        if not e.is_withdrawn and all(e is not one for one in old)
     ]
     found = smooth(watch, frames, blocks, known, detector.rules)
     first = window.number(start)
     running = [leak for leak in found if leak.growth.end is None or leak.growth.end > first]
-    return looked_back(alarms, running, watch, window)
+    looked, untold = looked_back(alarms, running, watch, window)
+    return sorted([*standing, *looked], key=lambda leak: leak.event), untold
 
 
 def _gather(

@@ -130,7 +130,9 @@ class Judge:
         weighed = np.stack([doubts.weigh(self.unit(leak)).ravel() for leak in leaks])
         units = np.stack([self.unit(leak).ravel() for leak in leaks])
         gram = weighed @ units.T
-        return gram + 1e-9 * np.diag(np.diag(gram)), weighed
+        # leaks that do the same, or hardly anything, must not make it singular
+        size = np.diag(gram)
+        return gram + 1e-9 * np.diag(np.abs(size) + max(float(size.max()), 1e-30)), weighed
 
     def losses(self, leaks: Sequence[Supposed]) -> Floats:
         """Log likelihood that each leak is worth to first order, with the others' flows fitted anew, float64 [n]."""
