@@ -163,9 +163,8 @@ class DrivenModel:
         engine.set_accuracy(_ACCURACY)
         for link in (k for r in self.replaced for k in r.links):
             engine.set_value("link", link, "init_status", 0.0)
-        # float64 [2, n_tanks], m, lowest and highest level
         limits = [[engine.value("node", int(n), name) for name in ("min_level", "max_level")] for n in self.tank_nodes]
-        self.level_limits = np.array(limits).reshape(-1, 2).T
+        self._level_limits = np.array(limits).reshape(-1, 2).T
 
     def _take_leakage(self) -> Floats:
         """Mean background leakage of the model's first day at each junction, m3/s; from here on it is demand.
@@ -225,13 +224,18 @@ class DrivenModel:
         columns = [self.flow_meters.index(self.topology.links[p]) for p in self.pumps]
         return Drive(times, demand, level, flow[:, columns], inflow, known)
 
+    @property
+    def level_limits(self) -> Floats:
+        """Lowest and highest level of each tank, float64 [2, n_tanks], m."""
+        return self._level_limits
+
     def intervals(self, record: Record, step: pd.Timedelta) -> pd.DatetimeIndex:
         """Start of every interval of a record."""
         return pd.date_range(record.start.floor(step), record.end, freq=step)
 
     def _snapped(self, level: Floats) -> Floats:
         """Levels within the model's limits; as good as full is full: the inlet is shut then, in EPANET as outside."""
-        low, high = self.level_limits
+        low, high = self._level_limits
         return np.where(level > high - _FULL_M, high, np.maximum(level, low + _FULL_M))
 
     def nominal_demand(self, times: pd.DatetimeIndex, step: pd.Timedelta, phase: int = 0) -> Floats:
@@ -357,6 +361,12 @@ class DrivenModel:
                 response[district.junctions] -= (share / share.sum()) @ response[district.junctions]
         return response
 
+    def is_empty(self, drive: Drive) -> NDArray[np.bool_]:
+        """Moments at which a tank stands at its bottom, bool [n, n_tanks]: what it feeds then lacks pressure."""
+        low = self._level_limits[0]
+        empty: NDArray[np.bool_] = drive.level <= low + _FULL_M + 1e-6
+        return empty
+
     def is_drivable(self, drive: Drive) -> NDArray[np.bool_]:
         """Bool [n], the intervals in which everything that drives was measured."""
         imposed = np.hstack([drive.demand, drive.level, drive.pump_flow])
@@ -368,7 +378,7 @@ class DrivenModel:
         EPANET and the town shut an empty tank off: its level no longer tells the district's head.
         """
         adrift = np.zeros((len(drive.times), len(self.sensor_nodes)), dtype=bool)
-        empty = np.nan_to_num(drive.level, nan=np.inf) <= self.level_limits[0] + _FULL_M + 1e-6
+        empty = np.nan_to_num(drive.level, nan=np.inf) <= self._level_limits[0] + _FULL_M + 1e-6
         empty[1:] |= empty[:-1].copy()
         empty[:-1] |= empty[1:].copy()
         for district in self.districts:

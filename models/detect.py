@@ -28,6 +28,7 @@ from models.ledger import Entry
 from models.rules import Repair, Rules
 from models.searches import DrySearch
 from models.smooth import FEWEST_BLOCKS, Known, smooth
+from models.starved import without_starved
 from models.watch import Settings, Watch
 from models.zones import Zones
 from models.zonestatement import Statement, state_zones
@@ -241,6 +242,7 @@ def _look_back(
         for e in detector.ledger.entries
         if not e.is_withdrawn and all(e is not one for one in old)
     ]
+    frames = [without_starved(watch.model, watch.channels, frame) for frame in frames]
     found = smooth(watch, frames, blocks, known, detector.rules)
     first = window.number(start)
     running = [leak for leak in found if leak.growth.end is None or leak.growth.end > first]

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.record import Record
+from models.ends import apply
 from models.evidence import Evidence
 from models.feedback import Feedback
 from models.frame import Frame
@@ -27,6 +28,7 @@ from models.relearn import relearn
 from models.revise import Reviser
 from models.rules import Repair, Rules
 from models.searches import DrySearch
+from models.telling import around, is_due, is_echo
 from models.watch import Watch
 
 Floats = NDArray[np.float64]
@@ -114,7 +116,7 @@ class Detector:
         """Use a repair: of a known leak, of one that runs since before the window, or of one that nobody knew."""
         entry = self._feedback.owner(repair)
         if entry is not None and not self._reviser.is_settled(entry):
-            self._reviser.apply(repair, entry)
+            apply(self._reviser, repair, entry)
         else:
             self.old_ends.expect(repair, entry)
 
@@ -136,7 +138,7 @@ class Detector:
         for entry in self.ledger.entries:
             if not entry.is_open or entry.is_told:
                 continue
-            if not self._reviser.is_due(entry):
+            if not is_due(self._reviser, entry):
                 entry.due = -1
                 continue
             last = self.ledger.window.last
@@ -210,7 +212,7 @@ class Detector:
         if len(window) < 2:
             return None
         found = self._unexplained()
-        if found is None or self._reviser.is_echo(found[0]):
+        if found is None:
             return None
         evidence, responses = found
         residual, gain = self.ledger.residual, float(evidence.gain.max())
@@ -249,19 +251,24 @@ class Detector:
     def _unexplained(self) -> tuple[Evidence, Floats] | None:
         """Evidence for a new leak that no better place or size of a known one removes, and its responses, or None."""
         tried: list[Entry] = []
-        if not self._reviser.is_worth_a_scan(self.ledger.residual):
+        reviser, window = self._reviser, self.ledger.window
+        if not reviser.is_worth_a_scan(self.ledger.residual):
             return None
+        passed_over = self.watch.blind(window.frames[-1])
         while True:
-            evidence, responses = self._reviser.scan(self.ledger.residual, self.watch.responses)
-            evidence = replace(
-                evidence, gain=np.where(self.watch.blind(self.ledger.window.frames[-1]), 0.0, evidence.gain)
-            )
-            if evidence.gain.max() < self.rules.gain:
-                return None
-            similar = [e for e in self._reviser.similar(evidence) if e not in tried]
+            evidence, responses = reviser.scan(self.ledger.residual, self.watch.responses)
+            while True:
+                evidence = replace(evidence, gain=np.where(passed_over, 0.0, evidence.gain))
+                if evidence.gain.max() < self.rules.gain:
+                    return None
+                if not is_echo(reviser, evidence):
+                    break
+                # an echo must not drown what happens elsewhere
+                passed_over = passed_over | around(reviser, evidence, responses)
+            similar = [e for e in reviser.similar(evidence) if e not in tried]
             if not similar:
                 return evidence, responses
-            self._reviser.refit(similar[0])
+            reviser.refit(similar[0])
             tried.append(similar[0])
 
     def _sigmas(self, residual: Floats, growth: Growth) -> tuple[tuple[str, float], ...]:

@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from models.ends import END_BLOCKS
 from models.evidence import Evidence
 from models.ledger import Entry
-from models.revise import END_BLOCKS, MOVED_M, Reviser, at_size
+from models.revise import MOVED_M, Reviser
 from models.rules import Repair
+from models.sized import at_size
 
 Floats = NDArray[np.float64]
 

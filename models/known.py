@@ -13,9 +13,9 @@ from models.frame import Frame, joined
 from models.leak import Estimate
 from models.ledger import Alarm, Entry, Ledger
 from models.localise import Candidate, Place
-from models.revise import at_size, best_size
 from models.rules import Repair, Rules
 from models.searches import with_measurement
+from models.sized import at_size, best_size
 from models.watch import Watch
 
 Floats = NDArray[np.float64]

@@ -21,9 +21,10 @@ from models.growth import Growth
 from models.leak import Estimate
 from models.ledger import Alarm, Entry, Ledger
 from models.localise import Candidate, Place
-from models.revise import Reviser, at_size
+from models.revise import Reviser
 from models.rules import Repair, Rules
 from models.searches import with_measurement
+from models.sized import at_size
 
 Floats = NDArray[np.float64]
 
@@ -191,6 +192,8 @@ class OldEnds:
         place = replace(self.reviser.locate(evidence), best=-1)
         at = self.reviser.position(place.link)
         flow, deviation = self._weighed(float(evidence.flow[at]), float(evidence.deviation[at]), 0.0, end, place.link)
+        if flow < least:  # the inflow does not know of it
+            return None
         return self._enter(place, used[at], flow, deviation, end, time, gain)
 
     # both ---------------------------------------------------------------------------------------------------------

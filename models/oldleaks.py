@@ -20,8 +20,8 @@ from scipy.optimize import nnls
 from models.evidence import Evidence
 from models.levels import Levels
 from models.localise import Place, locate
-from models.revise import at_size, best_size
 from models.rules import Rules
+from models.sized import at_size, best_size
 from models.watch import Watch
 
 Floats = NDArray[np.float64]

@@ -9,25 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from models.ends import test_ends
 from models.evidence import Evidence, Scanner
 from models.ledger import Entry, Ledger
 from models.localise import Place, locate
 from models.noise import Noise, with_known
-from models.rules import Repair, Rules
-from models.searches import Searches, with_measurement
+from models.rules import Rules
+from models.searches import Searches
+from models.sized import at_size, best_size
+from models.telling import ALIKE, ALIKE_M
 
 Floats = NDArray[np.float64]
 
-END_BLOCKS = 10
 _TRIMS, _TRIMMED = 3, 0.05
-_STOPS = 0.6  # of a leak's flow at least is missing when it has ended
 _DOUBTS = 6
 _PATTERNS = 12
 _MEMORY = 0.5
-_SIMILAR = 0.8
 MOVED_M = 150.0
 _GLANCE = 0.7
-_SIMILAR_M = 500.0
 
 
 class Reviser:
@@ -75,7 +74,7 @@ class Reviser:
         now = tried[best_size(tried, self.watch.sizes), everyone]
         used = at_size(sized, now, self.watch.sizes)
         evidence = scanner.scan(residual, used)
-        evidence = scanner.weigh(residual, evidence, used, self.watch.doubt_of(used))
+        evidence = scanner.weigh(residual, evidence, used, self.watch.doubts.of(used))
         most = self.rules.most_share * self.watch.largest_take
         gain = np.where(evidence.now > most, 0.0, evidence.gain)
         return replace(evidence, gain=gain), used
@@ -146,16 +145,16 @@ class Reviser:
             if not entry.is_open or self.is_blind(entry):
                 continue
             age = self.ledger.window.last - entry.raised
-            if age in self.rules.refit_ages:
+            if age in self.rules.refit_ages and not self.is_settled(entry):
                 self.refit(entry)
-        self.test_ends()
+        test_ends(self)
 
     def is_settled(self, entry: Entry) -> bool:
         """Whether all that told an entry from its neighbours lies before the window: what it shows now tells less."""
         return entry.growth.onset + entry.growth.rise < self.ledger.window.first
 
     def refit(self, entry: Entry, past: int | None = None) -> None:
-        """Seek an entry's place and flow anew, with the other leaks running; a settled one stays as it is.
+        """Seek an entry's place and flow anew, with the other leaks running; a settled one stays where it is.
 
         Parameters
         ----------
@@ -164,6 +163,7 @@ class Reviser:
         """
         ledger, window = self.ledger, self.ledger.window
         if self.is_settled(entry):
+            self._trim(entry, self.rules.size_doubt)
             return
         n = len(window) if past is None else past
         now = window.blocks[n - 1 : n]
@@ -198,14 +198,22 @@ class Reviser:
             self._trim(entry)
             self.settle(entry)
 
-    def _trim(self, entry: Entry) -> None:
-        """Give an entry the flow whose simulation fits: its response by size was made at other moments."""
+    def _trim(self, entry: Entry, doubt: float = np.inf) -> None:
+        """Give an entry the flow whose simulation fits: its response by size was made at other moments.
+
+        Parameters
+        ----------
+        doubt
+            Standard deviation of its size beforehand, as a share of it.
+        """
         ledger = self.ledger
         without = ledger.without(entry)
         scanner = self.scanner(len(without))
         for _ in range(_TRIMS):
             template, data = scanner.whiten(without - ledger.residual), scanner.whiten(without)
-            share = float(np.clip(template @ data / max(float(template @ template), 1e-30), 0.5, 2.0))
+            energy = max(float(template @ template), 1e-30)
+            trust = 1.0 / (1.0 + 1.0 / (energy * doubt**2))
+            share = float(np.clip(1.0 + trust * (template @ data / energy - 1.0), 0.7, 1.4))
             if abs(share - 1.0) < _TRIMMED:
                 return
             # effects grow faster than flows, up to their square
@@ -221,7 +229,7 @@ class Reviser:
         ledger = self.ledger
         flow = entry.flow(ledger.window.blocks)
         left = ledger.residual + (np.outer(flow, entry.misfit) if len(entry.misfit) else 0.0)
-        known = self.watch.doubt_at(self.position(entry.place.pipe), entry.unit)
+        known = self.watch.doubts.at(self.position(entry.place.pipe), entry.unit)
         scanner = self.scanner(len(ledger.window), entry)
         misfit, rest = scanner.misfit(left, flow, np.vstack([known, entry.doubt]))
         # its size may still change
@@ -245,7 +253,7 @@ class Reviser:
         """Pipes to which an entry may move: near its place, or alike in what they do; others are other leaks."""
         cosine = self.scanner(len(self.ledger.window), entry).alike(entry.unit, responses)
         distance = self.watch.topology.distance_from_link(entry.place.link)[self.watch.pipes]
-        reachable: NDArray[np.bool_] = (cosine > _SIMILAR) | (distance < _SIMILAR_M)
+        reachable: NDArray[np.bool_] = (cosine > ALIKE) | (distance < ALIKE_M)
         return reachable
 
     def _adopt(self, entry: Entry, evidence: Evidence, at: int, now: Floats) -> None:
@@ -273,56 +281,9 @@ class Reviser:
         cosine = scanner.alike(watch.secants[1, evidence.best], np.stack([e.unit for e in entries]))
         distance = watch.topology.distance_from_link(int(watch.pipes[evidence.best]))
         found = [
-            (float(c), e)
-            for c, e in zip(cosine, entries, strict=True)
-            if c > _SIMILAR or distance[e.place.link] < _SIMILAR_M
+            (float(c), e) for c, e in zip(cosine, entries, strict=True) if c > ALIKE or distance[e.place.link] < ALIKE_M
         ]
         return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])][:2]
-
-    def is_echo(self, evidence: Evidence) -> bool:
-        """Whether a scan's best candidate was raised and withdrawn lately, and speaks no louder now."""
-        watch, rules = self.watch, self.rules
-        distance = watch.topology.distance_from_link(int(watch.pipes[evidence.best]))
-        now, gain = self.ledger.window.last, float(evidence.gain.max())
-        return any(
-            e.is_withdrawn
-            and now - e.withdrawn < rules.echo_blocks
-            and distance[e.place.link] < _SIMILAR_M
-            and gain < rules.echo_gain * e.alarm.gain
-            for e in self.ledger.entries
-        )
-
-    def is_due(self, entry: Entry) -> bool:
-        """Whether an entry that was not told yet has stood its probation.
-
-        After a leak has ended what its simulation missed of it may look like a small one that goes on beside it: such
-        an entry is watched longer, and where it looks like a share of the ended one it is not told at all.
-        """
-        rules, window = self.rules, self.ledger.window
-        if entry.place.probability < rules.sure_mass and entry.alarm.gain < rules.sure_gain:
-            return False
-        if self.is_blind(entry):
-            return False
-        flow = float(entry.flow(window.blocks[-1:])[0])
-        if flow < max(rules.least_flow, rules.tell_share * self.watch.inflow_of_pipes[self.position(entry.place.link)]):
-            return False
-        ended = {
-            id(e): end
-            for e in self.ledger.entries
-            if (end := e.growth.end) is not None and not e.is_withdrawn and window.first < end <= window.last + 1
-        }
-        closed = [e for e in self.ledger.entries if id(e) in ended]
-        fresh = any(e.growth.peak > flow and abs(entry.growth.onset - ended[id(e)]) < rules.unrest for e in closed)
-        if fresh and window.last - entry.raised < rules.probation:
-            return False
-        if not closed:
-            return True
-        distance = self.watch.topology.distance_from_link(entry.place.link)
-        cosine = self.scanner(len(window), entry).alike(entry.unit, np.stack([e.unit for e in closed]))
-        return not any(
-            (c > _SIMILAR or distance[e.place.link] < _SIMILAR_M) and flow < rules.echo_share * e.growth.peak
-            for e, c in zip(closed, cosine, strict=True)
-        )
 
     def prune(self) -> None:
         """Withdraw entries that the others can stand in for: fit all flows together, leave out what adds little."""
@@ -358,129 +319,3 @@ class Reviser:
             _, without = nnls(np.delete(root, k, axis=1), wanted)
             found.append((0.5 * float(without**2 - loss**2), entry))
         return found
-
-    # ends ---------------------------------------------------------------------------------------------------------
-
-    def test_ends(self) -> None:
-        """Recognise a known leak that has stopped: from some block on its effect is missing.
-
-        Only if that explains the residual better than any new leak does: a leak that begins elsewhere also pushes
-        against the known ones.
-        """
-        entries = [e for e in self.ledger.entries if e.is_open and not self.is_blind(e)]
-        ends = [(*self._end_of(e), e) for e in entries]
-        if not ends:
-            return
-        gain, at, share, entry = max(ends, key=lambda end: end[0])
-        if gain < self.rules.end_gain:
-            return
-        if not self.is_settled(entry) and entry.refitted < self.ledger.window.last:
-            # a leak that stopped growing also falls behind what was expected of it
-            kept = entry.state()
-            self.refit(entry)
-            gain, at, share = (0.0, 0.0, 0.0) if entry.is_withdrawn else self._end_of(entry)
-            if gain < self.rules.end_gain and not entry.is_withdrawn:
-                return
-            if entry.is_withdrawn or share >= _STOPS:
-                changed = entry.growth
-                entry.restore(kept)
-                self.ledger.update(entry, changed)
-                gain, at, share = self._end_of(entry)
-        if gain < self.rules.end_gain or share < _STOPS:
-            return
-        rival, _ = self.scan(self.ledger.residual, self.watch.responses)
-        if rival.gain.max() > gain:
-            return
-        self._close(entry, float(self.ledger.window.first + at))
-
-    def _close(self, entry: Entry, end: float) -> None:
-        """End an entry; what it was is fitted on the blocks in which it ran alone."""
-        before = entry.growth
-        entry.growth = replace(before, end=end)
-        past = int(np.sum(self.ledger.window.blocks < np.floor(end)))
-        if past >= 2 and not self.is_settled(entry):
-            self.refit(entry, past)
-        else:
-            self.ledger.update(entry, before)
-        if not entry.is_withdrawn:
-            self.settle(entry)
-
-    def _end_of(self, entry: Entry) -> tuple[float, float, float]:
-        """Gain in log likelihood of an entry's best end, that end, blocks from the window's first, and what stops.
-
-        The last is the share of its flow that is missing from then on.
-        """
-        n = len(self.ledger.window)
-        scanner = self.scanner(n, entry)
-        # one block alone may be odd: an end shows in the newest two
-        ends = np.arange(max(1, n - END_BLOCKS), n - 1 + 1e-9, 1.0 / 12.0)
-        stopped = 1.0 - np.clip(ends[:, None] - np.arange(n), 0.0, 1.0)
-        templates = scanner.whiten_products(-entry.flow(self.ledger.window.blocks) * stopped, entry.unit)
-        match, energy = templates @ scanner.whiten(self.ledger.residual), (templates**2).sum(axis=1)
-        gain = match - 0.5 * energy
-        best = int(np.argmax(gain))
-        return float(gain[best]), float(ends[best]), float(match[best] / max(energy[best], 1e-30))
-
-    # repairs ------------------------------------------------------------------------------------------------------
-
-    def apply(self, repair: Repair, entry: Entry) -> None:
-        """Use what a crew reports of a known leak: it has ended, was there, and lost what was measured."""
-        ledger, watch, window = self.ledger, self.watch, self.ledger.window
-        link, end = watch.topology.link(repair.pipe), window.number(repair.time)
-        before = entry.growth
-        entry.growth = replace(before, end=None)
-        past = int(np.sum(window.blocks < np.floor(end)))
-        residual = ledger.without(entry)[:past]
-        entry.place = Place(link, entry.place.candidates, 1.0, float(watch.topology.length[link]))
-        if past >= 2:
-            drive = window.drive_since(before.onset)
-            at = self.position(link)
-            responses = watch.respond(drive, ledger.flows_now(entry, len(drive.times), 0.0))
-            evidence, responses = self.scan(residual, responses, entry)
-            response = responses[at]
-            if evidence.gain[at] > 0.0:
-                entry.growth, entry.unit = evidence.growth(at, window.first), response
-                entry.doubt = self.rules.size_doubt * response[None, :]
-            if repair.flow is not None:
-                last = float(entry.growth.moment(np.array([end]))[0])
-                deviation = float(np.hypot(evidence.deviation[at], self.rules.size_doubt * last))
-                share = with_measurement(last, deviation, repair.flow)[0] / last if last > 0.0 else 1.0
-                entry.growth = replace(entry.growth, peak=share * entry.growth.peak)
-        entry.growth = replace(entry.growth, end=end)
-        ledger.update(entry, before)
-        self.settle(entry)
-
-
-def best_size(now: Floats, sizes: Floats) -> NDArray[np.int64]:
-    """Which of some responses by size suits each candidate, int64 [n]: the one nearest to the flow that it gives.
-
-    Parameters
-    ----------
-    now
-        float64 [1 + n_sizes, n], flow that each response gives, m3/s.
-    sizes
-        float64 [n_sizes], flow that each response was made with but the first, which is a small leak's.
-    """
-    made = np.concatenate([[0.4 * sizes[0]], sizes])[:, None]
-    found: NDArray[np.int64] = np.argmin(np.abs(np.log(np.maximum(now, 1e-9) / made)), axis=0)
-    return found
-
-
-def at_size(sized: Floats, flow: Floats, sizes: Floats) -> Floats:
-    """Response of each candidate at a flow of its own, between those by size, float64 [n, n_channels].
-
-    Parameters
-    ----------
-    sized
-        float64 [1 + n_sizes, n, n_channels].
-    flow
-        float64 [n], m3/s.
-    sizes
-        float64 [n_sizes], see `best_size`.
-    """
-    made = np.log(np.concatenate([[0.4 * sizes[0]], sizes]))
-    position = np.interp(np.log(np.maximum(flow, 1e-9)), made, np.arange(len(made)))
-    low = np.minimum(position.astype(np.int64), len(sizes) - 1)
-    share, everyone = (position - low)[:, None], np.arange(len(flow))
-    between: Floats = (1.0 - share) * sized[low, everyone] + share * sized[low + 1, everyone]
-    return between

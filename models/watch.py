@@ -16,20 +16,18 @@ from numpy.typing import NDArray
 from hydro.calibration import Calibration, Prior, calibrate
 from hydro.derivatives import derivatives
 from hydro.driven import Drive, DrivenModel
-from hydro.errors import EpanetError
 from hydro.phase import find_phase
 from hydro.record import Record
 from models.channels import Channels, choose
-from models.doubt import jacobian
-from models.doubt import learn as learn_model
+from models.doubt import Doubts, doubts_of
 from models.errors import NotEnoughData
 from models.frame import PROBES, Frame, by_part, evened, joined, steady_mean, typical_rows
 from models.health_bridge import Bridge
 from models.health_clock import Clocks
 from models.health_frames import clocks_of, leave_out
 from models.noise import Noise, learn
-from models.secants import respond_at_size
 from models.settings import Settings
+from models.sized import respond_at_size
 from models.structure import Meters, guess_noise
 from networks import Network, Topology
 
@@ -42,10 +40,7 @@ Bools = NDArray[np.bool_]
 _DAY = pd.Timedelta(days=1)
 _RESPONSE_STATES = 24
 _HISTORY_STATES = 168
-_DOUBT_STATES, _DOUBT_ROWS, _DOUBT_PIPES = 48, 1600, 450
-_DOUBTS = 8
 _SECANT_SHARES = (0.025, 0.06, 0.15)
-_CHUNK = 64
 
 
 class Watch:
@@ -69,6 +64,8 @@ class Watch:
     secants
         float64 [n_sizes, n_pipes, n_channels], the same for leaks of some sizes: where little flows usually, head loss
         grows far faster than with the first drop.
+    doubts
+        How far responses may be off.
     sizes
         float64 [n_sizes], those leaks' flows, m3/s.
     districts
@@ -149,7 +146,7 @@ class Watch:
         self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = self.largest_take
         self.sizes: Floats = np.array(_SECANT_SHARES) * self.largest_take
         self.secants: Floats = np.stack([respond_at_size(self, self.typical, q) for q in self.sizes.tolist()])
-        self._doubt(running, drive.demand)
+        self.doubts: Doubts = doubts_of(self, self.typical, running, drive.demand)
         by_node = self.node_response * self.settings.demand_noise
         block, step, memory = self.settings.block, self.settings.step, self.settings.memory
         self.noise: Noise = guess_noise(self.model, self.channels, usual, by_node, meters, block, step, memory)
@@ -205,7 +202,7 @@ class Watch:
         self.responses = self.respond(self.typical, {})
         self.secants = np.stack([respond_at_size(self, self.typical, q) for q in self.sizes.tolist()])
         leaking = model.drive(fine, step, phase)
-        self._doubt(model.with_losses(leaking, lost), leaking.demand)
+        self.doubts = doubts_of(self, self.typical, model.with_losses(leaking, lost), leaking.demand)
 
     def centre(self, usual: Floats) -> None:
         """Take what channels show on average, float64 [n_channels], out of the instruments' zeros."""
@@ -351,65 +348,6 @@ class Watch:
         What other leaks change of a small leak's response, float64 [n_pipes, n_channels], they change of a large one's.
         """
         return np.concatenate([responses[None], self.secants + (responses - self.responses)])
-
-    def _doubt(self, drive: Drive, customers: Floats) -> None:
-        """Learn how far responses may be off: `doubt`, float64 [n_pipes, k, n_channels], directions per m3/s.
-
-        Parameters
-        ----------
-        drive
-            What the model was calibrated on, with known leaks in it.
-        customers
-            float64 [n, n_junctions], m3/s, demand without them.
-        """
-        model, n_picked = self.model, len(self.channels.picked)
-        usable = np.flatnonzero(model.is_drivable(drive) & np.isfinite(customers).all(axis=1))
-        n_states = int(np.clip(_DOUBT_ROWS // max(len(model.sensor_nodes), 1), 4, _DOUBT_STATES))
-        rows = usable[np.unique(np.linspace(0, len(usable) - 1, n_states).astype(int))]
-        learnt = learn_model(model, drive.rows(rows), customers[rows], self.calibration.after, Prior())
-        flow = float(self.sizes[1])
-        row = typical_rows(self.typical.demand.sum(axis=1), np.arange(len(self.typical.times)))[1]
-        one = self.typical.rows(np.array([row]))
-        model.forget()
-        base = jacobian(model, one, 0, one.demand[0])
-        tried = np.unique(np.linspace(0, len(self.pipes) - 1, _DOUBT_PIPES).astype(int))
-        found = np.zeros((len(tried), _DOUBTS, len(self.channels.names)))
-        for k, link in enumerate(self.pipes[tried].tolist()):
-            leaking = self.with_leaks(one, {link: np.full(1, flow)})
-            try:
-                change = (jacobian(model, leaking, 0, one.demand[0]) - base) / flow
-            except EpanetError:
-                model.forget()
-                continue
-            size, direction = np.linalg.eigh(learnt.covariance(change[self.channels.picked]))
-            kept = np.argsort(-size)[:_DOUBTS]
-            found[k, : len(kept), :n_picked] = np.sqrt(np.maximum(size[kept], 0.0))[:, None] * direction[:, kept].T
-        # a pipe that was not tried errs like the one that was and looks most like it
-        unit = self.secants[1][:, :n_picked] / self._sizes_of(self.secants[1])[:, None]
-        like = tried[np.argmax(unit @ unit[tried].T, axis=1)]
-        like[tried] = tried
-        share = self._sizes_of(self.secants[1]) / self._sizes_of(self.secants[1][like])
-        self.doubt: Floats = found[np.searchsorted(tried, like)] * share[:, None, None]
-
-    def _sizes_of(self, responses: Floats) -> Floats:
-        sizes: Floats = np.maximum(np.linalg.norm(responses[..., : len(self.channels.picked)], axis=-1), 1e-15)
-        return sizes
-
-    def doubt_of(self, used: Floats) -> Floats:
-        """Directions in which responses float64 [n_pipes, n_channels] may be off, float64 [n_pipes, k, n_channels].
-
-        What was made at one size is scaled to the size of those used.
-        """
-        return self._scaled(self.doubt, self.secants[1], used)
-
-    def doubt_at(self, pipe: int, used: Floats) -> Floats:
-        """The same for one pipe's response, float64 [k, n_channels]."""
-        return self._scaled(self.doubt[pipe], self.secants[1][pipe], used)
-
-    def _scaled(self, doubt: Floats, made: Floats, used: Floats) -> Floats:
-        share = np.minimum(self._sizes_of(used) / self._sizes_of(made), 30.0)
-        scaled: Floats = doubt * share[..., None, None]
-        return scaled
 
     def effect(self, frames: list[Frame], leaks: Mapping[int, Floats]) -> Floats:
         """Effect of leaks on the channels of each frame, by simulation.

@@ -23,6 +23,7 @@ from umanflow.planner.diagnosis import Diagnosis, diagnose
 from umanflow.planner.inputs import PlanInput
 from umanflow.planner.leaking import Leaking
 from umanflow.planner.modelcheck import Checked, check_model
+from umanflow.planner.parts import Loggers, Parts
 from umanflow.planner.places import Prices
 from umanflow.planner.pressure import Norm, NothingToSet, PressurePlan, plan_pressure
 from umanflow.planner.programme import Programme
@@ -30,7 +31,7 @@ from umanflow.planner.pumping import PumpPlan, PumpRules, plan_pumps
 from umanflow.planner.renewal import Renewal, RenewalCosts, history_of, rank_pipes
 from umanflow.planner.sentence import Sentence
 from umanflow.planner.simulation import Day, run_day
-from umanflow.planner.yearly import Builder, Loggers, Parts
+from umanflow.planner.yearly import Builder
 from umanflow.report.site import site_of
 from umanflow.report.wording import mark
 

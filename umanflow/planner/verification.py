@@ -16,7 +16,9 @@ from scipy.stats import poisson
 from umanflow.planner.blocks import Design
 from umanflow.planner.pressure import PressurePlan
 from umanflow.planner.pumping import PumpPlan
+from umanflow.planner.sentence import Sentence
 from umanflow.planner.simulation import Day, night_flow
+from umanflow.report.wording import mark
 
 Floats = NDArray[np.float64]
 
@@ -70,11 +72,24 @@ def check_blocks(design: Design, day: Day, nodes: Mapping[str, int], year: int) 
     found = []
     for block in design.blocks:
         flow = night_flow(day, np.array([nodes[name] for name in block.nodes], dtype=np.int64))
-        found.append(Check(
-            year, "blocks", block.name, "inflow with all inlets shut", "m3/h", "boundary closed, meters of the inlets",
-            "one night, 02:00-04:00, when the boundary valves are shut; pressure at the middle of the block falls to 0",
-            flow, 0.0, 0.0, _METER * flow,
-        ))  # fmt: skip
+        found.append(
+            Check(
+                year,
+                "blocks",
+                block.name,
+                mark("inflow with all inlets shut"),
+                mark("m³/h"),
+                mark("boundary closed, meters of the inlets"),
+                mark(
+                    "one night, 02:00-04:00, when the boundary valves are shut; pressure at the middle of the block "
+                    "falls to 0"
+                ),
+                flow,
+                0.0,
+                0.0,
+                _METER * flow,
+            )
+        )
     return found
 
 
@@ -83,15 +98,36 @@ def check_pressure(plan: PressurePlan, spread: float, year: int) -> list[Check]:
     found = []
     for zone in plan.zones:
         low, high = limits_of_change(zone.night_before, zone.night_after, spread)
-        found.append(Check(
-            year, "pressure", zone.zone, "minimum night flow", "m3/h", "flow meter of the inlet",
-            "a week before and a week after, 02:00-04:00", zone.night_before, zone.night_after, low, high,
-        ))  # fmt: skip
-        found.append(Check(
-            year, "pressure", zone.zone, "mean pressure at the average zone point", "m", "pressure logger",
-            "a week before and a week after, mean of the day", zone.mean_before, zone.mean_after,
-            zone.mean_after - _GAUGE_M, zone.mean_after + _GAUGE_M,
-        ))  # fmt: skip
+        found.append(
+            Check(
+                year,
+                "pressure",
+                zone.zone,
+                mark("minimum night flow"),
+                mark("m³/h"),
+                mark("flow meter of the inlet"),
+                mark("a week before and a week after, 02:00-04:00"),
+                zone.night_before,
+                zone.night_after,
+                low,
+                high,
+            )
+        )
+        found.append(
+            Check(
+                year,
+                "pressure",
+                zone.zone,
+                mark("mean pressure at the average zone point"),
+                mark("m"),
+                mark("pressure logger"),
+                mark("a week before and a week after, mean of the day"),
+                zone.mean_before,
+                zone.mean_after,
+                zone.mean_after - _GAUGE_M,
+                zone.mean_after + _GAUGE_M,
+            )
+        )
     return found
 
 
@@ -99,22 +135,50 @@ def check_pumps(plan: PumpPlan, spread: float, year: int) -> list[Check]:
     """Energy, money, peak and the least level of each tank."""
     before, after, found = plan.before, plan.after, []
     rows = (
-        ("cost of electricity", "UAH/d", "energy meters of the stations, hourly", before.even_cost, after.even_cost),
-        ("electricity", "kWh/d", "energy meters of the stations", before.energy, after.energy),
-        ("highest power", "kW", "energy meters of the stations", before.peak, after.peak),
+        (
+            mark("cost of electricity"),
+            mark("UAH/d"),
+            mark("energy meters of the stations, hourly"),
+            before.even_cost,
+            after.even_cost,
+        ),
+        (mark("electricity"), mark("kWh/d"), mark("energy meters of the stations"), before.energy, after.energy),
+        (mark("highest power"), mark("kW"), mark("energy meters of the stations"), before.peak, after.peak),
     )
     for quantity, unit, instrument, was, becomes in rows:
         low, high = limits_of_change(was, becomes, spread)
-        found.append(Check(
-            year, "pumps", "all stations", quantity, unit, instrument,
-            "two weeks before and two weeks after, for the same volume pumped", was, becomes, low, high,
-        ))  # fmt: skip
+        found.append(
+            Check(
+                year,
+                "pumps",
+                mark("all stations"),
+                quantity,
+                unit,
+                instrument,
+                mark("two weeks before and two weeks after, for the same volume pumped"),
+                was,
+                becomes,
+                low,
+                high,
+            )
+        )
     for old, new in zip(before.tanks, after.tanks, strict=True):
         room = 0.05 * (new.high - new.low)
-        found.append(Check(
-            year, "pumps", new.tank, "least level", "m", "level gauge", "two weeks after, least of every day",
-            old.least, new.least, new.least - room, new.highest,
-        ))  # fmt: skip
+        found.append(
+            Check(
+                year,
+                "pumps",
+                new.tank,
+                mark("least level"),
+                mark("m"),
+                mark("level gauge"),
+                mark("two weeks after, least of every day"),
+                old.least,
+                new.least,
+                new.least - room,
+                new.highest,
+            )
+        )
     return found
 
 
@@ -126,10 +190,21 @@ def check_survey(
     for name in surveyed:
         before, after = (night_flow(day, districts[name]) for day in days)
         low, high = limits_of_change(before, after, spread)
-        found.append(Check(
-            year, "survey", name, "minimum night flow", "m3/h", "flow meter of the inlet; above the limit a step test",
-            "the last week before the survey and the week after the last repair, 02:00-04:00", before, after, low, high,
-        ))  # fmt: skip
+        found.append(
+            Check(
+                year,
+                "survey",
+                name,
+                mark("minimum night flow"),
+                mark("m³/h"),
+                mark("flow meter of the inlet; above the limit a step test"),
+                mark("the last week before the survey and the week after the last repair, 02:00-04:00"),
+                before,
+                after,
+                low,
+                high,
+            )
+        )
     return found
 
 
@@ -138,15 +213,32 @@ def check_renewal(pipes: int, before: float, after: float, year: int) -> Check:
     was, becomes = _YEARS_OF_BREAKS * before, _YEARS_OF_BREAKS * after
     low, high = (float(poisson.ppf(p, becomes)) if becomes > 0.0 else 0.0 for p in (0.05, 0.95))
     return Check(
-        year, "renewal", f"{pipes} pipes", f"breaks in {_YEARS_OF_BREAKS} years", "breaks", "register of repairs",
-        f"{_YEARS_OF_BREAKS} years after, beside those expected of the old pipes", was, becomes, max(low, 0.0), high,
-    )  # fmt: skip
+        year,
+        "renewal",
+        Sentence(mark("{n} pipes"), n=pipes),
+        Sentence(mark("breaks in {years} years"), years=_YEARS_OF_BREAKS),
+        mark("breaks"),
+        mark("register of repairs"),
+        Sentence(mark("{years} years after, beside those expected of the old pipes"), years=_YEARS_OF_BREAKS),
+        was,
+        becomes,
+        max(low, 0.0),
+        high,
+    )
 
 
 def check_loggers(count: int, leak: float, distance: float, within: float, year: int) -> Check:
     """A hydrant is opened in each block: the median distance from it to the pipe that is named."""
     return Check(
-        year, "loggers", f"{count} loggers", "median distance from a test leak to the pipe named", "m",
-        f"hydrant opened by {leak:g} m3/h in each block, at night", "within a month of the last logger",
-        float("nan"), distance, 0.0, max(300.0, distance) if within >= 0.5 else 2.0 * distance,
-    )  # fmt: skip
+        year,
+        "loggers",
+        Sentence(mark("{n} loggers"), n=count),
+        mark("median distance from a test leak to the pipe named"),
+        mark("m"),
+        Sentence(mark("hydrant opened by {leak} m³/h in each block, at night"), leak=leak),
+        mark("within a month of the last logger"),
+        float("nan"),
+        distance,
+        0.0,
+        max(300.0, distance) if within >= 0.5 else 2.0 * distance,
+    )

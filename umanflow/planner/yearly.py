@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hydro.engine import Engine
 from models.breaks import fit_breaks
-from models.prospect import Prospect
-from models.sensing import Placement
 from networks import Network
-from umanflow.planner.blocks import Design
 from umanflow.planner.customers import customers_of
 from umanflow.planner.inputs import PlanInput
 from umanflow.planner.leaking import Leaking
-from umanflow.planner.pressure import Norm, PressurePlan, equipped_network
+from umanflow.planner.parts import Parts
+from umanflow.planner.pressure import Norm, equipped_network
 from umanflow.planner.programme import Measure, Programme, Year, findable, limits, saved_money, spread_of_ratio
-from umanflow.planner.pumping import PumpPlan
-from umanflow.planner.renewal import Renewal, history_of
+from umanflow.planner.renewal import history_of
 from umanflow.planner.sentence import Sentence
 from umanflow.planner.simulation import Day, run_day
 from umanflow.planner.surveys import Survey, links_of, plan_surveys, surveys_in
@@ -40,33 +37,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _DAYS = 365.25
-
-
-@dataclass(frozen=True, slots=True)
-class Loggers:
-    """Where loggers go, and what so many of them promise.
-
-    Attributes
-    ----------
-    placement
-        In the order in which they help.
-    promises
-        By number of loggers: share of leaks seen, median distance, share placed within 300 m.
-    """
-
-    placement: Placement
-    promises: dict[int, Prospect]
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the programme is made of; None where there is no such part."""
-
-    design: Design | None
-    pressure: PressurePlan | None
-    pumping: PumpPlan | None
-    loggers: Loggers | None
-    renewal: Renewal | None
 
 
 def _parts(lost: Mapping[str, Floats]) -> dict[str, Floats]:

@@ -12,6 +12,11 @@ KINDS = {
     "loggers": mark("Loggers"),
     "renewal": mark("Renewal"),
 }
+PRICES = {
+    "study": mark("as stated in plan.toml"),
+    "model": mark("as the model has it"),
+    "flat": mark("the same at every hour"),
+}
 SEVERITY = {"error": mark("error"), "warning": mark("warning"), "note": mark("note")}
 MATERIALS = {
     name: name

@@ -1,4 +1,4 @@
-"""What sizeable leaks do, by simulation: where little flows, head loss grows far faster than with the first drop."""
+"""Responses by a leak's own size: head loss grows faster than flow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydro.derivatives import derivatives
-from hydro.driven import Drive
+from hydro.driven import Drive, DrivenModel
 from models.frame import typical_rows
 
 if TYPE_CHECKING:
@@ -20,8 +20,43 @@ Floats = NDArray[np.float64]
 _CHUNK = 64
 
 
+def best_size(now: Floats, sizes: Floats) -> NDArray[np.int64]:
+    """Which of some responses by size suits each candidate, int64 [n]: the one nearest to the flow that it gives.
+
+    Parameters
+    ----------
+    now
+        float64 [1 + n_sizes, n], flow that each response gives, m3/s.
+    sizes
+        float64 [n_sizes], flow that each response was made with but the first, which is a small leak's.
+    """
+    made = np.concatenate([[0.4 * sizes[0]], sizes])[:, None]
+    found: NDArray[np.int64] = np.argmin(np.abs(np.log(np.maximum(now, 1e-9) / made)), axis=0)
+    return found
+
+
+def at_size(sized: Floats, flow: Floats, sizes: Floats) -> Floats:
+    """Response of each candidate at a flow of its own, between those by size, float64 [n, n_channels].
+
+    Parameters
+    ----------
+    sized
+        float64 [1 + n_sizes, n, n_channels].
+    flow
+        float64 [n], m3/s.
+    sizes
+        float64 [n_sizes], see `best_size`.
+    """
+    made = np.log(np.concatenate([[0.4 * sizes[0]], sizes]))
+    position = np.interp(np.log(np.maximum(flow, 1e-9)), made, np.arange(len(made)))
+    low = np.minimum(position.astype(np.int64), len(sizes) - 1)
+    share, everyone = (position - low)[:, None], np.arange(len(flow))
+    between: Floats = (1.0 - share) * sized[low, everyone] + share * sized[low + 1, everyone]
+    return between
+
+
 def respond_at_size(watch: Watch, typical: Drive, flow: float) -> Floats:
-    """Effect of a sizeable leak in each pipe, per m3/s, float64 [n_pipes, n_channels].
+    """Effect of a sizeable leak in each pipe, per m3/s, by simulation.
 
     The leak comes on top of what flows in at a quiet time; what the driving takes off the other demands is small
     beside them and is taken off by the tangent.
@@ -29,7 +64,7 @@ def respond_at_size(watch: Watch, typical: Drive, flow: float) -> Floats:
     model, n_picked = watch.model, len(watch.channels.picked)
     rows = typical_rows(typical.demand.sum(axis=1), np.arange(len(typical.times)))
     drive = typical.rows(rows)
-    driving = driving_of(watch, drive)
+    driving = _driving(model, drive)
     taken = np.empty((len(watch.pipes), len(model.instruments)))
     total = np.zeros_like(taken)
     for row in range(len(rows)):
@@ -48,9 +83,8 @@ def respond_at_size(watch: Watch, typical: Drive, flow: float) -> Floats:
     return secants
 
 
-def driving_of(watch: Watch, drive: Drive) -> Floats:
+def _driving(model: DrivenModel, drive: Drive) -> Floats:
     """What the driving takes off per m3/s of leak at each junction, float64 [n_junctions, n_instruments]."""
-    model = watch.model
     junctions = model.engine.junctions
     total = np.zeros((len(junctions), len(model.instruments)))
     model.forget()
