@@ -145,7 +145,9 @@ class DrivenModel:
         engine, topology = self.engine, self.topology
         self._nominal = engine.demand_at  # read before the patterns go
         self._nominal(0)
-        self._background = self._take_leakage()
+        self.background: Floats = self._take_leakage()
+        # what else is lost all day, m3/s at each junction, is no demand either: `models.dirtystart` learns it
+        self.losses: Floats = np.zeros_like(self.background)
         self.tank_nodes = np.array([topology.node(n) for n in self.level_sensors], dtype=np.int64)
         shut = engine.read("link", "init_status") == 0
         # a pump, pumps or a flow control valve behind a meter, a link that is closed in the file and may open: their
@@ -241,7 +243,9 @@ class DrivenModel:
         middle = times + step / 2
         seconds = (middle.day_of_week + phase) % 7 * 86400 + middle.hour * 3600 + middle.minute * 60
         unique, inverse = np.unique(seconds.to_numpy(), return_inverse=True)
-        table = np.array([self._nominal(int(s) - self.engine.clock_start) for s in unique]) + self._background
+        table = (
+            np.array([self._nominal(int(s) - self.engine.clock_start) for s in unique]) + self.background + self.losses
+        )
         expanded: Floats = table[inverse]
         return expanded
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hydro.record import Record
 from models.ends import apply
 from models.evidence import Evidence
+from models.feedback import Feedback
 from models.frame import Frame
 from models.growth import Growth
 from models.health import Fault
@@ -22,9 +23,11 @@ from models.health_surge import Surges
 from models.health_watch import InstrumentWatch
 from models.leak import Estimate, Leak
 from models.ledger import Alarm, Entry, Ledger
+from models.oldends import OldEnds
 from models.relearn import relearn
 from models.revise import Reviser
 from models.rules import Repair, Rules
+from models.searches import DrySearch
 from models.telling import around, is_due, is_echo
 from models.watch import Watch
 
@@ -44,23 +47,34 @@ class Detector:
         What is known beforehand.
     rules
         Thresholds.
-    repairs
-        Known repairs; each is used only from its own time on.
+    repairs, searches
+        Known repairs, and searches that found nothing; each is used only from its own time on.
 
     Attributes
     ----------
     ledger
         Every leak found so far.
+    old_ends
+        Of leaks that nobody had known.
     """
 
-    def __init__(self, watch: Watch, rules: Rules | None = None, repairs: tuple[Repair, ...] = ()) -> None:
+    def __init__(
+        self,
+        watch: Watch,
+        rules: Rules | None = None,
+        repairs: tuple[Repair, ...] = (),
+        searches: tuple[DrySearch, ...] = (),
+    ) -> None:
         self.watch = watch
         self.rules = rules or Rules()
         self.ledger = Ledger(watch, self.rules.window)
         self._reviser = Reviser(self.ledger, self.rules)
         self.instruments = InstrumentWatch(self._reviser)
         self.surges = Surges(self.ledger)
+        self._feedback = Feedback(self._reviser)
+        self.old_ends = OldEnds(self.ledger, self._reviser, self.rules)
         self._repairs = sorted(repairs, key=lambda r: r.time)
+        self._searches = sorted(searches, key=lambda s: s.time)
 
     def know(self, entries: list[Entry]) -> None:
         """Enter leaks that are known beforehand, in order of their detection."""
@@ -72,14 +86,18 @@ class Detector:
 
     def step(self, frame: Frame) -> list[Entry]:
         """Take one frame; return the entries that it raised."""
-        frame = self.instruments.screened(frame)
+        frame = self.old_ends.levelled(self.instruments.screened(frame))
         self.ledger.append(frame, self.watch.noise)
         self.instruments.examine(frame)
         while self._repairs and self._repairs[0].time <= frame.end:
-            apply(self._reviser, self._repairs.pop(0))
+            self._repaired(self._repairs.pop(0))
+        while self._searches and self._searches[0].time <= frame.end:
+            search = self._searches.pop(0)
+            self._feedback.search(search.pipe, self.ledger.window.number(search.time))
         self._reviser.run()
+        self.old_ends.run(frame.end)
         entered = 0
-        while entered < _MOST_PER_FRAME and self._seek(frame) is not None:
+        while entered < _MOST_PER_FRAME and not self.old_ends.is_waiting and self._seek(frame) is not None:
             entered += 1
         self._tell_again(frame)
         return self._tell(frame)
@@ -91,7 +109,20 @@ class Detector:
 
     def trusted(self, frames: list[Frame]) -> list[Frame]:
         """Frames without what was found wrong with them, as known now."""
-        return [self.surges.without(frame) for frame in self.instruments.trusted(frames)]
+        mended = (self.surges.without(frame) for frame in self.instruments.trusted(frames))
+        return [self.old_ends.levelled(frame) for frame in mended]
+
+    def _repaired(self, repair: Repair) -> None:
+        """Use a repair: of a known leak, of one that runs since before the window, or of one that nobody knew."""
+        entry = self._feedback.owner(repair)
+        if entry is not None and not self._reviser.is_settled(entry):
+            apply(self._reviser, repair, entry)
+        else:
+            self.old_ends.expect(repair, entry)
+
+    def believed(self) -> Floats | None:
+        """Logarithm of what dry searches leave of each pipe for a leak that is older than all of them."""
+        return self._reviser.searches.believed(-np.inf)
 
     def begin(self, time: pd.Timestamp) -> None:
         """The data in question begin here: what runs already is old; what has ended is no longer told."""
@@ -151,6 +182,7 @@ class Detector:
         """
         self.instruments.lift()
         frames = relearn(self.watch, self.instruments.mended(history), self.ledger)
+        self.old_ends.forget_shift()
         self._look_back(frames)
         self.ledger.replace_frames(frames, self.watch.noise)
         for entry in self.ledger.entries:

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from models.ledger import Entry
 from models.localise import Place
 from models.rules import Repair
+from models.searches import with_measurement
 
 if TYPE_CHECKING:
     from models.revise import Reviser
 
 Floats = NDArray[np.float64]
 
-_END_BLOCKS = 10
+END_BLOCKS = 10
 _STOPS = 0.6  # of a leak's flow at least is missing when it has ended
-_REPAIR_REACH_M = 1000.0
 
 
 def test_ends(reviser: Reviser) -> None:
@@ -83,7 +83,7 @@ def _end_of(reviser: Reviser, entry: Entry) -> tuple[float, float, float]:
     n = len(reviser.ledger.window)
     scanner = reviser.scanner(n, entry)
     # one block alone may be odd: an end shows in the newest two
-    ends = np.arange(max(1, n - _END_BLOCKS), n - 1 + 1e-9, 1.0 / 12.0)
+    ends = np.arange(max(1, n - END_BLOCKS), n - 1 + 1e-9, 1.0 / 12.0)
     stopped = 1.0 - np.clip(ends[:, None] - np.arange(n), 0.0, 1.0)
     templates = scanner.whiten_products(-entry.flow(reviser.ledger.window.blocks) * stopped, entry.unit)
     match, energy = templates @ scanner.whiten(reviser.ledger.residual), (templates**2).sum(axis=1)
@@ -92,22 +92,10 @@ def _end_of(reviser: Reviser, entry: Entry) -> tuple[float, float, float]:
     return float(gain[best]), float(ends[best]), float(match[best] / max(energy[best], 1e-30))
 
 
-def apply(reviser: Reviser, repair: Repair) -> None:
-    """Use what a crew reports: the leak it belongs to has ended, and was there."""
+def apply(reviser: Reviser, repair: Repair, entry: Entry) -> None:
+    """Use what a crew reports of a known leak: it has ended, was there, and lost what was measured."""
     ledger, watch, window = reviser.ledger, reviser.watch, reviser.ledger.window
-    link = watch.topology.link(repair.pipe)
-    end = window.number(repair.time)
-    distance = watch.topology.distance_from_link(link)
-    candidates = [
-        e
-        for e in ledger.entries
-        if distance[e.place.link] <= _REPAIR_REACH_M
-        and not e.is_withdrawn
-        and (e.growth.end is None or abs(e.growth.end - end) < _END_BLOCKS)
-    ]
-    if not candidates:
-        return
-    entry = min(candidates, key=lambda e: float(distance[e.place.link]))
+    link, end = watch.topology.link(repair.pipe), window.number(repair.time)
     before = entry.growth
     entry.growth = replace(before, end=None)
     past = int(np.sum(window.blocks < np.floor(end)))
@@ -122,6 +110,11 @@ def apply(reviser: Reviser, repair: Repair) -> None:
         if evidence.gain[at] > 0.0:
             entry.growth, entry.unit = evidence.growth(at, window.first), response
             entry.doubt = reviser.rules.size_doubt * response[None, :]
+        if repair.flow is not None:
+            last = float(entry.growth.moment(np.array([end]))[0])
+            deviation = float(np.hypot(evidence.deviation[at], reviser.rules.size_doubt * last))
+            share = with_measurement(last, deviation, repair.flow)[0] / last if last > 0.0 else 1.0
+            entry.growth = replace(entry.growth, peak=share * entry.growth.peak)
     entry.growth = replace(entry.growth, end=end)
     ledger.update(entry, before)
     reviser.settle(entry)

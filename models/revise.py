@@ -13,8 +13,9 @@ from models.ends import test_ends
 from models.evidence import Evidence, Scanner
 from models.ledger import Entry, Ledger
 from models.localise import Place, locate
-from models.noise import with_known
+from models.noise import Noise, with_known
 from models.rules import Rules
+from models.searches import Searches
 from models.sized import at_size, best_size
 from models.telling import ALIKE, ALIKE_M
 
@@ -24,7 +25,7 @@ _TRIMS, _TRIMMED = 3, 0.05
 _DOUBTS = 6
 _PATTERNS = 12
 _MEMORY = 0.5
-_MOVED_M = 150.0
+MOVED_M = 150.0
 _GLANCE = 0.7
 
 
@@ -41,12 +42,16 @@ class Reviser:
 
     def __init__(self, ledger: Ledger, rules: Rules) -> None:
         self.ledger, self.rules, self.watch = ledger, rules, ledger.watch
+        self.searches = Searches(ledger.watch.topology, ledger.watch.pipes)
 
     def scanner(self, n_blocks: int, but: Entry | None = None) -> Scanner:
         """A scan prepared for a window length and for what is uncertain about the known leaks, but for one."""
-        noise = with_known(self.watch.noise, self.ledger.doubts(but))
         cost = 1.0 / (self.rules.usual_share * self.watch.largest_take)
-        return Scanner(noise, n_blocks, self.rules.rises, cost)
+        return Scanner(self.noise(but), n_blocks, self.rules.rises, cost)
+
+    def noise(self, but: Entry | None = None) -> Noise:
+        """Noise of a frame, with what is uncertain about the known leaks, but for one."""
+        return with_known(self.watch.noise, self.ledger.doubts(but))
 
     def scan(self, residual: Floats, responses: Floats, but: Entry | None = None) -> tuple[Evidence, Floats]:
         """Scan all pipes, each with the response that suits it better: to a small leak, or to a sizeable one.
@@ -59,7 +64,10 @@ class Reviser:
         used : float64 [n_pipes, n_channels]
             The response that each pipe's evidence rests on.
         """
-        scanner = self.scanner(len(residual), but)
+        return self.scan_with(self.scanner(len(residual), but), residual, responses)
+
+    def scan_with(self, scanner: Scanner, residual: Floats, responses: Floats) -> tuple[Evidence, Floats]:
+        """The same with a scan that is prepared."""
         sized = self.watch.sized(responses)
         tried = np.stack([scanner.scan(residual, each).now for each in sized])
         everyone = np.arange(len(responses))
@@ -110,9 +118,18 @@ class Reviser:
         patterns[:, len(self.watch.channels.picked) :] = 0.0
         return patterns
 
-    def locate(self, evidence: Evidence) -> Place:
-        """The place that a scan of all pipes speaks for."""
-        return locate(evidence, self.watch.topology, self.watch.pipes, self.rules.temper, self.rules.temper_growth)
+    def locate(self, evidence: Evidence, onset: float | None = None) -> Place:
+        """The place that a scan of all pipes speaks for, and searches do not speak against.
+
+        Parameters
+        ----------
+        onset
+            Since when the leak runs, blocks; as the scan has it for each pipe where not given.
+        """
+        began = evidence.onset + self.ledger.window.first if onset is None else onset
+        believed = self.searches.believed(began)
+        rules = self.rules
+        return locate(evidence, self.watch.topology, self.watch.pipes, rules.temper, rules.temper_growth, believed)
 
     def position(self, link: int) -> int:
         """Position of a link among the pipes that can leak."""
@@ -169,7 +186,7 @@ class Reviser:
             if entry.is_withdrawn or (entry.place.pipe == old_link and abs(flow - old_flow) < 0.1 * old_flow):
                 break
         entry.belief = evidence.gain - evidence.gain.max()
-        if self.watch.topology.distance_from_link(first_link)[entry.place.link] > _MOVED_M:
+        if self.watch.topology.distance_from_link(first_link)[entry.place.link] > MOVED_M:
             entry.placed = window.last
         entry.misfit = entry.misfit[:0]
         entry.refitted = window.last

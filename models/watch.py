@@ -6,7 +6,7 @@ This is what the detector knows beforehand; it does not change while it watches.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,44 +26,21 @@ from models.health_bridge import Bridge
 from models.health_clock import Clocks
 from models.health_frames import clocks_of, leave_out
 from models.noise import Noise, learn
+from models.settings import Settings
 from models.sized import respond_at_size
 from models.structure import Meters, guess_noise
 from networks import Network, Topology
+
+__all__ = ["Settings", "Watch"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
-_LEARNING, _MEMORY = pd.Timedelta(days=7), pd.Timedelta(days=25)
+_DAY = pd.Timedelta(days=1)
 _RESPONSE_STATES = 24
 _HISTORY_STATES = 168
 _SECANT_SHARES = (0.025, 0.06, 0.15)
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How the watch is kept.
-
-    Attributes
-    ----------
-    step
-        Interval over which measurements are averaged before they drive the model.
-    block
-        Length of the detector's frames; whole days cancel what repeats daily.
-    learning
-        Length of the quiet period at the beginning of the history.
-    memory
-        Time over which slow biases of demand and sensors forget.
-    demand_noise
-        Day-to-day standard deviation of one junction's demand, as a share, before any was seen.
-    """
-
-    step: pd.Timedelta = _HOUR
-    block: pd.Timedelta = _DAY
-    learning: pd.Timedelta = _LEARNING
-    memory: pd.Timedelta = _MEMORY
-    demand_noise: float = 0.15
 
 
 class Watch:
@@ -127,17 +104,31 @@ class Watch:
         """Learn everything that does not change while it watches."""
         self.topology: Topology = self.model.topology
         self.pipes: Ints = self.topology.pipes
-        self._offset = np.zeros(len(self.model.instruments))
+        self._calibrate(learning)
+        self.settle(learning, {})
+
+    def settle(self, learning: Record, leaks: Mapping[int, float]) -> None:
+        """Learn zeros, what is usual, responses and noise from the learning period, as calibrated.
+
+        Parameters
+        ----------
+        learning
+            Of the settings' step.
+        leaks
+            What ran all through it: link -> m3/s; it is not usual.
+        """
         phase = find_phase(self.model, learning, self.settings.step)
-        self.calibration: Calibration = self._calibrate(learning, phase)
         drive = self.model.drive(learning, self.settings.step, phase)
-        measured = self._measured(learning, drive)
+        running = self.with_leaks(drive, {k: np.full(len(drive.times), q) for k, q in leaks.items()})
+        lost = [sum(q * self.share(k, d) for k, q in leaks.items()) for d in range(len(self.model.districts))]
+        usual = replace(drive, inflow=drive.inflow - np.array(lost))
+        measured = self.measured(learning, drive)
         self.meters = meters = Meters.of(self.model, measured[:, len(self.model.sensor_nodes) :])
         self.channels: Channels = choose(
-            self.model, drive, self._nominal(drive, phase), meters.through, self.settings.block >= _DAY
+            self.model, usual, self._nominal(drive, phase), meters.through, self.settings.block >= _DAY
         )
         self._steady_zero: Floats = np.zeros(len(self.channels.steady))
-        self._centre(drive, measured, phase)
+        self._centre(replace(running, inflow=usual.inflow), measured, phase)
         usable = np.flatnonzero(self.model.is_drivable(drive))
         rows = usable[np.unique(np.linspace(0, len(usable) - 1, _RESPONSE_STATES).astype(int))]
         self.typical: Drive = drive.rows(rows)
@@ -155,10 +146,10 @@ class Watch:
         self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = self.largest_take
         self.sizes: Floats = np.array(_SECANT_SHARES) * self.largest_take
         self.secants: Floats = np.stack([respond_at_size(self, self.typical, q) for q in self.sizes.tolist()])
-        self.doubts: Doubts = doubts_of(self, self.typical, drive, drive.demand)
+        self.doubts: Doubts = doubts_of(self, self.typical, running, drive.demand)
         by_node = self.node_response * self.settings.demand_noise
         block, step, memory = self.settings.block, self.settings.step, self.settings.memory
-        self.noise: Noise = guess_noise(self.model, self.channels, drive, by_node, meters, block, step, memory)
+        self.noise: Noise = guess_noise(self.model, self.channels, usual, by_node, meters, block, step, memory)
 
     def close(self) -> None:
         """Free the model."""
@@ -207,10 +198,7 @@ class Watch:
         model.scale(np.ones(len(self.topology.pipes)), np.ones(len(model.engine.junctions)))
         drive = model.drive(fine, step, phase)
         lost = self.lost(drive, running(drive.times))
-        self.calibration = calibrate(model, drive, self._measured(fine, drive), Prior(), lost, _HISTORY_STATES)
-        model.scale(self.calibration.resistance, self.calibration.demand)
-        n = len(self.calibration.offset)
-        self._offset[:n] = self.calibration.offset
+        self.adopt(calibrate(model, drive, self.measured(fine, drive), Prior(), lost, _HISTORY_STATES))
         self.responses = self.respond(self.typical, {})
         self.secants = np.stack([respond_at_size(self, self.typical, q) for q in self.sizes.tolist()])
         leaking = model.drive(fine, step, phase)
@@ -221,12 +209,16 @@ class Watch:
         picked = self.channels.picked
         self._offset[picked] += np.nan_to_num(usual[: len(picked)])
 
-    def _calibrate(self, learning: Record, phase: int) -> Calibration:
-        drive = self.model.drive(learning, self.settings.step, phase)
-        found = calibrate(self.model, drive, self._measured(learning, drive), Prior())
+    def adopt(self, found: Calibration) -> None:
+        """Take a calibration over; instruments' zeros are the calibration's until `settle` or `centre`."""
+        self.calibration = found
         self.model.scale(found.resistance, found.demand)
+        self._offset = np.zeros(len(self.model.instruments))
         self._offset[: len(found.offset)] = found.offset
-        return found
+
+    def _calibrate(self, learning: Record) -> None:
+        drive = self.model.drive(learning, self.settings.step, find_phase(self.model, learning, self.settings.step))
+        self.adopt(calibrate(self.model, drive, self.measured(learning, drive), Prior()))
 
     def _centre(self, drive: Drive, measured: Floats, phase: int) -> None:
         """Take each channel's usual residual, as frames will see it, for its zero."""
@@ -251,7 +243,8 @@ class Watch:
     def _by_district(self, nominal: Floats) -> Floats:
         return np.stack([nominal[:, d.junctions].sum(axis=1) for d in self.model.districts], axis=1)
 
-    def _measured(self, record: Record, drive: Drive) -> Floats:
+    def measured(self, record: Record, drive: Drive) -> Floats:
+        """What the instruments say in a drive's intervals, float64 [n, n_instruments], m and m3/s."""
         pressure = record.pressure.reindex(index=drive.times, columns=list(self.model.pressure_sensors))
         flow = record.flow.reindex(index=drive.times, columns=list(self.model.flow_meters))
         told = np.where(self.model.is_adrift(drive), np.nan, pressure.to_numpy(dtype=float))
@@ -298,7 +291,7 @@ class Watch:
         for name, lost in zip(self.model.flow_meters, bridged.flow.T, strict=True):
             self.silences[name] = self.silences.get(name, times[:0]).union(times[lost])
         drive = self.model.drive(bridged.record, step, phase, per_block)
-        measured = self._measured(fine, drive)
+        measured = self.measured(fine, drive)
         watched = self._watched(measured, per_block)
         expected = np.hstack(self.model.expect(drive, watched))
         self.clocks[record.start] = clocks_of(self, record.start)
