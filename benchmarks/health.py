@@ -36,7 +36,7 @@ def main() -> None:
     told = pd.DataFrame([{"element": row["instrument"]} | fault for row in rows for fault in row["faults"]])
     for name in ("since", "until", "told"):
         told[name] = pd.to_datetime(told[name]).dt.tz_localize(None)
-    told = told[(told["since"] >= pd.Timestamp("2019-01-01")) & ~told["kind"].isin(_LEFT_OUT)]
+    told = told[(told["since"] >= truth["start"].min() - _NEAR) & ~told["kind"].isin(_LEFT_OUT)]
     with Engine(find("L-TOWN")[1]) as engine:
         topology = engine.topology
     used: set[object] = set()
@@ -44,8 +44,9 @@ def main() -> None:
     for fault in truth.itertuples():
         if fault.kind == "closed valve":
             away = topology.distance_from_link(topology.link(fault.element))
-            here = told[[k == "closed valve" and away[topology.link(e)] <= _REACH_M
-                         for e, k in zip(told["element"], told["kind"], strict=True)]]  # fmt: skip
+            near = [away[topology.link(e)] <= _REACH_M if k == "closed valve" else False
+                    for e, k in zip(told["element"], told["kind"], strict=True)]  # fmt: skip
+            here = told[pd.Series(near, index=told.index, dtype=bool)]
         else:
             here = told[told["element"] == fault.element]
         during = here[(here["since"] >= fault.start - _NEAR) & (here["since"] <= fault.end + _NEAR)]

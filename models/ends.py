@@ -52,7 +52,14 @@ def test_ends(reviser: Reviser) -> None:
     rival, _ = reviser.scan(reviser.ledger.residual, reviser.watch.responses)
     if rival.gain.max() > gain:
         return
-    _close(reviser, entry, float(reviser.ledger.window.first + at))
+    end = float(reviser.ledger.window.first + at)
+    if end < entry.raised + 1:
+        # what had ended before it was entered explained something else; closed, it would be fitted to that
+        before = entry.growth
+        entry.withdraw(reviser.ledger.window.last)
+        reviser.ledger.update(entry, before)
+        return
+    _close(reviser, entry, end)
 
 
 def _close(reviser: Reviser, entry: Entry, end: float) -> None:

@@ -8,7 +8,7 @@ What is told is taken out from then on: the channel is left out until it is stea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hydro.record import Record
 from models.frame import Frame
 from models.health import DRIFT, METER, OFFSET, VALVE, Fault
-from models.health_causes import Cause
+from models.health_case import Case, line_of
 from models.health_scan import LASTS, Closure, FaultScan, Suspect, is_ahead
 from models.ledger import Entry
 from models.noise import Noise, muted
@@ -33,37 +33,6 @@ _STEADY, _RECENT, _TREND = 6, 8, 14  # blocks
 _SIGMAS = 4.0
 _WIDE = 0.3  # share of a fault's effect that may be misjudged
 _WAIT = 4.0  # blocks
-
-
-@dataclass
-class Case:
-    """One fault under treatment.
-
-    Attributes
-    ----------
-    cause, fault
-        What it is and how it is told.
-    onset
-        Block in which it began.
-    size
-        What is taken off, in units of the cause's template.
-    is_left_out, is_growing
-        Whether the channel is left out for now, and whether it began as a drift.
-    doubt
-        float64 [n, n_channels], what else it may have done, one standard deviation each.
-    raw, off
-        By block: what the channel read, and that less what the others let expect.
-    """
-
-    cause: Cause
-    fault: Fault
-    onset: float
-    size: float = 0.0
-    is_left_out: bool = True
-    is_growing: bool = False
-    doubt: Floats = field(default_factory=lambda: np.empty(0))
-    raw: dict[int, float] = field(default_factory=dict)
-    off: dict[int, float] = field(default_factory=dict)
 
 
 class InstrumentWatch:
@@ -131,7 +100,11 @@ class InstrumentWatch:
         return valve is not None and valve.gain > gain and valve.onset > young
 
     def trusted(self, frames: list[Frame]) -> list[Frame]:
-        """Frames without the faults as they are known now: sensors left out while they were off, effects taken off."""
+        """Frames without the faults as they are known now: sensors left out while they were off, effects taken off.
+
+        The watch's noise is as it was learnt from then on: what was deaf for a time is missing in the frames.
+        """
+        self.lift()
         found = []
         for frame in frames:
             values = frame.values.copy()
@@ -296,10 +269,10 @@ class InstrumentWatch:
             self._put_right(case, blocks, 0.0)
             self.cases.remove(case)
             return
-        slope, rest = _line(blocks[-_RECENT:], off[-_RECENT:])
+        slope, rest = line_of(blocks[-_RECENT:], off[-_RECENT:])
         run = abs(slope) * (min(len(blocks), _RECENT) - 1)
         if run > max(_SIGMAS * usual, 3.0 * rest, 0.1 * abs(np.median(recent))):
-            slope, _ = _line(blocks[-_TREND:], off[-_TREND:])
+            slope, _ = line_of(blocks[-_TREND:], off[-_TREND:])
             case.fault.kind, case.fault.unit, case.fault.size = DRIFT, f"{case.cause.unit}/d", _per_day(slope, self)
             return
         if np.ptp(recent) < 8.0 * max(usual, rest):
@@ -392,14 +365,6 @@ class InstrumentWatch:
             if share > 0.0:
                 mended = replace(window.frames[row], values=window.frames[row].values - share * effect)
                 window.put(row, mended, self.ledger.effect[row], self.watch.noise)
-
-
-def _line(blocks: Floats, values: Floats) -> tuple[float, float]:
-    """Slope per block, and standard deviation of what it leaves."""
-    at = blocks - blocks.mean()
-    slope = float(at @ (values - values.mean()) / max(float(at @ at), 1e-12))
-    rest = values - values.mean() - slope * at
-    return slope, float(np.sqrt((rest**2).sum() / max(1, len(values) - 2)))
 
 
 def _per_day(slope: float, watch: InstrumentWatch) -> float:

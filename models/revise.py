@@ -137,7 +137,7 @@ class Reviser:
         return entry.growth.onset + entry.growth.rise < self.ledger.window.first
 
     def refit(self, entry: Entry, past: int | None = None) -> None:
-        """Seek an entry's place and flow anew, with the other leaks running; a settled one stays where it is.
+        """Seek an entry's place and flow anew, with the other leaks running; a settled one stays as it is.
 
         Parameters
         ----------
@@ -146,7 +146,6 @@ class Reviser:
         """
         ledger, window = self.ledger, self.ledger.window
         if self.is_settled(entry):
-            self._trim(entry, self.rules.size_doubt)
             return
         n = len(window) if past is None else past
         now = window.blocks[n - 1 : n]
@@ -181,22 +180,14 @@ class Reviser:
             self._trim(entry)
             self.settle(entry)
 
-    def _trim(self, entry: Entry, doubt: float = np.inf) -> None:
-        """Give an entry the flow whose simulation fits: its response by size was made at other moments.
-
-        Parameters
-        ----------
-        doubt
-            Standard deviation of its size beforehand, as a share of it.
-        """
+    def _trim(self, entry: Entry) -> None:
+        """Give an entry the flow whose simulation fits: its response by size was made at other moments."""
         ledger = self.ledger
         without = ledger.without(entry)
         scanner = self.scanner(len(without))
         for _ in range(_TRIMS):
             template, data = scanner.whiten(without - ledger.residual), scanner.whiten(without)
-            energy = max(float(template @ template), 1e-30)
-            trust = 1.0 / (1.0 + 1.0 / (energy * doubt**2))
-            share = float(np.clip(1.0 + trust * (template @ data / energy - 1.0), 0.7, 1.4))
+            share = float(np.clip(template @ data / max(float(template @ template), 1e-30), 0.7, 1.4))
             if abs(share - 1.0) < _TRIMMED:
                 return
             # effects grow faster than flows, up to their square

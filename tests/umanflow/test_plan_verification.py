@@ -94,7 +94,7 @@ def test_every_step_of_a_programme_has_a_check(tmp_path: Path) -> None:
     for check in checks:
         assert check.low - 1e-9 <= check.expected <= check.high + 1e-9
         assert check.year == 0 or any(m.year == check.year and m.kind == check.kind for m in plan.programme.measures)
-    night = next(c for c in checks if c.kind == "pressure" and c.unit == "m3/h")
+    night = next(c for c in checks if c.kind == "pressure" and c.unit == "m³/h")
     (zone,) = plan.pressure.zones if plan.pressure is not None else ()
     assert (night.before, night.expected) == (zone.night_before, zone.night_after)
     assert night.expected < night.before

@@ -28,7 +28,7 @@ _SLACKS = (0.35, 0.2, 0.5)
 _NONE = -1
 _SHORT_M = 0.01
 _PRV = 3
-_RAISES, _MENDS = 4, 8
+_RAISES, _MENDS = 4, 20
 _MORE_INLETS, _TRIED = 2, 12  # beyond the rules where customers go short; border pipes that are tried at a time
 
 
@@ -164,8 +164,14 @@ class _Designer:
                 found |= self._closures(label, inlets)
                 continue
             links, _ = self._border(label, block)
-            if sum(k in inlets for k in links.tolist()) < self._rules.inlets + _MORE_INLETS:
-                found |= set(links.tolist()) - inlets
+            found |= set(links.tolist()) - inlets
+        topology = self._facts.topology
+        full = {
+            int(block)
+            for block in np.unique(label[label >= 0]).tolist()
+            if len(inlets & set(self._border(label, block)[0].tolist())) >= self._rules.inlets + _MORE_INLETS
+        }
+        found = {k for k in found if not full & {int(label[topology.start[k]]), int(label[topology.end[k]])}}
         return sorted(found, key=lambda k: (-abs(float(self._facts.flow[k])), k))[:_TRIED]
 
     def _told(self, label: Ints, short: Ints, lowest: Floats, blocks: Sequence[Block]) -> tuple[Short, ...]:

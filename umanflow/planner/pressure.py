@@ -103,19 +103,22 @@ class _Planner:
         if self._network.dmas is not None:
             order = [str(dma) for dma in self._network.dmas["dma"]]
             outer.sort(key=lambda zone: order.index(zone.name) if zone.name in order else len(order))
-        with Engine(self._with(outer)) as engine:
-            search, _, own = self._begin(engine, outer)
-            every = np.ones(len(outer), dtype=bool)
-            settings = search.settle(own, own, every, every)
-            drop = (own - settings).mean(axis=0)
-            outer = [z for z, off in zip(outer, drop.tolist(), strict=True) if z.new is None or off >= _WORTH_M]
-        with Engine(self._with(outer)) as engine:
-            search, _, own = self._begin(engine, outer)
-            every = np.ones(len(outer), dtype=bool)
-            settings = search.settle(own, own, every, every)
-            ground = self._ground(engine, search, outer, settings)
-            estimates = candidates(ground, self._prices, self._places)
-            promising = [self._named(engine, candidate) for candidate in estimates]
+        estimates: list[Candidate] = []
+        promising: list[NamedZone] = []
+        while True:
+            with Engine(self._with(outer)) as engine:
+                search, _, own = self._begin(engine, outer)
+                every = np.ones(len(outer), dtype=bool)
+                settings = search.settle(own, own, every, every)
+                drop = (own - settings).mean(axis=0)
+                kept = [z for z, off in zip(outer, drop.tolist(), strict=True) if z.new is None or off >= _WORTH_M]
+                if len(kept) == len(outer):
+                    if self._places:
+                        ground = self._ground(engine, search, outer, settings)
+                        estimates = candidates(ground, self._prices, self._places)
+                        promising = [self._named(engine, candidate) for candidate in estimates]
+                    break
+            outer = kept
         zones, places = self._inside(outer, promising, estimates, settings)
         return self._told(zones, places)
 
