@@ -36,11 +36,12 @@ from hydro.errors import HydraulicError
 from hydro.record import Record, read_record
 from models.detect import detect
 from models.errors import DetectionError
+from models.frame import Frame
 from models.ledger import Entry, Ledger
 from models.noise import Noise
 from models.revise import Reviser
 from models.rules import Repair
-from models.watch import Frame, Watch
+from models.watch import Watch
 from networks import find
 
 _FIRST_HOUR, _LAST_HOUR = 1, 5

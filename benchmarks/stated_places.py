@@ -42,9 +42,14 @@ def recorded() -> Iterator[Scans]:
     scans = Scans({})
 
     def remember(
-        evidence: Evidence, topology: Topology, pipes: NDArray[np.int64], temper: float, growth: float
+        evidence: Evidence,
+        topology: Topology,
+        pipes: NDArray[np.int64],
+        temper: float,
+        growth: float,
+        believed: Floats | None = None,
     ) -> Place:
-        place = locate(evidence, topology, pipes, temper, growth)
+        place = locate(evidence, topology, pipes, temper, growth, believed)
         scans.known[id(place.candidates)] = (place, evidence.gain)
         return place
 

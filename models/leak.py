@@ -36,8 +36,8 @@ class Leak:
     dma
         Name of the district.
     start
-        Since when the leak has run for sure, as known now (its onset and one standard deviation, never after it was
-        told), with an interval for the onset.
+        Since when the leak has run with a probability of 90 %, as known now (never after it was told), with a 95 %
+        interval for the onset.
     pipe_best, flow_best, probability_best
         Where and how much, as known now.
     ended
@@ -67,3 +67,22 @@ class Leak:
     ended: pd.Timestamp | None
     status: str
     evidence: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """A leak that only hindsight shows: no alarm was raised about it.
+
+    Attributes
+    ----------
+    start, start_low, start_high, pipe, flow, probability, ended
+        As a leak's `start`, `start_low`, `start_high`, `pipe_best`, `flow_best`, `probability_best` and `ended`.
+    """
+
+    pipe: str
+    start: pd.Timestamp
+    start_low: pd.Timestamp
+    start_high: pd.Timestamp
+    flow: float
+    probability: float
+    ended: pd.Timestamp | None

@@ -67,6 +67,8 @@ class Entry:
         Later data spoke against it.
     withdrawn
         Block in which they did.
+    due
+        Block since which it might be told, -1 where it may not.
     belief
         float64 [n_pipes], how far each pipe's gain lay below the best at the last refit; empty before the first.
     """
@@ -87,6 +89,7 @@ class Entry:
     placed: int = 0
     refitted: int = -1
     is_told: bool = False
+    due: int = -1
     rest: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
     def state(self) -> dict[str, object]:
@@ -223,10 +226,10 @@ class Ledger:
         blocks = np.array([self.window.number(time) for time in times])
         return _together([e for e in self.entries if not e.is_withdrawn], blocks)
 
-    def simulated(self, frames: list[Frame]) -> Floats:
-        """Effect of all entries on frames of any time, float64 [n_frames, n_channels]."""
+    def simulated(self, frames: list[Frame], entries: list[Entry] | None = None) -> Floats:
+        """Effect of some or all entries on frames of any time, float64 [n_frames, n_channels]."""
         blocks = np.array([float(round(self.window.number(f.start))) for f in frames])
-        return self._simulated(frames, blocks, self.entries)
+        return self._simulated(frames, blocks, self.entries if entries is None else entries)
 
     def replace_frames(self, frames: list[Frame], noise: Noise) -> None:
         """Take the window's frames anew, against a model that was calibrated again."""

@@ -69,9 +69,14 @@ class Window:
         """
         drop = max(0, len(self.frames) + 1 - self.length)
         self.frames = [*self.frames[drop:], frame]
-        self.values = np.vstack([self.values[drop:], _filled(frame.values, expected, noise)])
+        self.values = np.vstack([self.values[drop:], filled(frame.values, expected, noise)])
         self.blocks = np.append(self.blocks[drop:], round(self.number(frame.start)))
         return drop
+
+    def put(self, row: int, frame: Frame, expected: Floats, noise: Noise) -> None:
+        """Take another version of a frame in the place of one; `expected` as in `append`."""
+        self.frames[row] = frame
+        self.values[row] = filled(frame.values, expected, noise)
 
     def clear(self) -> None:
         """Forget all frames; the clock goes on."""
@@ -100,7 +105,7 @@ class Window:
         )
 
 
-def _filled(values: Floats, expected: Floats, noise: Noise) -> Floats:
+def filled(values: Floats, expected: Floats, noise: Noise) -> Floats:
     """Put what the other channels let expect where a channel is missing: it then says nothing new."""
     missing = np.isnan(values)
     if not missing.any():

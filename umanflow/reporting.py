@@ -71,8 +71,8 @@ class Request:
         return Wording(self.language, self.units, self.currency)
 
 
-def parse_formats(text: str) -> tuple[str, ...]:
-    """Read a list of formats.
+def parse_formats(text: str, known: Sequence[str] = FORMATS) -> tuple[str, ...]:
+    """Read a list of formats out of those that are known.
 
     Raises
     ------
@@ -81,8 +81,8 @@ def parse_formats(text: str) -> tuple[str, ...]:
     """
     formats = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
     for name in formats:
-        if name not in FORMATS:
-            raise UserError(f"--format {name} is unknown; there are {', '.join(FORMATS)}")
+        if name not in known:
+            raise UserError(f"--format {name} is unknown; there are {', '.join(known)}")
     return formats or ("html",)
 
 
@@ -259,8 +259,8 @@ def report_period(
             f"{config.historian_url}: holds no good samples of the period; poll first, or widen --from and --to"
         )
     record = record_of(frame, wanted)
-    known = repairs_of(repairs, config.timezone)
-    found = detect(network, record, repairs=known, progress=progress)
+    known, dry = repairs_of(repairs, config.timezone), searches_of(repairs, config.timezone)
+    found = detect(network, record, repairs=known, progress=progress, searches=dry)
     end = record.end.tz_convert(config.timezone).tz_localize(None).to_pydatetime()
     folder = dated(request.out, end) / "detection"
     write_detection(found, record, network, folder, config.timezone)
@@ -272,3 +272,10 @@ def repairs_of(path: Path | None, timezone: str | None) -> Sequence[Any]:
     from umanflow.detection import read_repairs
 
     return () if path is None else read_repairs(path, timezone)
+
+
+def searches_of(path: Path | None, timezone: str | None) -> Sequence[Any]:
+    """Searches of such a file that found nothing; none where no file is given."""
+    from umanflow.detection import read_searches
+
+    return () if path is None else read_searches(path, timezone)

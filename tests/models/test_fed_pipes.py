@@ -1,11 +1,11 @@
-"""Pipes to which no water comes are no candidates: derivatives there are what a closed pump lets through, turned over."""
+"""Pipes to which no water comes are no candidates: a closed pump lets next to nothing through, the derivative is huge."""
 
 import numpy as np
 import pytest
 
 from hydro.derivatives import derivatives
 from hydro.engine import Engine
-from models.watch import of_fed_pipes
+from models.sized import of_fed_pipes
 
 _INP = """[JUNCTIONS]
 A 10 0

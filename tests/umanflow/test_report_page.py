@@ -111,9 +111,9 @@ def test_map_data_of_the_page_is_json(town: tuple[Content, Site]) -> None:
     found = re.search(r'<script type="application/json" class="map-data">(.*?)</script>', text, re.DOTALL)
     assert found is not None
     data = json.loads(found[1])
-    assert len(data["ends"]) == 4 * len(data["names"]) == 4 * 19
-    assert [event["n"] for event in data["events"]] == [1, 2, 3]
-    assert data["names"][data["events"][0]["link"]] == "H-31"
+    assert len(data["network"]["ends"]) == 4 * len(data["network"]["names"]) == 4 * 19
+    assert [pin["key"] for pin in data["pins"]] == ["1", "2", "3"]
+    assert data["network"]["names"][data["pins"][0]["link"]] == "H-31"
     assert data["perPx"] > 0.0
 
 
@@ -187,7 +187,7 @@ def test_a_hundred_events(tmp_path: Path) -> None:
         tmp_path, [leak(k + 1, pipes[k % 12], ("open", "ended", "withdrawn")[k % 3]) for k in range(100)]
     )
     figure = MapMaker(content, site, [], Wording("en")).network()
-    assert figure.svg.count("data-event=") == 100
+    assert figure.svg.count("data-pin=") == 100
     boxes = texts_of(figure.svg)
     assert len(boxes) == 100
     document = document_of(content, site, Wording("uk"))

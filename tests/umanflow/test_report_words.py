@@ -12,44 +12,56 @@ from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 
 import umanflow
+from umanflow.planner.modelcheck import ABOUT
 from umanflow.report import ReportError, Wording
 from umanflow.report.sentences import MISSING
 
 PACKAGE = Path(umanflow.__file__).parent
 KEYWORDS = {"say": None, "fill": None, "mark": None, "count": (1, 2)}
-PO = PACKAGE / "locale" / "uk" / "LC_MESSAGES" / "report.po"
+ROOMS = {"report": ("report",), "plan": ("planner", "planner/report")}
+Text = str | tuple[str, ...]
 
 
-def said() -> set[str | tuple[str, str]]:
-    """Texts in the code; the templates hold none (see below)."""
-    found: set[str | tuple[str, str]] = set()
-    for file in sorted((PACKAGE / "report").glob("*.py")):
+def files_of(domain: str) -> list[Path]:
+    return [file for room in ROOMS[domain] for file in sorted((PACKAGE / room).glob("*.py"))]
+
+
+def said(domain: str) -> set[Text]:
+    """Texts in the code; the templates hold none (see below). What checks look for is told by a plan too."""
+    found: set[Text] = set(ABOUT.values()) if domain == "plan" else set()
+    for file in files_of(domain):
         for _, message, _, _ in extract_from_file("python", file, keywords=KEYWORDS):
             found.add(message if isinstance(message, str) else (message[0], message[1]))
     return found
 
 
-def catalog() -> Catalog:
-    with PO.open("rb") as file:
+def catalog(domain: str) -> Catalog:
+    with (PACKAGE / "locale" / "uk" / "LC_MESSAGES" / f"{domain}.po").open("rb") as file:
         return read_po(file, locale="uk", abort_invalid=True)
+
+
+def known(domain: str) -> set[Text]:
+    return {m.id if isinstance(m.id, str) else tuple(m.id) for m in catalog(domain) if m.id}
 
 
 def names_in(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
 
 
-def test_every_text_is_translated_and_nothing_is_left_over() -> None:
-    texts = said()
+@pytest.mark.parametrize("domain", ROOMS)
+def test_every_text_is_translated_and_nothing_is_left_over(domain: str) -> None:
+    texts = said(domain)
     assert len(texts) > 200
-    translated = {message.id for message in catalog() if message.id}
-    known = {text if isinstance(text, str) else tuple(text) for text in translated}
-    assert sorted(map(str, texts - known)) == []
-    assert sorted(map(str, known - texts)) == []
-    assert catalog().obsolete == {}
+    shared = known("report") if domain != "report" else set()
+    assert sorted(map(str, texts - shared - known(domain))) == []
+    assert sorted(map(str, known(domain) - texts)) == []
+    assert known(domain) & shared == set()  # one translation of each
+    assert catalog(domain).obsolete == {}
 
 
-def test_no_translation_is_empty_fuzzy_or_has_other_placeholders() -> None:
-    for message in catalog():
+@pytest.mark.parametrize("domain", ROOMS)
+def test_no_translation_is_empty_fuzzy_or_has_other_placeholders(domain: str) -> None:
+    for message in catalog(domain):
         if not message.id:
             continue
         assert not message.fuzzy, message.id
@@ -72,7 +84,7 @@ def test_templates_hold_no_words() -> None:
 
 def test_nothing_is_hidden_from_extraction() -> None:
     """A text inside an f-string's braces is found by the running program and not by the extractor."""
-    for file in (PACKAGE / "report").glob("*.py"):
+    for file in (*files_of("report"), *files_of("plan")):
         assert not re.search(r"f\"[^\"\n]*\{[^}\n]*(?:mark|say)\('", file.read_text(encoding="utf-8")), file.name
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading; `anchor` is what links lead to, `status` the word beside it."""
+    """A heading; `anchor` is what links lead to, `status` the word beside it; `is_on_new_sheet` on paper."""
 
     text: str
     level: int = 2
     anchor: str = ""
     status: str = ""
     status_text: str = ""
+    is_on_new_sheet: bool = False
     kind: str = "heading"
 
 

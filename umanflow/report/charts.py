@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from umanflow.report.axes import Axes, Box
 from umanflow.report.case import Series
 from umanflow.report.content import SensorHealth
 from umanflow.report.drawing import Picture, num, shorten, width_of
@@ -25,13 +26,6 @@ _CURVES = ("la", "lb", "lc")
 _GOOD, _POOR = 0.92, 0.5
 _STRIP = 11.0
 _STRIP_WIDTH = 760.0
-
-
-def nice_step(span: float, most: int) -> float:
-    """Find the smallest of 1, 2, 5, 10, 20 ... that cuts a span into no more than so many parts."""
-    least = span / most
-    power = 10.0 ** math.floor(math.log10(least))
-    return next(step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= least * (1.0 - 1e-9))
 
 
 def draw_evidence(evidence: Sequence[EvidenceRow], wording: Wording) -> str:
@@ -91,63 +85,27 @@ def draw_days(
         return ""
     first, last = min(times), max(times)
     last = max(last, first + timedelta(days=1))
-    low, high = min(*finite, 0.0), max(*finite, 0.0)
-    step = nice_step(max(high - low, 1e-9), 4)
-    low, high = step * math.floor(low / step), step * math.ceil(high / step)
     picture = Picture(WIDTH, _HEIGHT, label)
-    span_x, span_y = WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
-
-    def across(time: datetime) -> float:
-        return _LEFT + span_x * ((time - first) / (last - first))
-
-    def up(value: float) -> float:
-        return _TOP + span_y * (high - value) / max(high - low, 1e-9)
-
-    _draw_scales(picture, (first, last), (low, high, step), wording)
+    box = Box(_LEFT, _TOP, WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM)
+    axes = Axes(picture, box, (0.0, _days(first, last)), (*finite, 0.0))
+    axes.draw_scale(wording)
+    axes.draw_ticks((_days(first, day), wording.short_day(day)) for day in _ticks(first, last))
     picture.text(2.0, 10.0, unit, "soft small")
     taken = -math.inf
     for time, letter in sorted(marks):
         if first <= time <= last:
-            x = across(time)
+            x = axes.x(_days(first, time))
             picture.line([(x, _TOP - 2.0), (x, _HEIGHT - _BOTTOM)], "mark")
             place = max(x, taken + 11.0)
             taken = place
             picture.text(place, _TOP - 6.0, letter, "bold small", "middle")
-    for curve, line in zip(_CURVES, series, strict=False):
-        for run in _runs(line):
-            points = [(across(t), up(v)) for t, v in run]
-            if len(points) == 1:
-                points = [(points[0][0] - 1.0, points[0][1]), (points[0][0] + 1.0, points[0][1])]
-            picture.line(points, f"curve {curve}")
+    for curve, one in zip(_CURVES, series, strict=False):
+        axes.line([(_days(first, t), v) for t, v in zip(one.times, one.values, strict=True)], curve)
     return picture.svg()
 
 
-def _draw_scales(
-    picture: Picture, days: tuple[datetime, datetime], values: tuple[float, float, float], wording: Wording
-) -> None:
-    """Lines and numbers of the values (low, high, step), and days below."""
-    low, high, step = values
-    span_x, span_y = WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
-    digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    for k in range(round((high - low) / step) + 1):
-        value = low + k * step
-        y = _TOP + span_y * (high - value) / max(high - low, 1e-9)
-        picture.line([(_LEFT, y), (WIDTH - _RIGHT, y)], "axis" if abs(value) < step / 2.0 else "grid")
-        picture.text(_LEFT - 5.0, y + 3.5, wording.number(value, digits), "soft small", "end")
-    for day in _ticks(*days):
-        x = _LEFT + span_x * ((day - days[0]) / (days[1] - days[0]))
-        picture.line([(x, _HEIGHT - _BOTTOM), (x, _HEIGHT - _BOTTOM + 4.0)], "axis")
-        picture.text(x, _HEIGHT - 5.0, wording.short_day(day), "soft small", "middle")
-
-
-def _runs(series: Series) -> list[list[tuple[datetime, float]]]:
-    runs: list[list[tuple[datetime, float]]] = [[]]
-    for time, value in zip(series.times, series.values, strict=True):
-        if math.isfinite(value):
-            runs[-1].append((time, value))
-        elif runs[-1]:
-            runs.append([])
-    return [run for run in runs if run]
+def _days(first: datetime, time: datetime) -> float:
+    return (time - first) / timedelta(days=1)
 
 
 def _ticks(first: datetime, last: datetime) -> list[datetime]:

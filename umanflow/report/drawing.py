@@ -34,6 +34,23 @@ COLOURS = {
     "bad": ("#b3261e", "#ff7a70"),
     "some": ("#e0a100", "#e0a100"),
     "good": ("#8fb9dc", "#2f5d82"),
+    # from what is well to what is worst
+    "g1": ("#6fa8d0", "#4b86b4"),
+    "g2": ("#93bf85", "#7fb069"),
+    "g3": ("#e3b93c", "#e3c04a"),
+    "g4": ("#ee8a2a", "#f39a3f"),
+    "g5": ("#d43d1f", "#ff6b4a"),
+    "g6": ("#7a0c3e", "#ff5fa2"),
+    # neighbours on a map
+    "k0": ("#3f78b5", "#6aa3e0"),
+    "k1": ("#e07b1a", "#f39a4b"),
+    "k2": ("#3f9150", "#66c27a"),
+    "k3": ("#c93a4a", "#f0707e"),
+    "k4": ("#8a5fb0", "#b58fe0"),
+    "k5": ("#8c6444", "#c29a78"),
+    "k6": ("#d45f9e", "#f08fc4"),
+    "k7": ("#1f9c9c", "#53cccc"),
+    "k8": ("#a89a1c", "#d8cb4a"),
 }
 _RULES = (
     "text{{font-family:'DejaVu Sans',sans-serif;font-size:11px;fill:{ink}}}.soft{{fill:{soft}}}"
@@ -51,7 +68,17 @@ _RULES = (
     ".dot{{stroke:{paper};stroke-width:1}}.la{{stroke:{a}}}.lb{{stroke:{b};stroke-dasharray:5 2}}"
     ".lc{{stroke:{c};stroke-dasharray:2 2}}"
     ".curve{{stroke-width:1.6;fill:none}}.mark{{stroke:{ink};stroke-width:1;stroke-dasharray:3 3}}"
-    ".h-good{{stroke:{good}}}.h-some{{stroke:{some}}}.h-bad{{stroke:{bad}}}.strip{{stroke-width:8;fill:none}}"
+    ".grade{{stroke-linecap:round;stroke-width:2.2;fill:none}}.spot{{stroke-linecap:round;stroke-width:4;fill:none}}.spot.key{{stroke-width:7}}"
+    ".g1{{stroke:{g1}}}.g2{{stroke:{g2}}}.g3{{stroke:{g3}}}.g4{{stroke:{g4}}}.g5{{stroke:{g5}}}.g6{{stroke:{g6}}}"
+    ".meter{{fill:{ink};stroke:{paper};stroke-width:.8}}"
+    ".bought{{fill:{bad};stroke:{paper};stroke-width:.8}}.shut{{fill:{soft};stroke:{paper};stroke-width:.8}}"
+    ".s-logger{{stroke:{sensor}}}.f-logger{{fill:{sensor}}}.s-place{{stroke:{soft}}}.f-place{{fill:{ink}}}"
+    ".s-bought{{stroke:{bad}}}.f-bought{{fill:{bad}}}.s-valve{{stroke:{valve}}}.f-valve{{fill:{valve}}}"
+    ".fa{{fill:{a}}}.fb{{fill:{b}}}.fc{{fill:{c}}}.range{{fill:{a};fill-opacity:.18}}"
+    ".ink-line{{stroke:{ink}}}.ink-dot{{fill:{ink};stroke:{paper};stroke-width:1}}"
+    ".ln{{stroke:{soft};stroke-dasharray:6 3}}.target{{stroke:{ink};stroke-width:1;stroke-dasharray:2 3;fill:none}}"
+    + "".join(f".k{n},.s-k{n}{{{{stroke:{{k{n}}}}}}}.f-k{n}{{{{fill:{{k{n}}}}}}}" for n in range(9))
+    + ".h-good{{stroke:{good}}}.h-some{{stroke:{some}}}.h-bad{{stroke:{bad}}}.strip{{stroke-width:8;fill:none}}"
 )
 
 

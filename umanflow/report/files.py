@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -13,12 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
-from pyproj import Transformer
-from pyproj.exceptions import ProjError
 
 from models.leak import Leak
 from networks import Topology
+from umanflow.report.earth import Earth
 from umanflow.report.errors import ReportError
+from umanflow.report.layers import dump_json, line_of
 from umanflow.report.row import LeakRow, rows_of
 from umanflow.report.storing import replace_text
 
@@ -144,13 +142,9 @@ def leaks_csv(rows: Sequence[LeakRow]) -> str:
     return buffer.getvalue()
 
 
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
-
-
 def leaks_json(rows: Sequence[LeakRow]) -> str:
     """leaks.json of some rows."""
-    return _dump([_plain(asdict(row)) for row in rows])
+    return dump_json([_plain(asdict(row)) for row in rows])
 
 
 def geojson_of(rows: Sequence[LeakRow], topology: Topology, crs: str) -> str:
@@ -161,32 +155,13 @@ def geojson_of(rows: Sequence[LeakRow], topology: Topology, crs: str) -> str:
     ReportError
         If there is no such reference system, or the coordinates do not fit it.
     """
-    try:
-        transformer = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
-    except ProjError as error:
-        mend = "write it as EPSG:32636, or leave it out: then no longitude and latitude is written"
-        raise ReportError(f"no coordinate reference system '{crs}'", "crs", mend) from error
+    earth = Earth(crs)
     features = [
         {
             "type": "Feature",
-            "geometry": _line(row.pipe_best, topology, transformer, crs),
+            "geometry": earth.geometry(line_of(topology, row.pipe_best), f"pipe '{row.pipe_best}'"),
             "properties": _properties(row),
         }
         for row in rows
     ]
-    return _dump({"type": "FeatureCollection", "features": features})
-
-
-def _line(pipe: str, topology: Topology, transformer: Transformer, crs: str) -> dict[str, object] | None:
-    """Make a GeoJSON LineString of a pipe, from node to node; None where it or its coordinates are missing."""
-    link = topology.link_index.get(pipe)
-    if link is None:
-        return None
-    ends = [topology.xy[node] for node in (topology.start[link], topology.end[link])]
-    if not all(math.isfinite(x) and math.isfinite(y) for x, y in ends):
-        return None
-    points = [transformer.transform(float(x), float(y)) for x, y in ends]
-    if not all(abs(lon) <= 180.0 and abs(lat) <= 90.0 for lon, lat in points):
-        mend = "correct `crs`, or leave it out: then no longitude and latitude is written"
-        raise ReportError(f"the coordinates of pipe '{pipe}' do not lie in {crs}", "crs", mend)
-    return {"type": "LineString", "coordinates": [[round(lon, 8), round(lat, 8)] for lon, lat in points]}
+    return dump_json({"type": "FeatureCollection", "features": features})

@@ -58,6 +58,11 @@ class Plan:
         link = self.link(name)
         return None if link is None else self.segments[link].mean(axis=0)
 
+    def beside(self, node: int, link: int) -> Floats:
+        """Place of a valve at a node, a little way along its link, float64 [2]."""
+        middle = self.segments[link].mean(axis=0)
+        return np.asarray(self.xy[node] + 0.12 * (middle - self.xy[node]))
+
 
 def schematic(topology: Topology) -> Floats:
     """Places for the nodes of a network without coordinates, float64 [n_nodes, 2].

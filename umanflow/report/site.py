@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Transformer
-from pyproj.exceptions import ProjError
 
 from hydro.engine import Engine
 from networks import Network, Topology
 from networks.closed import closed_links
 from networks.dma import Boundary, Dma, districts_of, find_dmas
 from networks.isolation import Segments, segments_of, valve_set
-from umanflow.report.errors import ReportError
+from umanflow.report.earth import Earth
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -122,23 +119,15 @@ class Site:
         return None if self.connections is None else int(self.connections[nodes].sum())
 
     @cached_property
-    def _transformer(self) -> Transformer | None:
-        if self.network.crs is None:
-            return None
-        try:
-            return Transformer.from_crs(self.network.crs, "EPSG:4326", always_xy=True)
-        except ProjError as error:
-            mend = "write it as EPSG:32636, or leave it out: then no longitude and latitude is written"
-            raise ReportError(f"no coordinate reference system '{self.network.crs}'", "crs", mend) from error
+    def _earth(self) -> Earth | None:
+        return None if self.network.crs is None else Earth(self.network.crs)
 
     def on_earth(self, x: float | None, y: float | None) -> tuple[float, float] | None:
         """Longitude and latitude of a point of the INP, degrees; None where its place on Earth is unknown."""
-        if x is None or y is None or self._transformer is None:
+        if x is None or y is None or self._earth is None:
             return None
-        lon, lat = self._transformer.transform(x, y)
-        if not (math.isfinite(lon) and math.isfinite(lat) and abs(lon) <= 180.0 and abs(lat) <= 90.0):
-            return None
-        return round(float(lon), 6), round(float(lat), 6)
+        place = self._earth.place(x, y)
+        return None if place is None else (round(place[0], 6), round(place[1], 6))
 
 
 def site_of(network: Network, meters: Collection[str]) -> Site:

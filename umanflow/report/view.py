@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from umanflow.report.banner import synthetic
 from umanflow.report.blocks import (
     Block,
     Bullets,
@@ -69,9 +70,7 @@ def document_of(content: Content, site: Site, wording: Wording) -> Document:
 
 def banner_of(content: Content, wording: Wording) -> str:
     """What must be said above all; empty where there is nothing."""
-    if not content.is_synthetic:
-        return ""
-    return wording.say("SYNTHETIC: a made-up city, built from public facts and assumptions. No real network is shown.")
+    return synthetic(wording) if content.is_synthetic else ""
 
 
 def tiles_of(summary: Summary, wording: Wording) -> Tiles:

@@ -26,6 +26,7 @@ _SHORT_DAY = {"uk": "dd.MM", "en": "d MMM"}
 _LOCALE = {"uk": "uk_UA", "en": "en_GB"}
 _LPS_PER_M3H = 1.0 / 3.6
 _NO_BREAK = "\u00a0"
+_SHARED = "report"
 
 
 def mark(text: str) -> str:
@@ -37,16 +38,22 @@ _CUBIC_METRE, _METRE = mark("m³"), mark("m")
 
 
 @cache
-def _translations(language: str) -> gettext.NullTranslations:
-    """Translations of a language, from the text that translators edit: no compiled copy can grow stale."""
+def _translations(language: str, domain: str) -> gettext.NullTranslations:
+    """Translations of a language, from the text that translators edit: no compiled copy can grow stale.
+
+    What a domain does not hold is looked for in `report`, the words that all reports share.
+    """
     if language == "en":
         return gettext.NullTranslations()
-    source = files("umanflow") / "locale" / language / "LC_MESSAGES" / "report.po"
+    source = files("umanflow") / "locale" / language / "LC_MESSAGES" / f"{domain}.po"
     catalog = read_po(io.BytesIO(source.read_bytes()), locale=language, ignore_obsolete=True)
     compiled = io.BytesIO()
     write_mo(compiled, catalog)
     compiled.seek(0)
-    return gettext.GNUTranslations(compiled)
+    found = gettext.GNUTranslations(compiled)
+    if domain != _SHARED:
+        found.add_fallback(_translations(language, _SHARED))
+    return found
 
 
 class Wording:
@@ -60,6 +67,8 @@ class Wording:
         Of flows: "m3/h" or "L/s".
     currency
         ISO 4217 code.
+    domain
+        Of the texts: the name of a file in `locale/LANGUAGE/LC_MESSAGES`.
 
     Raises
     ------
@@ -67,7 +76,7 @@ class Wording:
         If there is no such language, unit or currency.
     """
 
-    def __init__(self, language: str = "en", units: str = "m3/h", currency: str = "UAH") -> None:
+    def __init__(self, language: str = "en", units: str = "m3/h", currency: str = "UAH", domain: str = _SHARED) -> None:
         if language not in LANGUAGES:
             raise ReportError(f"'{language}' is not spoken here", "--lang", f"there are {' and '.join(LANGUAGES)}")
         if units not in UNITS:
@@ -78,7 +87,7 @@ class Wording:
         self.units = units
         self.currency = currency
         self._locale = _LOCALE[language]
-        self._texts = _translations(language)
+        self._texts = _translations(language, domain)
 
     # texts --------------------------------------------------------------------------------------------------------
 
@@ -120,9 +129,20 @@ class Wording:
         """Write an amount."""
         pattern = "#,##0" + ("." + "0" * digits if digits else "") + f"{_NO_BREAK}¤¤"
         text = format_currency(value, self.currency, format=pattern, locale=self._locale, currency_digits=False)
-        if self.language == "uk" and self.currency == "UAH":
-            text = text.replace("UAH", "грн")
+        return text.replace(self.currency, self.currency_sign).replace(" ", _NO_BREAK)
+
+    def millions(self, value: float) -> str:
+        """Write a large amount, in millions to three figures."""
+        if abs(value) < 100_000.0:
+            return self.money(value)
+        digits = 2 if abs(value) < 9.995e6 else 1 if abs(value) < 99.95e6 else 0
+        text = self.fill("{n} million {currency}", n=self.number(value / 1e6, digits), currency=self.currency_sign)
         return text.replace(" ", _NO_BREAK)
+
+    @property
+    def currency_sign(self) -> str:
+        """The currency as it stands behind an amount."""
+        return "грн" if self.language == "uk" and self.currency == "UAH" else self.currency
 
     @property
     def currency_name(self) -> str:

@@ -1,12 +1,8 @@
-"""A report as a workbook: numbers stay numbers, and one sheet goes back to the detector."""
+"""A leak report as a workbook; one sheet goes back to the detector."""
 
 from __future__ import annotations
 
-import io
-import re
-import zipfile
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from umanflow.report.case import Case
@@ -14,122 +10,43 @@ from umanflow.report.content import Content
 from umanflow.report.sentences import CAUSE, FINDING, HEALTH, KIND, MISSING, STATUS, unwatched_text, verdict_text
 from umanflow.report.view import banner_of
 from umanflow.report.wording import Wording, mark
+from umanflow.report.workbook import Sheet, Value, book_of
 
 if TYPE_CHECKING:
-    from openpyxl.cell.cell import Cell
     from openpyxl.worksheet.worksheet import Worksheet
 
 REPAIRS_SHEET = "repairs"  # read by `umanflow detect --repairs`, so in no language
 REPAIRS_COLUMNS = ("pipe", "repaired", "found", "measured_flow_m3h")
 _BLANK_ROWS = 20
-_LONG = 60  # letters, from which a cell has more than one line
 _HOW_TO = mark("Crews fill in the sheet “{sheet}”; umanflow detect --repairs reads it.")
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-_MODIFIED = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*(</dcterms:modified>)")
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_FORMULA = ("=", "+", "-", "@")
-
-Value = str | int | float | datetime | None
 
 
 def render_xlsx(content: Content, wording: Wording) -> bytes:
     """Write a report as a workbook; the same content gives the same bytes."""
-    from openpyxl import Workbook
-
-    book = Workbook()
-    book.properties.creator = "umanflow"
-    book.properties.created = content.period_end
-    book.properties.title = wording.fill("Leak report: {network}", network=content.network)
-    first = book.active
-    assert first is not None
-    book.remove(first)
-    sheets: list[tuple[str, Sequence[str], Iterable[Sequence[Value]]]] = [
-        (wording.say("Summary"), ("", ""), _summary(content, wording)),
-        (wording.say("Events"), _event_heads(wording), (_event(case, content, wording) for case in content.cases)),
-        (wording.say("Candidate pipes"), _candidate_heads(wording), _candidates(content)),
-        (wording.say("Dispatch list"), _dispatch_heads(wording), _dispatch(content, wording)),
-        (wording.say("Step test"), _step_heads(wording), _steps(content)),
-        (wording.say("Alternatives"), _alternative_heads(wording), _alternatives(content, wording)),
-        (wording.say("Sensor health"), _health_heads(wording), _health(content, wording)),
-        (wording.say("Not watched"), (wording.say("What was not watched, and why"),), _unwatched(content, wording)),
-        (wording.say("Versions"), (wording.say("What"), wording.say("Version")), content.versions),
-    ]
-    for name, heads, rows in sheets:
-        _fill(book.create_sheet(name[:31]), heads, rows)
-    _repairs(book.create_sheet(REPAIRS_SHEET), content)
-    buffer = io.BytesIO()
-    book.save(buffer)
-    return _timeless(buffer.getvalue(), content.period_end)
+    say = wording.say
+    sheets = (
+        Sheet(say("Summary"), ("", ""), _summary(content, wording)),
+        Sheet(say("Events"), _event_heads(wording), (_event(case, content, wording) for case in content.cases)),
+        Sheet(say("Candidate pipes"), _candidate_heads(wording), _candidates(content)),
+        Sheet(say("Dispatch list"), _dispatch_heads(wording), _dispatch(content, wording)),
+        Sheet(say("Step test"), _step_heads(wording), _steps(content)),
+        Sheet(say("Alternatives"), _alternative_heads(wording), _alternatives(content, wording)),
+        Sheet(say("Sensor health"), _health_heads(wording), _health(content, wording)),
+        Sheet(say("Not watched"), (say("What was not watched, and why"),), _unwatched(content, wording)),
+        Sheet(say("Versions"), (say("What"), say("Version")), content.versions),
+        Sheet(REPAIRS_SHEET, REPAIRS_COLUMNS, _repairs(content), _finish_repairs),
+    )
+    return book_of(sheets, wording.fill("Leak report: {network}", network=content.network), content.period_end)
 
 
-def _timeless(made: bytes, date: datetime) -> bytes:
-    """Set the same time on every part: what was written when is nobody's business and changes the bytes."""
-    stamp = date.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(made)) as old, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new:
-        for entry in old.infolist():
-            part = old.read(entry)
-            if entry.filename == "docProps/core.xml":
-                part = _MODIFIED.sub(rb"\g<1>" + stamp + rb"\g<2>", part)
-            info = zipfile.ZipInfo(entry.filename, _EPOCH)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            new.writestr(info, part)
-    return buffer.getvalue()
+def _repairs(content: Content) -> list[Sequence[Value]]:
+    return [(case.row.pipe_best, None, None, None) for case in content.open_cases]
 
 
-def _fill(sheet: Worksheet, heads: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
-    from openpyxl.styles import Alignment, Font
-
-    widths = [len(head) for head in heads]
-    if any(heads):
-        sheet.append([_safe(head) for head in heads])
-        for cell in sheet[1]:
-            cell.font = Font(bold=True)
-            cell.alignment = Alignment(wrap_text=True, vertical="top")
-        sheet.freeze_panes = "A2"
-    # the sheet's own count of rows looks at every cell each time
-    for number, row in enumerate(rows, start=2 if any(heads) else 1):
-        for place, value in enumerate(row):
-            if value is not None:
-                widths[place] = max(widths[place], _write(sheet.cell(number, place + 1), value))
-    for place, width in enumerate(widths):
-        sheet.column_dimensions[chr(ord("A") + place)].width = min(max(width * 1.1, 8.0), 70.0)
-    if any(heads) and sheet.max_row > 1:
-        sheet.auto_filter.ref = sheet.dimensions
-    sheet.page_setup.orientation = "landscape"
-    sheet.page_setup.paperSize = 9  # A4
-    sheet.page_setup.fitToHeight = 0
-    sheet.sheet_properties.pageSetUpPr.fitToPage = True
-
-
-def _write(cell: Cell, value: str | int | float | datetime) -> int:
-    """Write a value as what it is; return the letters that it takes."""
-    from openpyxl.styles import Alignment
-
-    cell.value = _safe(value)
-    if isinstance(value, str):
-        cell.data_type = "s"  # never a formula, whatever a pipe is called
-        if len(value) > _LONG:
-            cell.alignment = Alignment(wrap_text=True, vertical="top")
-        return len(value)
-    if isinstance(value, datetime):
-        cell.number_format = "yyyy-mm-dd hh:mm"
-        return 16
-    if isinstance(value, float):
-        cell.number_format = "#,##0.00" if abs(value) < 100.0 else "#,##0"
-    return 11
-
-
-def _safe(value: Value) -> Value:
-    if isinstance(value, float) and value != value:
-        return None
-    return _FORBIDDEN.sub("\ufffd", value) if isinstance(value, str) else value
-
-
-def _repairs(sheet: Worksheet, content: Content) -> None:
+def _finish_repairs(sheet: Worksheet) -> None:
+    """Let crews choose and type what the detector reads."""
     from openpyxl.worksheet.datavalidation import DataValidation
 
-    _fill(sheet, REPAIRS_COLUMNS, [(case.row.pipe_best, None, None, None) for case in content.open_cases])
     sheet.auto_filter.ref = None
     last = sheet.max_row + _BLANK_ROWS
     choice = DataValidation(type="list", formula1='"yes,dry"', allow_blank=True)

@@ -1,10 +1,13 @@
 "use strict";
 // The map: wheel, buttons, drag and two fingers move it; a click tells what is there.
 (function () {
-  const figure = document.getElementById("map");
-  if (!figure) return;
+  const figures = [...document.querySelectorAll("figure.map")];
+  const read = (figure) => JSON.parse(figure.querySelector(".map-data").textContent);
+  const all = new Map(figures.map((figure) => [figure.id, read(figure)]));
+  for (const figure of figures) start(figure, all.get(figure.id));
+
+function start(figure, data) {
   const svg = figure.querySelector(".map-svg"), told = figure.querySelector(".told");
-  const data = JSON.parse(figure.querySelector(".map-data").textContent);
   const NS = "http://www.w3.org/2000/svg";
   const W = svg.viewBox.baseVal.width, H = svg.viewBox.baseVal.height;
   const moving = svg.querySelector(".moving"), scaleBar = svg.querySelector(".scale-bar");
@@ -13,8 +16,17 @@
     return { pin, x: +at[1], y: +at[2] };
   });
   const lines = [...moving.querySelectorAll("path, polyline")];
-  const ends = data.ends, words = data.words;
+  const network = typeof data.network === "string" ? all.get(data.network).network : data.network;
+  // maps of another width show the same network at another size
+  const size = W / network.width, ends = size === 1 ? network.ends : network.ends.map((v) => v * size), words = data.words;
   let zoom = 1, cx = W / 2, cy = H / 2, chosen = null;
+  // what lies far outside can be reached: the map moves and shrinks as far as the network goes
+  const reach = [0, W, 0, H];
+  for (let k = 0; k < ends.length; k += 2) {
+    reach[0] = Math.min(reach[0], ends[k]); reach[1] = Math.max(reach[1], ends[k]);
+    reach[2] = Math.min(reach[2], ends[k + 1]); reach[3] = Math.max(reach[3], ends[k + 1]);
+  }
+  const least = Math.min(W / (reach[1] - reach[0]), H / (reach[3] - reach[2]));
 
   for (const line of lines) line.setAttribute("vector-effect", "non-scaling-stroke");
 
@@ -23,8 +35,8 @@
   function pinScale() { return Math.min(1 / px(), 1.5) / zoom; }
 
   function draw() {
-    cx = Math.min(Math.max(cx, 0), W);
-    cy = Math.min(Math.max(cy, 0), H);
+    cx = Math.min(Math.max(cx, reach[0]), reach[1]);
+    cy = Math.min(Math.max(cy, reach[2]), reach[3]);
     moving.setAttribute("transform", `translate(${W / 2 - cx * zoom} ${H / 2 - cy * zoom}) scale(${zoom})`);
     const s = pinScale();
     for (const p of pins) p.pin.setAttribute("transform", `translate(${p.x} ${p.y}) scale(${s})`);
@@ -48,10 +60,9 @@
 
   function zoomBy(factor, x, y) {
     const before = zoom;
-    zoom = Math.min(Math.max(zoom * factor, 1), 60);
+    zoom = Math.min(Math.max(zoom * factor, least), 60);
     cx = x - (x - cx) * before / zoom;
     cy = y - (y - cy) * before / zoom;
-    if (zoom === 1) { cx = W / 2; cy = H / 2; }
     draw();
   }
 
@@ -110,38 +121,39 @@
     moving.insertBefore(chosen, first);
   }
 
-  function showEvent(number) {
-    const found = data.events.find((event) => event.n === number);
-    if (!found) return;
-    const paths = found.candidates.map(([link, name]) => [link, `cand ${name}`]);
-    show([...paths.reverse(), [found.link, "chosen"]]);
-    for (const line of lines) if (line.classList.contains("cand") && !chosen.contains(line)) line.classList.add("dim");
-    tell(`${words.event} ${found.n}`, [...found.facts, [words.candidates, found.candidates.length]], `event-${found.n}`);
+  function showPin(key) {
+    const pin = data.pins.find((one) => one.key === key);
+    if (!pin) return;
+    const paths = pin.paths.map(([link, classes]) => [link, classes]).reverse();
+    if (pin.link !== null) paths.push([pin.link, "chosen"]);
+    show(paths);
+    if (pin.paths.length) {
+      for (const line of lines) if (line.classList.contains("cand") && !chosen.contains(line)) line.classList.add("dim");
+    }
+    tell(pin.title, pin.facts, pin.anchor);
   }
 
   function click(event) {
-    const pin = event.target.closest && event.target.closest(".pin[data-event]");
-    if (pin) return showEvent(+pin.dataset.event);
-    const at = onPaper(event), reach = 9 / px() / zoom;
-    let sensor = null, least = reach;
-    for (const s of data.sensors) {
+    const target = event.target.closest && event.target.closest(".pin[data-pin]");
+    if (target) return showPin(target.dataset.pin);
+    const at = onPaper(event), near9 = 9 / px() / zoom;
+    let spot = null, closest = near9;
+    for (const s of data.spots) {
       const far = Math.hypot(s[1] - at.x, s[2] - at.y);
-      if (far < least) { least = far; sensor = s; }
+      if (far < closest) { closest = far; spot = s; }
     }
-    if (sensor) {
-      clear();
-      return tell(`${words.sensor} ${sensor[0]}`, data.health[sensor[0]] ? [["", data.health[sensor[0]]]] : []);
-    }
+    if (spot) { clear(); return tell(spot[0], spot[3]); }
     const near = nearestLink(at);
-    if (near.best < 0 || near.least > reach) { clear(); return tell(words.hint, []); }
+    if (near.best < 0 || near.least > near9) { clear(); return tell("", [["", words.hint]]); }
     show([[near.best, "chosen"]]);
-    const facts = [["", `${data.lengths[near.best]} ${words.m}`]];
-    if (data.streets[near.best]) facts.push(["", data.streets[near.best]]);
-    for (const e of data.events) {
-      const found = e.candidates.find(([link]) => link === near.best);
-      if (found) facts.push([`${words.event} ${e.n}`, found[2]]);
+    const facts = [["", `${network.lengths[near.best]} ${words.m}`]];
+    if (network.streets[near.best]) facts.push(["", network.streets[near.best]]);
+    for (const [head, texts] of network.columns) if (texts[near.best]) facts.push([head, texts[near.best]]);
+    for (const pin of data.pins) {
+      const found = pin.paths.find(([link]) => link === near.best);
+      if (found) facts.push([pin.title, found[2]]);
     }
-    tell(`${words.pipe} ${data.names[near.best]}`, facts);
+    tell(`${words.pipe} ${network.names[near.best]}`, facts);
   }
 
   const fingers = new Map();
@@ -189,4 +201,5 @@
   figure.classList.add("live");
   tell("", [["", words.hint]]);
   draw();
+}
 })();
