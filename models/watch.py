@@ -27,7 +27,7 @@ from models.health_clock import Clocks
 from models.health_frames import clocks_of, leave_out
 from models.noise import Noise, learn
 from models.settings import Settings
-from models.sized import respond_at_size
+from models.sized import of_fed_pipes, respond_at_size
 from models.structure import Meters, guess_noise
 from networks import Network, Topology
 
@@ -340,7 +340,7 @@ class Watch:
         by_node = self.channels.responses(self.model, total / len(drive.times))
         if not leaks:
             self.node_response = by_node
-        return 0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]])
+        return of_fed_pipes(0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]]))
 
     def sized(self, responses: Floats) -> Floats:
         """Responses by the leak's own size, float64 [1 + n_sizes, n_pipes, n_channels]: a small one's come first.
