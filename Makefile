@@ -19,9 +19,9 @@ install: $(VENV)/installed  ## make .venv with the pinned versions
 demo: install  ## the whole road on a simulated city, about two minutes
 	$(BIN)/umanflow demo
 
-test: install  ## all tests, with coverage
+test: install  ## all tests on all processors, with coverage
 	@tests/programs.sh || true
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: install  ## format, lint, types, import contract
 	$(BIN)/ruff format --check .

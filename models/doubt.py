@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from hydro.calibration import Prior
 from hydro.derivatives import derivatives
-from hydro.driven import Drive, DrivenModel
+from hydro.drive import Drive
+from hydro.driven import DrivenModel
 from hydro.errors import EpanetError
 from models.frame import typical_rows
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydro.derivatives import derivatives
-from hydro.driven import Drive, DrivenModel
+from hydro.drive import Drive
+from hydro.driven import DrivenModel
 from models.frame import typical_rows
 
 if TYPE_CHECKING:

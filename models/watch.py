@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from hydro.calibration import Calibration, Prior, calibrate
 from hydro.derivatives import derivatives
-from hydro.driven import Drive, DrivenModel
+from hydro.drive import Drive
+from hydro.driven import DrivenModel
 from hydro.phase import find_phase
 from hydro.record import Record
 from models.channels import Channels, choose

@@ -1,4 +1,4 @@
-"""Pipes to which no water comes are no candidates: a closed pump lets next to nothing in, the derivative is huge."""
+"""Pipes to which no water comes are no candidates: a closed pump lets next to nothing through."""
 
 import numpy as np
 import pytest
