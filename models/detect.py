@@ -156,6 +156,7 @@ def _detect(
             known, left = repaired_leaks(watch, frames, past, rules, old)
             left = (*left, *(r for r in repairs if r.time > history.end))
         detector = Detector(watch, rules, left, tuple(searches))
+        detector.old_ends.most = start.most
         detector.know([*old, *known])
         looked = frames
         if history is not None:
