@@ -226,7 +226,7 @@ def _look_back(
 ) -> tuple[list[Leak], list[Untold]]:
     """What the alarms turned out to be, and leaks that run in the data without one."""
     window, alarms = detector.ledger.window, detector.leaks()
-    if len(frames) < FEWEST_BLOCKS:
+    if not watch.settings.look_back or len(frames) < FEWEST_BLOCKS:
         return alarms, []
     blocks = np.array([float(round(window.number(f.start))) for f in frames])
     # what runs from before the first frame moves nothing in them: only levels told of it, and they stand
