@@ -27,7 +27,7 @@ from models.leak import Leak, Untold
 from models.ledger import Entry
 from models.rules import Repair, Rules
 from models.searches import DrySearch
-from models.smooth import FEWEST_BLOCKS, Known, smooth
+from models.smooth import FEWEST_BLOCKS, Known, Smoothed, smooth
 from models.starved import without_starved
 from models.watch import Settings, Watch
 from models.zones import Zones
@@ -226,7 +226,7 @@ def _look_back(
 ) -> tuple[list[Leak], list[Untold]]:
     """What the alarms turned out to be, and leaks that run in the data without one."""
     window, alarms = detector.ledger.window, detector.leaks()
-    if not watch.settings.look_back or len(frames) < FEWEST_BLOCKS:
+    if len(frames) < FEWEST_BLOCKS:
         return alarms, []
     blocks = np.array([float(round(window.number(f.start))) for f in frames])
     # what runs from before the first frame moves nothing in them: only levels told of it, and they stand
@@ -234,9 +234,28 @@ def _look_back(
     if old:
         effect = detector.ledger.simulated(frames, old)
         frames = [replace(frame, values=frame.values - part) for frame, part in zip(frames, effect, strict=True)]
+    found = _smoothed(watch, detector, frames, blocks, old, repairs)
+    if found is None:
+        return alarms, []
     told_old = {(a.time, watch.topology.links[a.place.link]) for e in old for a in (e.alarm, *e.superseded)}
     standing = [alarm for alarm in alarms if (alarm.detected, alarm.pipe) in told_old]
     alarms = [alarm for alarm in alarms if alarm not in standing]
+    first = window.number(start)
+    running = [leak for leak in found if leak.growth.end is None or leak.growth.end > first]
+    looked, untold = looked_back(alarms, running, watch, window)
+    return sorted([*standing, *looked], key=lambda leak: leak.event), untold
+
+
+def _smoothed(
+    watch: Watch,
+    detector: Detector,
+    frames: list[Frame],
+    blocks: NDArray[np.float64],
+    old: list[Entry],
+    repairs: Sequence[Repair],
+) -> list[Smoothed] | None:
+    """The leaks of the whole record but those older than it, or None where nothing better than the ledger is known."""
+    window = detector.ledger.window
     mended = [(watch.topology.link(r.pipe), window.number(r.time)) for r in repairs]
     known = [
         Known(e.place.link, e.growth, any(e.place.link == link and e.growth.end == end for link, end in mended))
@@ -244,11 +263,7 @@ def _look_back(
         if not e.is_withdrawn and all(e is not one for one in old)
     ]
     frames = [without_starved(watch.model, watch.channels, frame) for frame in frames]
-    found = smooth(watch, frames, blocks, known, detector.rules)
-    first = window.number(start)
-    running = [leak for leak in found if leak.growth.end is None or leak.growth.end > first]
-    looked, untold = looked_back(alarms, running, watch, window)
-    return sorted([*standing, *looked], key=lambda leak: leak.event), untold
+    return smooth(watch, frames, blocks, known, detector.rules)
 
 
 def _gather(

@@ -28,6 +28,7 @@ from models.sized import at_size
 
 Floats = NDArray[np.float64]
 
+_TOGETHER = 2.0  # blocks
 _WAIT, _GIVE_UP = 3, 12  # blocks after a repair in which its step is looked for
 _STEP_SIGMAS = 3.0
 _STEP_DOUBT = 0.3  # of a flow that pressures tell, one standard deviation: the model took that leak for demand
@@ -194,6 +195,8 @@ class OldEnds:
         rival, _ = self.reviser.scan(ledger.residual, self.watch.responses)
         if gain < rules.gain or end - window.first < _BEFORE or rival.gain.max() > gain:
             return None
+        if any(e.growth.end is not None and abs(e.growth.end - end) <= _TOGETHER for e in ledger.entries):
+            return None  # what else changed with a known leak's end was its own
         self.is_waiting = True
         least = max(rules.least_flow, rules.least_share * float(self.watch.inflow_of_pipes[at]))
         if self._pending or gain < _SURE_END or window.last + 1.0 - end < _REST or flow < least:

@@ -26,8 +26,6 @@ class Settings:
         Time over which slow biases of demand and sensors forget.
     demand_noise
         Day-to-day standard deviation of one junction's demand, as a share, before any was seen.
-    look_back
-        Whether hindsight is sought in the whole record anew (`models.smooth`), or is what the ledger holds at the end.
     """
 
     step: pd.Timedelta = _HOUR
@@ -35,4 +33,3 @@ class Settings:
     learning: pd.Timedelta = _LEARNING
     memory: pd.Timedelta = _MEMORY
     demand_noise: float = 0.15
-    look_back: bool = False
