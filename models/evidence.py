@@ -200,11 +200,11 @@ class Scanner:
         """
         z, e = self._amplitudes(left, flow[:, None])
         f = doubt @ self._transform
-        precision = np.eye(len(f)) + (f * e[0]) @ f.T
-        weight = np.linalg.solve(precision, f @ (e[0] * z[0]))
-        # precision = L L': the posterior covariance of the weights is L'^-1 L^-1
-        root = np.linalg.inv(np.linalg.cholesky(precision))
-        return weight @ doubt, root @ doubt
+        # precision I + F E F' = V diag(p) V': the posterior covariance of the weights is V diag(1/p) V'
+        p, v = np.linalg.eigh(np.eye(len(f)) + (f * e[0]) @ f.T)
+        p = np.maximum(p, 1.0)  # doubts that are huge beside the noise cost the digits of the least
+        weight = v @ ((v.T @ (f @ (e[0] * z[0]))) / p)
+        return weight @ doubt, (v / np.sqrt(p)).T @ doubt
 
     def _amplitudes(self, residuals: Floats, along: Floats) -> tuple[Floats, Floats]:
         """Amplitude of each noise component along growths [n_blocks, n], and its precision, [n, n_components]."""
