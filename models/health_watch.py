@@ -31,6 +31,7 @@ _LATELY = 40  # blocks after its alarm in which a leak may turn out to have been
 _SILENT = 0.3  # of the window missing: the channel's rest says little either
 _STEADY, _RECENT, _TREND = 6, 8, 14  # blocks
 _SIGMAS = 4.0
+_WIDEST = 1e4  # standard deviations of a block
 _WIDE = 0.3  # share of a fault's effect that may be misjudged
 _WAIT = 4.0  # blocks
 
@@ -349,6 +350,9 @@ class InstrumentWatch:
         ]
         if wide:
             directions = np.vstack([*wide, *(c.doubt for c in self.cases if len(c.doubt))])
+            # what is wider says no less, and costs the digits of the others
+            most = np.abs(directions / np.sqrt(np.diag(noise.white))).max(axis=1, keepdims=True)
+            directions = directions * np.minimum(1.0, _WIDEST / np.maximum(most, 1e-30))
             noise = Noise(noise.white + directions.T @ directions, noise.slow + directions.T @ directions, noise.memory)
         self.watch.noise = noise
 
