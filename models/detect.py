@@ -36,6 +36,7 @@ from networks import Network, Topology
 
 Progress = Callable[[str, float], None]
 
+_KEPT = 0.7  # share of the leaks that were known
 _RELEARN_BLOCKS = 60  # a history as long as this tells more of the model than its first week
 
 
@@ -264,9 +265,11 @@ def _smoothed(
     ]
     frames = [without_starved(watch.model, watch.channels, frame) for frame in frames]
     try:
-        return smooth(watch, frames, blocks, known, detector.rules)
+        found = smooth(watch, frames, blocks, known, detector.rules)
     except np.linalg.LinAlgError:  # two known leaks with one effect: their doubts cannot be told apart
         return None
+    # a search that drops much of what was known has gone astray
+    return found if found is not None and len(found) >= _KEPT * len(known) else None
 
 
 def _gather(

@@ -96,8 +96,8 @@ def smooth(
     Returns
     -------
     list of Smoothed or None
-        In order of their onset. None where the search ended in a set that leaves too much unexplained, or more than
-        what was known: then hindsight knows no better.
+        In order of their onset. None where the search ended in a set that leaves more unexplained than what was
+        known: then hindsight knows no better.
     """
     values = np.stack([frame.values for frame in frames])
     kept = ~odd_blocks(without_gaps(values, blocks, watch.noise), watch.noise)
@@ -115,7 +115,7 @@ def smooth(
     search = Search(judge, begin)
     _explain(search)
     judge.simulate(search.leaks)
-    if judge.misfit(search.leaks) > min(_POOR, _WORSE * usual):
+    if judge.misfit(search.leaks) > _WORSE * usual:
         return None
     found = [_told(watch, search, k, rules) for k in range(len(search.leaks))]
     return sorted(found, key=lambda leak: (leak.growth.onset, leak.place.link))
