@@ -149,6 +149,7 @@ def _detect(
         report("residuals", 0.0)
         frames: list[Frame] = []
         known: list[Entry] = []
+        past: tuple[Repair, ...] = ()
         left = tuple(repairs)
         if history is not None:
             frames = list(watch.frames(history))
@@ -158,12 +159,16 @@ def _detect(
             left = (*left, *(r for r in repairs if r.time > history.end))
         detector = Detector(watch, rules, left, tuple(searches))
         detector.old_ends.most = start.most
-        detector.know([*old, *known])
+        detector.know([*old, *known], past)
         looked = frames
         if history is not None:
+            # a long history is judged together when it is complete
+            is_long = len(frames) >= _RELEARN_BLOCKS
+            detector.is_joint = not is_long
             _replay(detector, frames, learnt, report)
-            if len(frames) >= _RELEARN_BLOCKS:
-                looked = detector.relearn(history)
+            if is_long:
+                looked = detector.relearn(history, frames)
+            detector.is_joint = True
             detector.begin(data.start)
         later = list(watch.frames(data))
         if not frames and not later:

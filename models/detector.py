@@ -29,12 +29,14 @@ from models.revise import Reviser
 from models.rules import Repair, Rules
 from models.searches import DrySearch
 from models.telling import around, is_due, is_echo
+from models.together import Together
 from models.watch import Watch
 
 Floats = NDArray[np.float64]
 
 _MOST_PER_FRAME = 1
 _BEYOND_DOUBT = 10.0
+_MOST_RECORD = 400  # blocks of a history that are judged together
 NEAR_M = 300.0  # a crew that looks for a leak finds it within this length of pipe
 
 
@@ -56,6 +58,12 @@ class Detector:
         Every leak found so far.
     old_ends
         Of leaks that nobody had known.
+    together
+        What judges all known leaks together.
+    is_joint
+        Whether they are, as frames come; otherwise each is sought anew by itself, which is quicker.
+    seen
+        The last frames, as they came.
     """
 
     def __init__(
@@ -73,34 +81,64 @@ class Detector:
         self.surges = Surges(self.ledger)
         self._feedback = Feedback(self._reviser)
         self.old_ends = OldEnds(self.ledger, self._reviser, self.rules)
+        self.together = Together(self._reviser)
+        self.is_joint = True
+        self.seen: list[Frame] = []
+        self._reported: list[Repair] = []
         self._repairs = sorted(repairs, key=lambda r: r.time)
         self._searches = sorted(searches, key=lambda s: s.time)
 
-    def know(self, entries: list[Entry]) -> None:
-        """Enter leaks that are known beforehand, in order of their detection."""
+    def know(self, entries: list[Entry], repairs: tuple[Repair, ...] = ()) -> None:
+        """Enter leaks that are known beforehand, in order of their detection, and the repairs that tell of some."""
+        self._reported += repairs
         self.ledger.entries = [*entries, *self.ledger.entries]
 
     def learn(self, frame: Frame) -> None:
         """Take one frame of the learning period: it is looked back on, but raises nothing."""
+        self._see(frame)
         self.ledger.append(frame, self.watch.noise)
+
+    def _see(self, frame: Frame) -> None:
+        self.seen = [*self.seen[-self.rules.record + 1 :], frame]
 
     def step(self, frame: Frame) -> list[Entry]:
         """Take one frame; return the entries that it raised."""
+        self._see(frame)
         frame = self.old_ends.levelled(self.instruments.screened(frame))
         self.ledger.append(frame, self.watch.noise)
         self.instruments.examine(frame)
         while self._repairs and self._repairs[0].time <= frame.end:
-            self._repaired(self._repairs.pop(0))
+            self._reported.append(self._repairs.pop(0))
+            self._repaired(self._reported[-1])
         while self._searches and self._searches[0].time <= frame.end:
             search = self._searches.pop(0)
             self._feedback.search(search.pipe, self.ledger.window.number(search.time))
-        self._reviser.run()
+        self._reviser.run(is_refitted=not self.is_joint)
         self.old_ends.run(frame.end)
         entered = 0
         while entered < _MOST_PER_FRAME and not self.old_ends.is_waiting and self._seek(frame) is not None:
             entered += 1
+        if self.is_joint and self._is_to_be_judged():
+            self.judge(frame.end)
         self._tell_again(frame)
         return self._tell(frame)
+
+    def _is_to_be_judged(self) -> bool:
+        """Whether an alarm waits for all leaks to be judged together, or they have not been for long."""
+        rules, last = self.rules, self.ledger.window.last
+        if last - self.together.judged >= rules.judge_blocks:
+            return True
+        return any(
+            e.is_open and not e.is_told and last - e.judged >= rules.rest and is_due(self._reviser, e)
+            for e in self.ledger.entries
+        )
+
+    def judge(self, time: pd.Timestamp) -> None:
+        """Judge all known leaks together, on what was seen lately."""
+        repaired = {(self.watch.topology.link(r.pipe), self.ledger.window.number(r.time)) for r in self._reported}
+        self.together.run(self.trusted(self.seen), repaired, time)
+        for entry in self.ledger.entries:
+            entry.judged = self.ledger.window.last
 
     @property
     def faults(self) -> list[Fault]:
@@ -175,36 +213,31 @@ class Detector:
         residual = self.ledger.residual + np.outer(entry.flow(window.blocks), entry.unit)
         return Alarm(time, entry.place, estimate, kind, entry.alarm.gain, self._sigmas(residual, entry.growth))
 
-    def relearn(self, history: Record) -> list[Frame]:
+    def relearn(self, history: Record, frames: list[Frame]) -> list[Frame]:
         """Calibrate the model again, on a history with the leaks found in it, and look at all its frames anew.
 
-        Returns the history's frames against the new calibration.
+        Parameters
+        ----------
+        frames
+            Of the history, as they came.
+
+        Returns
+        -------
+        list of Frame
+            The history's frames against the new calibration.
         """
+        self.seen = frames[-_MOST_RECORD:]
+        self.judge(frames[-1].end)
         self.instruments.lift()
         frames = relearn(self.watch, self.instruments.mended(history), self.ledger)
         self.old_ends.forget_shift()
-        self._look_back(frames)
+        self.together.forget()
         self.ledger.replace_frames(frames, self.watch.noise)
+        self.seen = frames[-self.rules.record :]
         for entry in self.ledger.entries:
             if not entry.is_withdrawn:
                 self._reviser.settle(entry)
         return frames
-
-    def _look_back(self, frames: list[Frame]) -> None:
-        """Fit every leak that runs anew on all frames of a history; withdraw those that the others can stand in for."""
-        ledger = Ledger(self.watch, len(frames))
-        ledger.entries = self.ledger.entries
-        for entry in ledger.entries:
-            entry.misfit, entry.rest = entry.misfit[:0], entry.rest[:0]
-        ledger.replace_frames(frames, self.watch.noise)
-        reviser = Reviser(ledger, self.rules)
-        for entry in ledger.entries:
-            if not entry.is_withdrawn and not entry.is_open:
-                reviser.settle(entry)
-        for entry in ledger.entries:
-            if entry.is_open:
-                reviser.refit(entry)
-        reviser.prune()
 
     def _seek(self, frame: Frame) -> Entry | None:
         """Raise the leak that explains the rest best, if it passes the rules."""

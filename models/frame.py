@@ -56,6 +56,14 @@ def joined(parts: Sequence[Drive]) -> Drive:
     return Drive(times, *(np.vstack([getattr(part, name) for part in parts]) for name in names))
 
 
+def moments(frames: Sequence[Frame], order: Sequence[tuple[int, int]]) -> Drive:
+    """Single moments of frames as one drive: position of the frame and number of the moment, in the order given."""
+    which = sorted({k for k, _ in order})
+    at = np.searchsorted(which, [k for k, _ in order]) * PROBES + np.array([p for _, p in order])
+    whole = joined([frames[k].drive for k in which])
+    return whole.rows(at)
+
+
 def steady_mean(values: Floats) -> Floats:
     """Mean of each column over a block, with moments of switching (far off their neighbours) held at the edge.
 

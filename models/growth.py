@@ -5,6 +5,7 @@ A leak whose opening widens evenly in diameter has an area, and so a flow, that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,17 @@ def shape(blocks: Floats, onset: float, rise: float) -> Floats:
         return np.clip(since, 0.0, 1.0)
     middle = np.clip((since - 0.5 * np.clip(since, 0.0, 1.0)) / rise, 0.0, 1.0)
     return np.where(since > 0.0, middle**2 * np.clip(since, 0.0, 1.0), 0.0)
+
+
+def flows(growths: Sequence[Growth], blocks: Floats) -> Floats:
+    """Mean flow of each growth in each block, float64 [n_growths, n_blocks], m3/s."""
+    onset, rise, peak = (np.array([getattr(g, name) for g in growths])[:, None] for name in ("onset", "rise", "peak"))
+    end = np.array([np.inf if g.end is None else g.end for g in growths])[:, None]
+    since = blocks + 1.0 - onset
+    begun = np.clip(since, 0.0, 1.0)
+    middle = np.clip((since - 0.5 * begun) / np.where(rise > 0.0, rise, 1.0), 0.0, 1.0)
+    flow: Floats = peak * np.where(rise > 0.0, middle**2 * begun, begun) * np.clip(end - blocks, 0.0, 1.0)
+    return flow
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from models.health_causes import Cause
 Floats = NDArray[np.float64]
 
 
-@dataclass
+@dataclass(eq=False)
 class Case:
     """One fault under treatment.
 

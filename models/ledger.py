@@ -67,6 +67,8 @@ class Entry:
         Later data spoke against it.
     withdrawn
         Block in which they did.
+    judged
+        Block in which it was last judged together with the others.
     due
         Block since which it might be told, -1 where it may not.
     belief
@@ -90,6 +92,7 @@ class Entry:
     refitted: int = -1
     is_told: bool = False
     due: int = -1
+    judged: int = -1000
     rest: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
     def state(self) -> dict[str, object]:

@@ -103,6 +103,20 @@ class Reviser:
             ]
         )
 
+    def doubt_of(self, place: Place, unit: Floats) -> Floats:
+        """The same of a leak that was placed otherwise, by its candidates."""
+        at = [self.position(self.watch.topology.link(c.pipe)) for c in place.candidates]
+        weight = np.sqrt([c.probability for c in place.candidates])
+        spread = (self.watch.secants[1, at] - self.watch.secants[1, self.position(place.pipe)]) * weight[:, None]
+        _, size, direction = np.linalg.svd(spread, full_matrices=False)
+        return np.vstack(
+            [
+                size[:_DOUBTS, None] * direction[:_DOUBTS],
+                self.rules.size_doubt * unit,
+                self.rules.pattern_doubt * self._patterns,
+            ]
+        )
+
     @cached_property
     def _patterns(self) -> Floats:
         """What a unit leak anywhere may do, float64 [k, n_channels], as independent directions.
@@ -139,9 +153,15 @@ class Reviser:
         """Whether nothing can be said of an entry now, for lack of pressures in its district."""
         return bool(self.watch.blind(self.ledger.window.frames[-1])[self.position(entry.place.link)])
 
-    def run(self) -> None:
-        """Revise every open entry after a new frame."""
-        for entry in self.ledger.entries:
+    def run(self, is_refitted: bool = True) -> None:
+        """Revise every open entry after a new frame.
+
+        Parameters
+        ----------
+        is_refitted
+            Whether places are sought anew, entry by entry.
+        """
+        for entry in self.ledger.entries if is_refitted else ():
             if not entry.is_open or self.is_blind(entry):
                 continue
             age = self.ledger.window.last - entry.raised

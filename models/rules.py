@@ -51,6 +51,8 @@ class Rules:
         Blocks for which a leak must have stayed at a new place before it is told again.
     refit_ages
         Blocks after an alarm at which its place is sought anew.
+    record, judge_blocks
+        All leaks are judged together on so many blocks, whenever one is to be told and after so many blocks at least.
     temper, temper_growth
         See `models.localise.locate`.
     """
@@ -77,5 +79,7 @@ class Rules:
     unrest: int = 8
     echo_share: float = 0.2
     refit_ages: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 36, 43, 50, 58)
+    record: int = 180
+    judge_blocks: int = 7
     temper: float = 2.5
     temper_growth: float = 0.02

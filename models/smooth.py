@@ -6,7 +6,7 @@ to have begun or ended at another time, to have been two, or none. The equations
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from models.frame import Frame
 from models.growth import Growth
 from models.localise import Candidate, Place, locate
 from models.rules import Rules
-from models.smooth_effect import Effects, Supposed
+from models.smooth_effect import Effects, Memory, Supposed
 from models.smooth_field import odd_blocks, without_gaps
 from models.smooth_judge import Judge
 from models.smooth_search import Search
@@ -25,6 +25,7 @@ from models.smooth_seek import Seeker
 from models.watch import Watch
 
 Floats = NDArray[np.float64]
+Believed = Callable[[float], Floats | None]
 
 FEWEST_BLOCKS = 14  # there is little to look back on in fewer
 _ROUNDS = 10
@@ -48,11 +49,14 @@ class Known:
         How.
     is_repaired
         A crew has mended it: its place and its end are known.
+    is_held
+        The record does not show how it began: it stays as it is.
     """
 
     link: int
     growth: Growth
     is_repaired: bool = False
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,10 @@ class Smoothed:
         Where and how much; times on the detector's clock.
     unit
         float64 [n_channels], effect of one m3/s.
+    deviation
+        Standard deviation of its peak flow, m3/s.
+    gain
+        Half the chi-square that it explains.
     onset_low, onset_high
         Between which the onset lies with a probability of 95 %.
     since
@@ -74,13 +82,21 @@ class Smoothed:
     place: Place
     growth: Growth
     unit: Floats
+    deviation: float
+    gain: float
     onset_low: float
     onset_high: float
     since: float
 
 
 def smooth(
-    watch: Watch, frames: Sequence[Frame], blocks: Floats, known: Iterable[Known], rules: Rules
+    watch: Watch,
+    frames: Sequence[Frame],
+    blocks: Floats,
+    known: Iterable[Known],
+    rules: Rules,
+    memory: Memory | None = None,
+    believed: Believed | None = None,
 ) -> list[Smoothed] | None:
     """Find the leaks of a whole record.
 
@@ -92,45 +108,55 @@ def smooth(
         float64 [n_blocks], their numbers on the detector's clock.
     known
         Where the search begins.
+    memory
+        Of an earlier look at the same record, against the same calibration; what was known then is where this one
+        begins.
+    believed
+        Logarithm of what dry searches leave of each pipe for a leak that began at some block, float64 [n_pipes].
 
     Returns
     -------
     list of Smoothed or None
-        In order of their onset. None where the search ended in a set that leaves more unexplained than what was
+        In order of their onset, but those that are held. None where the search ended in a set that leaves more unexplained than what was
         known: then hindsight knows no better.
     """
     values = np.stack([frame.values for frame in frames])
     kept = ~odd_blocks(without_gaps(values, blocks, watch.noise), watch.noise)
     kept[[0, -1]] = True
     blocks = blocks[kept]
-    effects = Effects(watch, [f for f, k in zip(frames, kept, strict=True) if k], blocks)
+    effects = Effects(watch, [f for f, k in zip(frames, kept, strict=True) if k], blocks, memory)
     judge = Judge(watch, effects, values[kept], rules)
     most = rules.most_share * watch.largest_take
     first = [
         _supposed(watch, leak)
         for leak in known
-        if leak.growth.flow(blocks).max() > 0.0 and (leak.is_repaired or leak.growth.peak < most)
+        if leak.growth.flow(blocks).max() > 0.0 and (leak.is_repaired or leak.is_held or leak.growth.peak < most)
     ]
-    begin, usual = _better(judge, first)
+    begin, usual = _better(judge, first, memory is None)
     search = Search(judge, begin)
     _explain(search)
     judge.simulate(search.leaks)
     if judge.misfit(search.leaks) > _WORSE * usual:
         return None
-    found = [_told(watch, search, k, rules) for k in range(len(search.leaks))]
+    deviations = judge.deviations(search.leaks)
+    found = [
+        _told(watch, search, k, float(deviations[k]), rules, believed)
+        for k, leak in enumerate(search.leaks)
+        if not leak.is_held
+    ]
     return sorted(found, key=lambda leak: (leak.growth.onset, leak.place.link))
 
 
 def _supposed(watch: Watch, leak: Known) -> Supposed:
-    return Supposed(int(np.searchsorted(watch.pipes, leak.link)), leak.growth, leak.is_repaired)
+    return Supposed(int(np.searchsorted(watch.pipes, leak.link)), leak.growth, leak.is_repaired, leak.is_held)
 
 
-def _better(judge: Judge, known: list[Supposed]) -> tuple[list[Supposed], float]:
+def _better(judge: Judge, known: list[Supposed], is_first: bool) -> tuple[list[Supposed], float]:
     """Where to begin: with all that is known, or, if that explains less, with what crews have told; and its misfit.
 
-    The misfit is that of all that is known.
+    The misfit is that of all that is known. It is where to begin if the record was looked at before.
     """
-    told = [leak for leak in known if leak.is_repaired]
+    told = [leak for leak in known if not leak.is_free] if is_first else known
     misfits = []
     for leaks in (told, known):
         judge.simulate(leaks)
@@ -160,7 +186,7 @@ def _explain(search: Search) -> None:
     search.settle()
 
 
-def _told(watch: Watch, search: Search, k: int, rules: Rules) -> Smoothed:
+def _told(watch: Watch, search: Search, k: int, deviation: float, rules: Rules, believed: Believed | None) -> Smoothed:
     """One leak of an explanation, with what is uncertain about it."""
     leak, others = search.leaks[k], [*search.leaks[:k], *search.leaks[k + 1 :]]
     seeker: Seeker = search.seeker
@@ -170,9 +196,12 @@ def _told(watch: Watch, search: Search, k: int, rules: Rules) -> Smoothed:
     if leak.is_repaired or evidence.gain.max() <= 0.0:
         place = Place(link, (Candidate(watch.topology.links[link], 1.0),), 1.0, float(watch.topology.length[link]))
     else:
-        place = locate(evidence, watch.topology, watch.pipes, rules.temper, rules.temper_growth)
+        known = None if believed is None else believed(leak.growth.onset)
+        place = locate(evidence, watch.topology, watch.pipes, rules.temper, rules.temper_growth, known)
     unit = search.judge.effects.response(leak.at, leak.growth.peak)
-    return Smoothed(place, leak.growth, unit, min(low, leak.growth.onset), max(high, leak.growth.onset), since)
+    gain = float(evidence.gain.max())
+    low, high = min(low, leak.growth.onset), max(high, leak.growth.onset)
+    return Smoothed(place, leak.growth, unit, deviation, gain, low, high, since)
 
 
 def _quantiles(onsets: Floats, weights: Floats, shares: tuple[float, ...]) -> list[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,6 +14,16 @@ from models.growth import Growth
 from models.watch import Watch
 
 Floats = NDArray[np.float64]
+
+_NEAR, _LEAST = 0.03, 0.02 / 3600.0  # share and m3/s by which a flow may differ from one that was simulated
+_NEAR_SHARE = 0.02  # of a block
+
+
+def _is_near(flows: Mapping[int, float], old: Mapping[int, float]) -> bool:
+    return all(
+        abs(flows.get(link, 0.0) - old.get(link, 0.0)) <= _NEAR * flows.get(link, 0.0) + _LEAST
+        for link in flows.keys() | old.keys()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +38,41 @@ class Supposed:
         On the detector's clock.
     is_repaired
         A crew has mended it: its place and its end are known.
+    is_held
+        The record does not show how it began: it stays as it is.
     """
 
     at: int
     growth: Growth
     is_repaired: bool = False
+    is_held: bool = False
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it may move, end otherwise, or not have been there at all."""
+        return not (self.is_repaired or self.is_held)
+
+
+@dataclass(slots=True)
+class _Simulated:
+    """What was simulated of one block: the flows, in each of its parts, and what they do together beyond their sum."""
+
+    parts: list[tuple[float, dict[int, float]]]
+    together: Floats
+
+    def covers(self, parts: list[tuple[float, dict[int, float]]]) -> bool:
+        """Whether flows are so near those simulated that what they do together is the same."""
+        return len(parts) == len(self.parts) and all(
+            abs(share - old_share) < _NEAR_SHARE and _is_near(flows, old)
+            for (share, flows), (old_share, old) in zip(parts, self.parts, strict=True)
+        )
+
+
+class Memory:
+    """What was simulated of the blocks of a record, for the next time that it is looked at."""
+
+    def __init__(self) -> None:
+        self.blocks: dict[float, _Simulated] = {}
 
 
 class Effects:
@@ -49,16 +89,16 @@ class Effects:
         The blocks that are there.
     blocks
         float64 [n_blocks], their numbers on the detector's clock.
+    memory
+        Of an earlier look at the same record, against the same calibration.
     """
 
-    def __init__(self, watch: Watch, frames: Sequence[Frame], blocks: Floats) -> None:
+    def __init__(self, watch: Watch, frames: Sequence[Frame], blocks: Floats, memory: Memory | None = None) -> None:
         self._watch, self._frames, self.blocks = watch, list(frames), blocks
         self._sized = watch.sized(watch.responses)
         self._made = np.log(np.concatenate([[0.4 * watch.sizes[0]], watch.sizes]))
-        n_channels = len(watch.channels.names)
-        self._simulated: Floats = np.zeros((len(blocks), n_channels))
-        self._last: list[dict[int, tuple[float, ...]]] = [{} for _ in blocks]
-        self.together: Floats = np.zeros((len(blocks), n_channels))
+        self._memory = memory or Memory()
+        self.together: Floats = np.zeros((len(blocks), len(watch.channels.names)))
 
     def response(self, at: int, flow: float) -> Floats:
         """Effect of one m3/s from a pipe at a size, float64 [n_channels]."""
@@ -94,31 +134,54 @@ class Effects:
         return total
 
     def simulate(self, leaks: Sequence[Supposed]) -> None:
-        """Simulate leaks together, where they differ from what was simulated last."""
-        links = [int(self._watch.pipes[leak.at]) for leak in leaks]
-        parts = [_parts(leaks, block) for block in self.blocks.tolist()]
-        rows, weights, flows = [], [], []
-        for k, moments in enumerate(parts):
-            middles = np.array([m for m, _ in moments])
-            now: dict[int, tuple[float, ...]] = {}
-            for link, leak in zip(links, leaks, strict=True):
-                flow = leak.growth.moment(middles)
-                if np.any(flow > 0.0):
-                    now[link] = tuple((flow + np.array(now.get(link, 0.0))).tolist())
-            if now == self._last[k]:
+        """Simulate leaks together, in the blocks where their flows are not those simulated last."""
+        flows = self._flows(leaks, self.blocks + 0.5)
+        cut = {k: self._in_parts(leaks, float(self.blocks[k])) for k in self._cut(leaks)}
+        known = self._memory.blocks
+        rows, weights, moments = [], [], []
+        missing: dict[int, list[tuple[float, dict[int, float]]]] = {}
+        for k, block in enumerate(self.blocks.tolist()):
+            parts = cut.get(k) or [(1.0, {link: q for link, flow in flows.items() if (q := float(flow[k])) > 0.0})]
+            if block in known and known[block].covers(parts):
+                self.together[k] = known[block].together
                 continue
-            self._last[k] = now
-            self._simulated[k] = 0.0
-            for j, (_, weight) in enumerate(moments):
-                rows.append(k)
-                weights.append(weight)
-                flows.append({link: flow[j] for link, flow in now.items()})
-        if rows:
-            running = sorted({link for each in flows for link in each})
-            together = {link: np.array([each.get(link, 0.0) for each in flows]) for link in running}
-            found = self._watch.effect([self._frames[k] for k in rows], together)
-            np.add.at(self._simulated, rows, found * np.array(weights)[:, None])
-        self.together = self._simulated - sum((self.one(leak) for leak in leaks), np.zeros_like(self._simulated))
+            missing[k] = parts
+            rows += [k] * len(parts)
+            weights += [share for share, _ in parts]
+            moments += [now for _, now in parts]
+        if not missing:
+            return
+        links = sorted({link for now in moments for link in now})
+        together = {link: np.array([now.get(link, 0.0) for now in moments]) for link in links}
+        found = self._watch.effect([self._frames[k] for k in rows], together)
+        simulated = np.zeros_like(self.together)
+        np.add.at(simulated, rows, found * np.array(weights)[:, None])
+        apart = sum((self.one(leak) for leak in leaks), np.zeros_like(simulated))
+        for k, parts in missing.items():
+            self.together[k] = simulated[k] - apart[k]
+            known[float(self.blocks[k])] = _Simulated(parts, self.together[k].copy())
+
+    def _flows(self, leaks: Sequence[Supposed], moments: Floats) -> dict[int, Floats]:
+        """Flow of each link at moments, link -> float64 [n], m3/s."""
+        flows: dict[int, Floats] = {}
+        for leak in leaks:
+            link = int(self._watch.pipes[leak.at])
+            flows[link] = flows.get(link, np.zeros(len(moments))) + leak.growth.moment(moments)
+        return flows
+
+    def _cut(self, leaks: Sequence[Supposed]) -> list[int]:
+        """Rows of the blocks in which a leak begins at once or ends."""
+        cuts = [g.onset for g in (leak.growth for leak in leaks) if g.rise == 0]
+        cuts += [g.end for g in (leak.growth for leak in leaks) if g.end is not None]
+        rows = np.searchsorted(self.blocks, np.floor(cuts))
+        found = {k for k, cut in zip(rows.tolist(), cuts, strict=True) if k < len(self.blocks)}
+        return sorted(k for k in found if len(_parts(leaks, float(self.blocks[k]))) > 1)
+
+    def _in_parts(self, leaks: Sequence[Supposed], block: float) -> list[tuple[float, dict[int, float]]]:
+        """Share of a block and flow of each link in it, for each part in which no leak begins at once or ends."""
+        moments = _parts(leaks, block)
+        flows = self._flows(leaks, np.array([middle for middle, _ in moments]))
+        return [(w, {link: float(q[j]) for link, q in flows.items() if q[j] > 0.0}) for j, (_, w) in enumerate(moments)]
 
 
 def _parts(leaks: Sequence[Supposed], block: float) -> list[tuple[float, float]]:

@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 _LOOSE = 0.25  # share by which another leak may turn out larger or smaller while one is sought
 _NEIGHBOURS, _NEIGHBOUR_M, _NEIGHBOUR_DOUBT = 4, 300.0, 0.2
 _PATTERNS, _PATTERN_DOUBT = 12, 0.06
+_REPAIRED = 3.0  # of a leak whose place is known the rest is the model's error there: it must not become another leak
 _SMALL = 0.3  # doubts of less than this squared are lost in the noise
 _END_COST, _RISE_COST = 8.0, 3.0
 _MOST_KEPT = 600
@@ -49,7 +50,8 @@ class Judge:
         directions = []
         for leak, flow in zip(leaks, rotated, strict=True):
             response = self.effects.response(leak.at, leak.growth.peak)
-            found = np.vstack([self._patterns, self._own(leak.at, leak.growth.peak)])
+            own = self._own(leak.at, leak.growth.peak)
+            found = np.vstack([self._patterns, _REPAIRED * own if leak.is_repaired else own])
             # what lies far below the noise need not be carried along
             told = (found**2) @ (self.field.precision @ flow**2) > _SMALL
             told[np.argmax((found**2).sum(axis=1))] = True
@@ -77,6 +79,7 @@ class Judge:
                     [
                         _NEIGHBOUR_DOUBT * size[:_NEIGHBOURS, None] * direction[:_NEIGHBOURS],
                         self.rules.size_doubt * own,
+                        watch.doubts.at(at, response),
                     ]
                 )
             )
@@ -96,7 +99,7 @@ class Judge:
 
     def prior(self, leaks: Sequence[Supposed]) -> float:
         """What leaks cost: each one, that it grew, that it ended unseen by a crew, its size."""
-        free = [leak for leak in leaks if not leak.is_repaired]
+        free = [leak for leak in leaks if leak.is_free]
         ends = sum(leak.growth.end is not None for leak in free)
         rises = sum(leak.growth.rise > 0 for leak in free)
         size = self.cost * sum(leak.growth.peak for leak in leaks)
@@ -143,21 +146,32 @@ class Judge:
         losses: Floats = 0.5 * peaks**2 / np.maximum(np.diag(np.linalg.inv(gram)), 1e-30)
         return losses
 
+    def deviations(self, leaks: Sequence[Supposed]) -> Floats:
+        """Standard deviation of each leak's peak flow, the others' flows being free too, float64 [n], m3/s."""
+        if not leaks:
+            return np.empty(0)
+        gram, _ = self._gram(leaks, self.doubts(leaks))
+        deviations: Floats = np.sqrt(np.maximum(self.temper * np.diag(np.linalg.inv(gram)), 0.0))
+        return deviations
+
     def balanced(self, leaks: Sequence[Supposed]) -> list[Supposed]:
         """Leaks with the flows that fit best together; those that need none are left out."""
         leaks = list(leaks)
         for _ in range(2):
             if not leaks:
                 break
-            gram, weighed = self._gram(leaks, self.doubts(leaks))
-            peaks = np.array([leak.growth.peak for leak in leaks])
+            held, moved = [x for x in leaks if x.is_held], [x for x in leaks if not x.is_held]
+            if not moved:
+                break
+            gram, weighed = self._gram(moved, self.doubts(leaks))
+            peaks = np.array([leak.growth.peak for leak in moved])
             right = weighed @ self.residual_in(leaks).ravel() + gram @ peaks - self.cost
             size, direction = np.linalg.eigh(gram)
             root = direction * np.sqrt(np.maximum(size, _RIDGE * size[-1]))
             found = nnls(root.T, np.linalg.solve(root, right))[0]
-            leaks = [
+            leaks = held + [
                 replace(leak, growth=replace(leak.growth, peak=float(q)))
-                for leak, q in zip(leaks, found, strict=True)
+                for leak, q in zip(moved, found, strict=True)
                 if q > 1e-9
             ]
         return leaks

@@ -31,6 +31,8 @@ class Search:
         self.leaks = list(leaks)
         self.value = -np.inf
         self._sought: set[tuple[object, ...]] = set()
+        self._merged: set[frozenset[tuple[object, ...]]] = set()
+        self._added: set[tuple[object, ...]] = set()
 
     def settle(self) -> None:
         """Simulate anew and fit all flows."""
@@ -63,7 +65,7 @@ class Search:
         k, keys = 0, self._neighbours()
         while k < len(self.leaks):
             leak = self.leaks[k]
-            if keys[k] not in self._sought:
+            if keys[k] not in self._sought and not leak.is_held:
                 self._sought.add(keys[k])
                 others = [x for x in self.leaks if x is not leak]
                 found = self.seeker.best(others, leak)
@@ -93,13 +95,12 @@ class Search:
     def merge(self) -> bool:
         """Take two leaks that look alike, or of which one begins where the other ends, for one."""
         any_better = False
-        tried: set[frozenset[tuple[object, ...]]] = set()
         while True:
-            pair = next((p for p in self._pairs() if p not in tried), None)
+            pair = next((p for p in self._pairs() if p not in self._merged), None)
             if pair is None:
                 return any_better
-            tried.add(pair)
-            both = [x for x in self.leaks if _name(x) in pair]
+            self._merged.add(pair)
+            both = [x for x in self.leaks if _key(x) in pair]
             others = [x for x in self.leaks if x not in both]
             best = self.seeker.best(others, *_one_of(both))
             if best is not None:
@@ -107,8 +108,8 @@ class Search:
                 any_better |= self.offer([*others, best.leak], f"merge {names} -> {self.name(best.leak)}")
 
     def _pairs(self) -> list[frozenset[tuple[object, ...]]]:
-        free = [x for x in self.leaks if not x.is_repaired]
-        keys = [_name(x) for x in free]
+        free = [x for x in self.leaks if x.is_free]
+        keys = [_key(x) for x in free]
         pairs = []
         if len(free) < 2:
             return []
@@ -150,7 +151,7 @@ class Search:
 
     def _groups(self) -> list[tuple[tuple[object, ...], list[Supposed]]]:
         """Small sets of leaks that look alike where and when they run, each with the key of its first."""
-        free = [x for x in self.leaks if not x.is_repaired]
+        free = [x for x in self.leaks if x.is_free]
         if len(free) < 2:
             return []
         alike = self._alike(free) > _TWINS
@@ -169,7 +170,7 @@ class Search:
             order = [
                 k
                 for k in np.argsort(loss).tolist()
-                if not self.leaks[k].is_repaired and loss[k] < 3.0 * self.judge.temper * self.judge.each
+                if self.leaks[k].is_free and loss[k] < 3.0 * self.judge.temper * self.judge.each
             ]
             leaks = list(self.leaks)
             if not any(
@@ -181,8 +182,10 @@ class Search:
     def add(self) -> bool:
         """Look for one leak more."""
         found = self.seeker.best(self.leaks)
-        if found is None:
+        # what was added and left out again would come again
+        if found is None or _where(found.leak) in self._added:
             return False
+        self._added.add(_where(found.leak))
         return self.offer([*self.leaks, found.leak], f"add {self.name(found.leak)} G{found.gain:.0f}")
 
     def name(self, leak: Supposed) -> str:
@@ -204,9 +207,9 @@ def _key(leak: Supposed) -> tuple[object, ...]:
     )
 
 
-def _name(leak: Supposed) -> tuple[object, ...]:
-    """What a leak is known by while its flow changes."""
-    return (leak.at, round(leak.growth.onset, 1), round(leak.growth.rise))
+def _where(leak: Supposed) -> tuple[object, ...]:
+    """What a leak is known by, whatever its flow."""
+    return _key(leak)[:-1]
 
 
 def _one_of(both: Sequence[Supposed]) -> list[Supposed]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.growth import Growth
+from models.growth import Growth, flows
 
 Floats = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ class Library:
     @classmethod
     def of(cls, growths: list[Growth], blocks: Floats) -> Library:
         """Shapes of some growths; those that never show are left out."""
-        values = np.stack([g.flow(blocks) for g in growths])
+        values = flows(growths, blocks)
         shown = np.flatnonzero(values.max(axis=1) > 1e-6)
         return cls(tuple(growths[k] for k in shown), values[shown])
 

@@ -22,7 +22,7 @@ from hydro.record import Record
 from models.channels import Channels, choose
 from models.doubt import Doubts, doubts_of
 from models.errors import NotEnoughData
-from models.frame import PROBES, Frame, by_part, evened, joined, steady_mean, typical_rows
+from models.frame import PROBES, Frame, by_part, evened, moments, steady_mean, typical_rows
 from models.health_bridge import Bridge
 from models.health_clock import Clocks
 from models.health_frames import clocks_of, leave_out
@@ -369,11 +369,10 @@ class Watch:
         running = [k for k in range(len(frames)) if any(flow[k] > 0.0 for flow in leaks.values())]
         if running:
             # moments alike in demand follow each other, so that each solution begins near the last one
-            order = np.array([(k, p) for p in range(PROBES) for k in running])
-            drive = joined([frames[k].drive.rows(np.array([p])) for k, p in order.tolist()])
-            flows = {link: flow[order[:, 0]] for link, flow in leaks.items()}
-            change = np.hstack(self.model.expect(self.with_leaks(drive, flows)))
-            change -= np.stack([frames[k].base[p] for k, p in order.tolist()])
+            order = [(k, p) for p in range(PROBES) for k in running]
+            flows = {link: flow[np.tile(running, PROBES)] for link, flow in leaks.items()}
+            change = np.hstack(self.model.expect(self.with_leaks(moments(frames, order), flows)))
+            change -= np.stack([frames[k].base[p] for k, p in order])
             by_frame = change.reshape(PROBES, len(running), -1)
             seen = np.asarray(np.isfinite(by_frame).all(axis=2))
             mean = np.where(seen[:, :, None], by_frame, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)[:, None]

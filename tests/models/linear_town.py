@@ -64,6 +64,8 @@ class LinearTown:
         deviation = np.array([0.05] * N_SENSORS + [2.0 / 3600.0])
         self.noise = Noise(np.diag(deviation**2), np.diag((0.5 * deviation) ** 2), 25.0)
         self.settings = SimpleNamespace(block=DAY)
+        # the town is as its model has it
+        self.doubts = SimpleNamespace(at=lambda pipe, used: np.empty((0, N_SENSORS + 1)))
 
     def sized(self, responses: Floats) -> Floats:
         """Responses by size: all the same."""

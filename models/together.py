@@ -1,0 +1,146 @@
+"""Known leaks judged together on the recent record, so that the ledger hangs less on the order in which it was made.
+
+The ledger takes one leak after another, each against what the others leave. Now and then all of it is put to
+`models.smooth`, which moves, merges, splits and drops leaks until the record is explained best; what comes out is
+matched to the ledger's entries, so that what was told of them stays theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from models.frame import Frame
+from models.leak import Estimate
+from models.ledger import Alarm, Entry
+from models.revise import MOVED_M, Reviser
+from models.smooth import FEWEST_BLOCKS, Known, Smoothed, smooth
+from models.smooth_effect import Memory
+from models.starved import without_starved
+
+Floats = NDArray[np.float64]
+
+_NEAR_M, _FAR_M = 300.0, 500.0
+_LIKE, _ALIKE = 0.6, 0.8
+_APART = 3.0  # blocks between one leak's end and another's beginning from which on they cannot be one
+_PER_BLOCK = 0.01  # of two leaks that might be one entry the one that began at about the same time is
+_ENDED = 0.5  # against one that runs while the other has ended
+_SHOWN = 0.7  # of a growth must lie in the record for it to be told from it
+_FLOW_SIGMAS = 2.0
+
+
+class Together:
+    """Judges the entries of a ledger together.
+
+    Parameters
+    ----------
+    reviser
+        Its ledger's entries are changed.
+    """
+
+    def __init__(self, reviser: Reviser) -> None:
+        self.reviser, self.ledger, self.watch = reviser, reviser.ledger, reviser.watch
+        self.judged = -1  # block in which it last was
+        self._memory = Memory()
+
+    def forget(self) -> None:
+        """The model was calibrated again: nothing that was simulated holds."""
+        self._memory = Memory()
+
+    def run(self, frames: Sequence[Frame], repaired: Collection[tuple[int, float]], time: pd.Timestamp) -> bool:
+        """Judge all entries that run in some frames; return whether anything came of it.
+
+        Parameters
+        ----------
+        frames
+            Of the record's end, in order, without what was found wrong with them.
+        repaired
+            (link, block) of each repair that is known by now.
+        time
+            Now.
+        """
+        ledger, window = self.ledger, self.ledger.window
+        if len(frames) < FEWEST_BLOCKS:
+            return False
+        self.judged = window.last
+        blocks = np.array([float(round(window.number(f.start))) for f in frames])
+        running = [
+            e for e in ledger.entries if not e.is_withdrawn and (e.growth.end is None or e.growth.end > blocks[0])
+        ]
+        held = {id(e) for e in running if e.growth.onset + _SHOWN * e.growth.rise < blocks[0]}
+        known = [
+            Known(e.place.link, e.growth, (e.place.link, e.growth.end) in repaired, id(e) in held) for e in running
+        ]
+        fed = [without_starved(self.watch.model, self.watch.channels, frame) for frame in frames]
+        try:
+            found = smooth(
+                self.watch, fed, blocks, known, self.reviser.rules, self._memory, self.reviser.searches.believed
+            )
+        except np.linalg.LinAlgError:  # two leaks with one effect: their doubts cannot be told apart
+            return False
+        if found is None:
+            return False
+        self._adopt([e for e in running if id(e) not in held], found, time)
+        return True
+
+    def _adopt(self, entries: Sequence[Entry], found: Sequence[Smoothed], time: pd.Timestamp) -> None:
+        """Let entries be what was found; enter what none stands for, withdraw those that stand for nothing."""
+        ledger, window = self.ledger, self.ledger.window
+        likeness = np.array([[self._likeness(e, leak) for leak in found] for e in entries])
+        likeness = likeness.reshape(len(entries), len(found))
+        rows, columns = linear_sum_assignment(likeness, maximize=True)
+        stands = {int(i): int(j) for i, j in zip(rows, columns, strict=True) if likeness[i, j] > 0.0}
+        for i, entry in enumerate(entries):
+            if i in stands:
+                self._take(entry, found[stands[i]])
+            else:
+                entry.withdraw(window.last)
+        new = [leak for j, leak in enumerate(found) if j not in stands.values()]
+        ledger.entries += [self._entry(leak, time) for leak in new]
+        ledger.simulate_from(float(window.first))
+        for entry in ledger.entries:
+            if not entry.is_withdrawn:
+                self.reviser.settle(entry)
+
+    def _likeness(self, entry: Entry, leak: Smoothed) -> float:
+        """How well a leak fits an entry: 0 where it cannot be the same."""
+        one, other = entry.growth, leak.growth
+        ends = [np.inf if g.end is None else g.end for g in (one, other)]
+        if one.onset > ends[1] + _APART or other.onset > ends[0] + _APART:
+            return 0.0
+        distance = float(self.watch.topology.distance_from_link(entry.place.link)[leak.place.link])
+        scale = np.sqrt(np.diag(self.watch.noise.white))
+        a, b = entry.unit / scale, leak.unit / scale
+        cosine = float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-30))
+        if distance > _FAR_M and cosine < _LIKE:
+            return 0.0
+        near = 2.0 if distance <= _NEAR_M else 1.0 if distance <= _FAR_M or cosine > _ALIKE else 0.0
+        against = _PER_BLOCK * abs(one.onset - other.onset) + _ENDED * ((one.end is None) != (other.end is None))
+        return max(1.0 + near + cosine - against, 0.01)
+
+    def _take(self, entry: Entry, leak: Smoothed) -> None:
+        if self.watch.topology.distance_from_link(entry.place.link)[leak.place.link] > MOVED_M:
+            entry.placed = self.ledger.window.last
+        entry.place, entry.growth, entry.unit = leak.place, leak.growth, leak.unit
+        entry.onset_deviation = _onset_deviation(leak)
+        entry.doubt = self.reviser.doubt_of(leak.place, leak.unit)
+        entry.misfit, entry.rest, entry.belief = entry.misfit[:0], entry.rest[:0], entry.belief[:0]
+
+    def _entry(self, leak: Smoothed, time: pd.Timestamp) -> Entry:
+        """A leak that no entry stood for, on probation like any other."""
+        window = self.ledger.window
+        flow = float(leak.growth.flow(window.blocks[-1:])[0]) or leak.growth.peak
+        reach = _FLOW_SIGMAS * leak.deviation * flow / max(leak.growth.peak, 1e-12)
+        alarm = Alarm(
+            time, leak.place, Estimate(flow, max(0.0, flow - reach), flow + reach), leak.growth.kind, leak.gain, ()
+        )
+        doubt = self.reviser.doubt_of(leak.place, leak.unit)
+        return Entry(alarm, window.last, leak.place, leak.growth, leak.unit, doubt, _onset_deviation(leak))
+
+
+def _onset_deviation(leak: Smoothed) -> float:
+    return float(np.clip((leak.onset_high - leak.onset_low) / 4.0, 0.5, 30.0))
