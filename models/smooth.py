@@ -117,8 +117,8 @@ def smooth(
     Returns
     -------
     list of Smoothed or None
-        In order of their onset, but those that are held. None where the search ended in a set that leaves more unexplained than what was
-        known: then hindsight knows no better.
+        In order of their onset, but those that are held. None where the search ended in a set that leaves more
+        unexplained than what was known: then hindsight knows no better.
     """
     values = np.stack([frame.values for frame in frames])
     kept = ~odd_blocks(without_gaps(values, blocks, watch.noise), watch.noise)
