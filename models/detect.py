@@ -264,7 +264,7 @@ def _smoothed(
     window = detector.ledger.window
     mended = [(watch.topology.link(r.pipe), window.number(r.time)) for r in repairs]
     known = [
-        Known(e.place.link, e.growth, any(e.place.link == link and e.growth.end == end for link, end in mended))
+        Known(e.place.pipe, e.growth, any(e.place.link == link and e.growth.end == end for link, end in mended))
         for e in detector.ledger.entries
         if not e.is_withdrawn and all(e is not one for one in old)
     ]

@@ -67,8 +67,8 @@ class Entry:
         Later data spoke against it.
     withdrawn
         Block in which they did.
-    judged
-        Block in which it was last judged together with the others.
+    judged, sought
+        Blocks in which it was last judged together with the others, and sought anew among them.
     due
         Block since which it might be told, -1 where it may not.
     belief
@@ -93,6 +93,7 @@ class Entry:
     is_told: bool = False
     due: int = -1
     judged: int = -1000
+    sought: int = -1000
     rest: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
     def state(self) -> dict[str, object]:

@@ -6,7 +6,7 @@ to have begun or ended at another time, to have been two, or none. The equations
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,12 +51,15 @@ class Known:
         A crew has mended it: its place and its end are known.
     is_held
         The record does not show how it began: it stays as it is.
+    is_quiet
+        It was sought lately: it is not sought anew unless leaks like it change.
     """
 
     link: int
     growth: Growth
     is_repaired: bool = False
     is_held: bool = False
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def smooth(
     watch: Watch,
     frames: Sequence[Frame],
     blocks: Floats,
-    known: Iterable[Known],
+    known: Sequence[Known],
     rules: Rules,
     memory: Memory | None = None,
     believed: Believed | None = None,
@@ -132,9 +135,12 @@ def smooth(
         for leak in known
         if leak.growth.flow(blocks).max() > 0.0 and (leak.is_repaired or leak.is_held or leak.growth.peak < most)
     ]
-    begin, usual = _better(judge, first, memory is None)
+    begin, usual = _better(judge, first, memory is None or not memory.is_used)
     search = Search(judge, begin)
-    _explain(search)
+    is_first = memory is None or not memory.is_used
+    if memory is not None:
+        memory.is_used = True
+    _explain(search, [_supposed(watch, leak) for leak in known if leak.is_quiet], is_first)
     judge.simulate(search.leaks)
     if judge.misfit(search.leaks) > _WORSE * usual:
         return None
@@ -164,9 +170,10 @@ def _better(judge: Judge, known: list[Supposed], is_first: bool) -> tuple[list[S
     return known if misfits[1] < misfits[0] else told, misfits[1]
 
 
-def _explain(search: Search) -> None:
+def _explain(search: Search, quiet: Sequence[Supposed], is_first: bool) -> None:
     """Move until nothing helps."""
     search.settle()
+    search.leave(quiet)
     for _ in range(_ROUNDS):
         before, n_added = search.value, 0
         if search.judge.temper < _POOR:
@@ -182,8 +189,9 @@ def _explain(search: Search) -> None:
         search.settle()
         if n_added == 0 and search.value < before + _LITTLE:
             break
-    search.rebuild()
-    search.settle()
+    if is_first:
+        search.rebuild()
+        search.settle()
 
 
 def _told(watch: Watch, search: Search, k: int, deviation: float, rules: Rules, believed: Believed | None) -> Smoothed:

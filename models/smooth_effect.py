@@ -69,10 +69,19 @@ class _Simulated:
 
 
 class Memory:
-    """What was simulated of the blocks of a record, for the next time that it is looked at."""
+    """What was simulated of the blocks of a record, for the next time that it is looked at.
+
+    Attributes
+    ----------
+    blocks
+        By number.
+    is_used
+        Whether the record was looked at before.
+    """
 
     def __init__(self) -> None:
         self.blocks: dict[float, _Simulated] = {}
+        self.is_used = False
 
 
 class Effects:

@@ -59,6 +59,13 @@ class Search:
         self.leaks, self.value = leaks, value
         return True
 
+    def leave(self, leaks: Sequence[Supposed]) -> None:
+        """Do not seek some leaks anew while neither they nor their neighbours change."""
+        places = {(leak.at, leak.growth.onset) for leak in leaks}
+        for leak, key in zip(self.leaks, self._neighbours(), strict=True):
+            if (leak.at, leak.growth.onset) in places:
+                self._sought.add(key)
+
     def revise(self) -> bool:
         """Seek every leak anew with the others running, but where neither it nor its neighbours have changed."""
         any_better = False

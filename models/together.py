@@ -31,6 +31,7 @@ _PER_BLOCK = 0.01  # of two leaks that might be one entry the one that began at 
 _ENDED = 0.5  # against one that runs while the other has ended
 _SHOWN = 0.7  # of a growth must lie in the record for it to be told from it
 _FLOW_SIGMAS = 2.0
+_ANEW = 0.25  # of a leak's age has passed when it is sought anew
 
 
 class Together:
@@ -73,7 +74,8 @@ class Together:
         ]
         held = {id(e) for e in running if e.growth.onset + _SHOWN * e.growth.rise < blocks[0]}
         known = [
-            Known(e.place.link, e.growth, (e.place.link, e.growth.end) in repaired, id(e) in held) for e in running
+            Known(e.place.pipe, e.growth, (e.place.link, e.growth.end) in repaired, id(e) in held, self._is_quiet(e))
+            for e in running
         ]
         fed = [without_starved(self.watch.model, self.watch.channels, frame) for frame in frames]
         try:
@@ -86,6 +88,11 @@ class Together:
             return False
         self._adopt([e for e in running if id(e) not in held], found, time)
         return True
+
+    def _is_quiet(self, entry: Entry) -> bool:
+        """Whether an entry was sought so lately, for its age, that the blocks since then tell little of it."""
+        last = self.ledger.window.last
+        return last - entry.sought < _ANEW * (last - entry.growth.onset)
 
     def _adopt(self, entries: Sequence[Entry], found: Sequence[Smoothed], time: pd.Timestamp) -> None:
         """Let entries be what was found; enter what none stands for, withdraw those that stand for nothing."""
@@ -125,6 +132,8 @@ class Together:
     def _take(self, entry: Entry, leak: Smoothed) -> None:
         if self.watch.topology.distance_from_link(entry.place.link)[leak.place.link] > MOVED_M:
             entry.placed = self.ledger.window.last
+        if not self._is_quiet(entry) or leak.growth.onset != entry.growth.onset:
+            entry.sought = self.ledger.window.last
         entry.place, entry.growth, entry.unit = leak.place, leak.growth, leak.unit
         entry.onset_deviation = _onset_deviation(leak)
         entry.doubt = self.reviser.doubt_of(leak.place, leak.unit)
