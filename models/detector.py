@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.record import Record
-from models.ends import apply
+from models.ends import apply, may_have_ended
 from models.evidence import Evidence
 from models.feedback import Feedback
 from models.frame import Frame
@@ -113,7 +113,8 @@ class Detector:
         while self._searches and self._searches[0].time <= frame.end:
             search = self._searches.pop(0)
             self._feedback.search(search.pipe, self.ledger.window.number(search.time))
-        self._reviser.run(is_refitted=not self.is_joint)
+        if not self.is_joint:
+            self._reviser.run()
         self.old_ends.run(frame.end)
         entered = 0
         while entered < _MOST_PER_FRAME and not self.old_ends.is_waiting and self._seek(frame) is not None:
@@ -127,6 +128,8 @@ class Detector:
         """Whether an alarm waits for all leaks to be judged together, or they have not been for long."""
         rules, last = self.rules, self.ledger.window.last
         if last - self.together.judged >= rules.judge_blocks:
+            return True
+        if last - self.together.judged >= rules.rest and may_have_ended(self._reviser):
             return True
         return any(
             e.is_open and not e.is_told and last - e.judged >= rules.rest and is_due(self._reviser, e)

@@ -153,15 +153,9 @@ class Reviser:
         """Whether nothing can be said of an entry now, for lack of pressures in its district."""
         return bool(self.watch.blind(self.ledger.window.frames[-1])[self.position(entry.place.link)])
 
-    def run(self, is_refitted: bool = True) -> None:
-        """Revise every open entry after a new frame.
-
-        Parameters
-        ----------
-        is_refitted
-            Whether places are sought anew, entry by entry.
-        """
-        for entry in self.ledger.entries if is_refitted else ():
+    def run(self) -> None:
+        """Revise every open entry after a new frame."""
+        for entry in self.ledger.entries:
             if not entry.is_open or self.is_blind(entry):
                 continue
             age = self.ledger.window.last - entry.raised

@@ -50,7 +50,7 @@ class Known:
     is_repaired
         A crew has mended it: its place and its end are known.
     is_held
-        The record does not show how it began: it stays as it is.
+        The record does not show how it began: it stays as it is, but for its end.
     is_quiet
         It was sought lately: it is not sought anew unless leaks like it change.
     """
@@ -70,6 +70,8 @@ class Smoothed:
     ----------
     place, growth
         Where and how much; times on the detector's clock.
+    is_held
+        The record did not show how it began: where it is and since when is not this search's.
     unit
         float64 [n_channels], effect of one m3/s.
     deviation
@@ -90,6 +92,7 @@ class Smoothed:
     onset_low: float
     onset_high: float
     since: float
+    is_held: bool = False
 
 
 def smooth(
@@ -100,6 +103,7 @@ def smooth(
     rules: Rules,
     memory: Memory | None = None,
     believed: Believed | None = None,
+    earliest: float = -np.inf,
 ) -> list[Smoothed] | None:
     """Find the leaks of a whole record.
 
@@ -116,11 +120,13 @@ def smooth(
         begins.
     believed
         Logarithm of what dry searches leave of each pipe for a leak that began at some block, float64 [n_pipes].
+    earliest
+        Block before which no leak is taken to begin: too little of the record would show how things were without it.
 
     Returns
     -------
     list of Smoothed or None
-        In order of their onset, but those that are held. None where the search ended in a set that leaves more
+        In order of their onset. None where the search ended in a set that leaves more
         unexplained than what was known: then hindsight knows no better.
     """
     values = np.stack([frame.values for frame in frames])
@@ -136,7 +142,7 @@ def smooth(
         if leak.growth.flow(blocks).max() > 0.0 and (leak.is_repaired or leak.is_held or leak.growth.peak < most)
     ]
     begin, usual = _better(judge, first, memory is None or not memory.is_used)
-    search = Search(judge, begin)
+    search = Search(judge, begin, earliest=earliest)
     is_first = memory is None or not memory.is_used
     if memory is not None:
         memory.is_used = True
@@ -145,11 +151,7 @@ def smooth(
     if judge.misfit(search.leaks) > _WORSE * usual:
         return None
     deviations = judge.deviations(search.leaks)
-    found = [
-        _told(watch, search, k, float(deviations[k]), rules, believed)
-        for k, leak in enumerate(search.leaks)
-        if not leak.is_held
-    ]
+    found = [_told(watch, search, k, float(deviations[k]), rules, believed) for k in range(len(search.leaks))]
     return sorted(found, key=lambda leak: (leak.growth.onset, leak.place.link))
 
 
@@ -201,15 +203,17 @@ def _told(watch: Watch, search: Search, k: int, deviation: float, rules: Rules, 
     onsets, weights, evidence = seeker.doubted(leak, others)
     low, since, high = _quantiles(onsets, weights, (_LOW, _SURE, _HIGH))
     link = int(watch.pipes[leak.at])
-    if leak.is_repaired or evidence.gain.max() <= 0.0:
+    if not leak.is_free or evidence.gain.max() <= 0.0:
         place = Place(link, (Candidate(watch.topology.links[link], 1.0),), 1.0, float(watch.topology.length[link]))
     else:
         known = None if believed is None else believed(leak.growth.onset)
         place = locate(evidence, watch.topology, watch.pipes, rules.temper, rules.temper_growth, known)
     unit = search.judge.effects.response(leak.at, leak.growth.peak)
     gain = float(evidence.gain.max())
+    if leak.is_held:
+        low, since, high = (leak.growth.onset,) * 3
     low, high = min(low, leak.growth.onset), max(high, leak.growth.onset)
-    return Smoothed(place, leak.growth, unit, deviation, gain, low, high, since)
+    return Smoothed(place, leak.growth, unit, deviation, gain, low, high, since, leak.is_held)
 
 
 def _quantiles(onsets: Floats, weights: Floats, shares: tuple[float, ...]) -> list[float]:

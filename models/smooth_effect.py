@@ -39,7 +39,7 @@ class Supposed:
     is_repaired
         A crew has mended it: its place and its end are known.
     is_held
-        The record does not show how it began: it stays as it is.
+        The record does not show how it began: it stays as it is, but for its end.
     """
 
     at: int

@@ -100,7 +100,7 @@ class Judge:
     def prior(self, leaks: Sequence[Supposed]) -> float:
         """What leaks cost: each one, that it grew, that it ended unseen by a crew, its size."""
         free = [leak for leak in leaks if leak.is_free]
-        ends = sum(leak.growth.end is not None for leak in free)
+        ends = sum(leak.growth.end is not None for leak in leaks if not leak.is_repaired)
         rises = sum(leak.growth.rise > 0 for leak in free)
         size = self.cost * sum(leak.growth.peak for leak in leaks)
         return self.each * len(free) + _END_COST * ends + _RISE_COST * rises + size

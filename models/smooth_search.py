@@ -25,8 +25,14 @@ _MOST_GROUPS = 20
 class Search:
     """Improves a set of leaks by moves until none helps."""
 
-    def __init__(self, judge: Judge, leaks: Sequence[Supposed], log: Callable[[str], None] | None = None) -> None:
-        self.judge, self.seeker = judge, Seeker(judge)
+    def __init__(
+        self,
+        judge: Judge,
+        leaks: Sequence[Supposed],
+        log: Callable[[str], None] | None = None,
+        earliest: float = -np.inf,
+    ) -> None:
+        self.judge, self.seeker = judge, Seeker(judge, earliest)
         self._log = log or (lambda move: None)
         self.leaks = list(leaks)
         self.value = -np.inf
@@ -72,7 +78,7 @@ class Search:
         k, keys = 0, self._neighbours()
         while k < len(self.leaks):
             leak = self.leaks[k]
-            if keys[k] not in self._sought and not leak.is_held:
+            if keys[k] not in self._sought:
                 self._sought.add(keys[k])
                 others = [x for x in self.leaks if x is not leak]
                 found = self.seeker.best(others, leak)

@@ -42,10 +42,11 @@ class Found:
 class Seeker:
     """Looks for one leak in what others leave unexplained."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Judge, earliest: float = -np.inf) -> None:
         self.judge, self.watch, self.rules = judge, judge.watch, judge.rules
         self.field, self.effects = judge.field, judge.effects
-        self.library = everywhere(self.effects.blocks, self.rules.rises)
+        self._earliest = earliest
+        self.library = everywhere(self.effects.blocks, self.rules.rises).since(earliest)
         self._rotated = self.field.flows(self.library.values)
         self._squared = self.field.precision @ (self._rotated**2).T
         self.sized = self.watch.sized(self.watch.responses)
@@ -82,11 +83,16 @@ class Seeker:
         """The leak that explains best what others leave; with `near` only shapes like those leaks', anywhere."""
         doubts = self.judge.doubts(others, is_loose=True)
         weighed = doubts.weigh(self.judge.residual_in(others))
+        if len(near) == 1 and near[0].is_held:
+            return self._ended(near[0], weighed, doubts)
         is_repaired = len(near) == 1 and near[0].is_repaired
         library, both = self.library, (self._rotated, self._squared)
         if near:
             blocks = self.effects.blocks
             library = Library.join([around(one.growth, blocks, 1.0, is_repaired) for one in near])
+            library = library.since(self._earliest) if not is_repaired else library
+            if not library.growths:
+                return None
             rotated = self.field.flows(library.values)
             both = (rotated, self.field.precision @ (rotated**2).T)
         gain, at, _, used = self.scan(weighed, both)
@@ -102,6 +108,24 @@ class Seeker:
         found = self.refined(Supposed(int(top[k]), growth, is_repaired), weighed, doubts)
         return replace(found, before=self._gain_of(near[0], weighed, doubts)) if near else found
 
+    def _ended(self, leak: Supposed, weighed: Floats, doubts: Doubts) -> Found | None:
+        """A leak that stays where and as large as it is, with the end that explains most, or without one."""
+        library = ends(leak.growth, self.effects.blocks)
+        unit = self.field.responses(self.effects.response(leak.at, leak.growth.peak))[None]
+        rotated = leak.growth.peak * self.field.flows(library.values)
+        match = (unit @ weighed @ rotated.T)[0]
+        gain = match - 0.5 * np.maximum(doubts.energy(unit, rotated), 1e-12)
+        k = int(np.argmax(gain))
+        now = [g.end for g in library.growths].index(None) if leak.growth.end is None else None
+        before = float(gain[now]) if now is not None else self._as_it_is(leak, weighed, doubts)
+        return Found(replace(leak, growth=replace(leak.growth, end=library.growths[k].end)), float(gain[k]), before)
+
+    def _as_it_is(self, leak: Supposed, weighed: Floats, doubts: Doubts) -> float:
+        """What a leak explains with its flow as it is."""
+        unit = self.field.responses(self.effects.response(leak.at, leak.growth.peak))[None]
+        rotated = self.field.flows(leak.growth.flow(self.effects.blocks))[None]
+        return float((unit @ weighed @ rotated.T)[0, 0] - 0.5 * doubts.energy(unit, rotated)[0])
+
     def _gain_of(self, leak: Supposed, weighed: Floats, doubts: Doubts) -> float:
         """What a leak explains as it stands, its flow fitted anew."""
         response = self.effects.response(leak.at, leak.growth.peak)[None]
@@ -112,8 +136,9 @@ class Seeker:
         """The same leak with a finer shape, and the place that goes with it."""
         gain = 0.0
         for wide in (1.0, 0.4, 0.15):
+            shapes = around(leak.growth, self.effects.blocks, wide, leak.is_repaired)
             leak, gain = self._shaped(
-                leak, weighed, doubts, around(leak.growth, self.effects.blocks, wide, leak.is_repaired)
+                leak, weighed, doubts, shapes if leak.is_repaired else shapes.since(self._earliest)
             )
             if wide == 1.0 and not leak.is_repaired:
                 leak, gain = self._shaped(leak, weighed, doubts, ends(leak.growth, self.effects.blocks))

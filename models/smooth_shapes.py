@@ -39,6 +39,13 @@ class Library:
         shown = np.flatnonzero(values.max(axis=1) > 1e-6)
         return cls(tuple(growths[k] for k in shown), values[shown])
 
+    def since(self, earliest: float) -> Library:
+        """Those that begin at a block or later."""
+        kept = [k for k, growth in enumerate(self.growths) if growth.onset >= earliest]
+        return (
+            self if len(kept) == len(self.growths) else Library(tuple(self.growths[k] for k in kept), self.values[kept])
+        )
+
     @classmethod
     def join(cls, parts: Sequence[Library]) -> Library:
         """Several libraries as one."""

@@ -29,6 +29,7 @@ _LIKE, _ALIKE = 0.6, 0.8
 _APART = 3.0  # blocks between one leak's end and another's beginning from which on they cannot be one
 _PER_BLOCK = 0.01  # of two leaks that might be one entry the one that began at about the same time is
 _ENDED = 0.5  # against one that runs while the other has ended
+_BEFORE = 30.0  # blocks of a record before a leak that show how things were without it
 _SHOWN = 0.7  # of a growth must lie in the record for it to be told from it
 _FLOW_SIGMAS = 2.0
 _ANEW = 0.25  # of a leak's age has passed when it is sought anew
@@ -72,7 +73,8 @@ class Together:
         running = [
             e for e in ledger.entries if not e.is_withdrawn and (e.growth.end is None or e.growth.end > blocks[0])
         ]
-        held = {id(e) for e in running if e.growth.onset + _SHOWN * e.growth.rise < blocks[0]}
+        earliest = -np.inf if self._is_whole(blocks) else float(blocks[0]) + _BEFORE
+        held = {id(e) for e in running if e.growth.onset + _SHOWN * e.growth.rise < max(blocks[0], earliest)}
         known = [
             Known(e.place.pipe, e.growth, (e.place.link, e.growth.end) in repaired, id(e) in held, self._is_quiet(e))
             for e in running
@@ -80,14 +82,33 @@ class Together:
         fed = [without_starved(self.watch.model, self.watch.channels, frame) for frame in frames]
         try:
             found = smooth(
-                self.watch, fed, blocks, known, self.reviser.rules, self._memory, self.reviser.searches.believed
+                self.watch,
+                fed,
+                blocks,
+                known,
+                self.reviser.rules,
+                self._memory,
+                self.reviser.searches.believed,
+                earliest,
             )
         except np.linalg.LinAlgError:  # two leaks with one effect: their doubts cannot be told apart
             return False
         if found is None:
             return False
-        self._adopt([e for e in running if id(e) not in held], found, time)
+        self._end([e for e in running if id(e) in held], [leak for leak in found if leak.is_held])
+        self._adopt([e for e in running if id(e) not in held], [leak for leak in found if not leak.is_held], time)
         return True
+
+    def _is_whole(self, blocks: Floats) -> bool:
+        """Whether a record begins where the model was learnt: its levels are known there."""
+        return bool(blocks[0] <= _BEFORE)
+
+    def _end(self, entries: Sequence[Entry], found: Sequence[Smoothed]) -> None:
+        """Let entries whose beginning the record does not show end as was found."""
+        for entry in entries:
+            for leak in found:
+                if (leak.growth.onset, leak.growth.peak) == (entry.growth.onset, entry.growth.peak):
+                    entry.growth = leak.growth
 
     def _is_quiet(self, entry: Entry) -> bool:
         """Whether an entry was sought so lately, for its age, that the blocks since then tell little of it."""
@@ -152,4 +173,5 @@ class Together:
 
 
 def _onset_deviation(leak: Smoothed) -> float:
-    return float(np.clip((leak.onset_high - leak.onset_low) / 4.0, 0.5, 30.0))
+    """Blocks; the onset and one deviation lie where the leak has surely begun."""
+    return float(np.clip(max((leak.onset_high - leak.onset_low) / 4.0, leak.since - leak.growth.onset), 0.5, 30.0))
