@@ -90,9 +90,7 @@ class Seeker:
         if near:
             blocks = self.effects.blocks
             library = Library.join([around(one.growth, blocks, 1.0, is_repaired) for one in near])
-            library = library.since(self._earliest) if not is_repaired else library
-            if not library.growths:
-                return None
+            library = library.since(min(self._earliest, *(one.growth.onset for one in near)))
             rotated = self.field.flows(library.values)
             both = (rotated, self.field.precision @ (rotated**2).T)
         gain, at, _, used = self.scan(weighed, both)
@@ -137,9 +135,8 @@ class Seeker:
         gain = 0.0
         for wide in (1.0, 0.4, 0.15):
             shapes = around(leak.growth, self.effects.blocks, wide, leak.is_repaired)
-            leak, gain = self._shaped(
-                leak, weighed, doubts, shapes if leak.is_repaired else shapes.since(self._earliest)
-            )
+            shapes = shapes.since(min(self._earliest, leak.growth.onset))
+            leak, gain = self._shaped(leak, weighed, doubts, shapes)
             if wide == 1.0 and not leak.is_repaired:
                 leak, gain = self._shaped(leak, weighed, doubts, ends(leak.growth, self.effects.blocks))
             if not leak.is_repaired:
