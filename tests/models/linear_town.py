@@ -64,6 +64,7 @@ class LinearTown:
         deviation = np.array([0.05] * N_SENSORS + [2.0 / 3600.0])
         self.noise = Noise(np.diag(deviation**2), np.diag((0.5 * deviation) ** 2), 25.0)
         self.settings = SimpleNamespace(block=DAY)
+        self.model = SimpleNamespace(is_empty=lambda drive: np.zeros((1, 0), dtype=bool))  # no tanks
         # the town is as its model has it
         self.doubts = SimpleNamespace(at=lambda pipe, used: np.empty((0, N_SENSORS + 1)))
 
