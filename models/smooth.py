@@ -134,7 +134,7 @@ def smooth(
     kept[[0, -1]] = True
     blocks = blocks[kept]
     effects = Effects(watch, [f for f, k in zip(frames, kept, strict=True) if k], blocks, memory)
-    judge = Judge(watch, effects, values[kept], rules)
+    judge = Judge(watch, effects, values[kept], rules, is_level_known=earliest == -np.inf)
     most = rules.most_share * watch.largest_take
     first = [
         _supposed(watch, leak)

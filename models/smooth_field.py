@@ -22,7 +22,7 @@ from models.noise import Noise
 
 Floats = NDArray[np.float64]
 
-_CONSTANT = 1.0  # variance of a channel's unknown zero, in variances of its slow bias
+_CONSTANT, _FREE = 1.0, 100.0  # variance of a channel's unknown zero, in variances of its slow bias
 _BRIDGED = 5.0  # blocks
 
 
@@ -35,6 +35,8 @@ class Field:
         Of one block.
     blocks
         float64 [n_blocks], their numbers on the detector's clock; blocks may be missing.
+    is_level_known
+        Whether the record begins where the model was learnt; otherwise leaks that nobody knew may run all through it.
 
     Attributes
     ----------
@@ -42,9 +44,9 @@ class Field:
         float64 [n_channels, n_blocks], of each coordinate.
     """
 
-    def __init__(self, noise: Noise, blocks: Floats) -> None:
+    def __init__(self, noise: Noise, blocks: Floats, is_level_known: bool = True) -> None:
         age = np.abs(blocks[:, None] - blocks[None, :])
-        variance, self._basis = np.linalg.eigh(np.exp(-age / noise.memory) + _CONSTANT)
+        variance, self._basis = np.linalg.eigh(np.exp(-age / noise.memory) + (_CONSTANT if is_level_known else _FREE))
         ratio, self._transform = eigh(noise.slow, noise.white, check_finite=False)
         self.precision: Floats = 1.0 / (1.0 + np.maximum(ratio, 0.0)[:, None] * np.maximum(variance, 0.0))
 

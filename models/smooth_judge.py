@@ -30,10 +30,12 @@ _RIDGE = 1e-6
 class Judge:
     """Says how well a set of leaks explains a record."""
 
-    def __init__(self, watch: Watch, effects: Effects, values: Floats, rules: Rules) -> None:
+    def __init__(
+        self, watch: Watch, effects: Effects, values: Floats, rules: Rules, is_level_known: bool = True
+    ) -> None:
         self.watch, self.effects, self.rules = watch, effects, rules
         self._values = values
-        self.field = Field(watch.noise, effects.blocks)
+        self.field = Field(watch.noise, effects.blocks, is_level_known)
         self._patterns = self.field.responses(_PATTERN_DOUBT * _patterns(watch))
         self.cost = 1.0 / (rules.usual_share * watch.largest_take)
         self.each = rules.gain
