@@ -162,13 +162,11 @@ def _detect(
         detector.know([*old, *known], past)
         looked = frames
         if history is not None:
-            # a long history is judged together when it is complete
-            is_long = len(frames) >= _RELEARN_BLOCKS
-            detector.is_joint = not is_long
+            detector.is_history = True
             _replay(detector, frames, learnt, report)
-            if is_long:
-                looked = detector.relearn(history, frames)
-            detector.is_joint = True
+            if len(frames) >= _RELEARN_BLOCKS:
+                looked = detector.relearn(history)
+            detector.is_history = False
             detector.begin(data.start)
         later = list(watch.frames(data))
         if not frames and not later:

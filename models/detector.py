@@ -60,8 +60,8 @@ class Detector:
         Of leaks that nobody had known.
     together
         What judges all known leaks together.
-    is_joint
-        Whether they are, as frames come; otherwise each is sought anew by itself, which is quicker.
+    is_history
+        Nobody waits for what is told of these frames: leaks are judged together now and then.
     seen
         The last frames, as they came.
     """
@@ -82,7 +82,7 @@ class Detector:
         self._feedback = Feedback(self._reviser)
         self.old_ends = OldEnds(self.ledger, self._reviser, self.rules)
         self.together = Together(self._reviser)
-        self.is_joint = True
+        self.is_history = False
         self.seen: list[Frame] = []
         self._reported: list[Repair] = []
         self._repairs = sorted(repairs, key=lambda r: r.time)
@@ -99,7 +99,8 @@ class Detector:
         self.ledger.append(frame, self.watch.noise)
 
     def _see(self, frame: Frame) -> None:
-        self.seen = [*self.seen[-self.rules.record + 1 :], frame]
+        most = _MOST_RECORD if self.is_history else self.rules.record
+        self.seen = [*self.seen[-most + 1 :], frame]
 
     def step(self, frame: Frame) -> list[Entry]:
         """Take one frame; return the entries that it raised."""
@@ -113,13 +114,11 @@ class Detector:
         while self._searches and self._searches[0].time <= frame.end:
             search = self._searches.pop(0)
             self._feedback.search(search.pipe, self.ledger.window.number(search.time))
-        if not self.is_joint:
-            self._reviser.run()
         self.old_ends.run(frame.end)
         entered = 0
         while entered < _MOST_PER_FRAME and not self.old_ends.is_waiting and self._seek(frame) is not None:
             entered += 1
-        if self.is_joint and self._is_to_be_judged():
+        if self._is_to_be_judged():
             self.judge(frame.end)
         self._tell_again(frame)
         return self._tell(frame)
@@ -127,6 +126,8 @@ class Detector:
     def _is_to_be_judged(self) -> bool:
         """Whether an alarm waits for all leaks to be judged together, or they have not been for long."""
         rules, last = self.rules, self.ledger.window.last
+        if self.is_history:
+            return last - self.together.judged >= rules.history_blocks
         if last - self.together.judged >= rules.judge_blocks:
             return True
         if last - self.together.judged >= rules.rest and may_have_ended(self._reviser):
@@ -138,7 +139,8 @@ class Detector:
 
     def judge(self, time: pd.Timestamp) -> None:
         """Judge all known leaks together, on what was seen lately."""
-        repaired = {(self.watch.topology.link(r.pipe), self.ledger.window.number(r.time)) for r in self._reported}
+        number, link = self.ledger.window.number, self.watch.topology.link
+        repaired = {(link(r.pipe), number(r.time)): r.flow is not None for r in self._reported}
         self.together.run(self.trusted(self.seen), repaired, time)
         for entry in self.ledger.entries:
             entry.judged = self.ledger.window.last
@@ -216,21 +218,13 @@ class Detector:
         residual = self.ledger.residual + np.outer(entry.flow(window.blocks), entry.unit)
         return Alarm(time, entry.place, estimate, kind, entry.alarm.gain, self._sigmas(residual, entry.growth))
 
-    def relearn(self, history: Record, frames: list[Frame]) -> list[Frame]:
+    def relearn(self, history: Record) -> list[Frame]:
         """Calibrate the model again, on a history with the leaks found in it, and look at all its frames anew.
 
-        Parameters
-        ----------
-        frames
-            Of the history, as they came.
-
-        Returns
-        -------
-        list of Frame
-            The history's frames against the new calibration.
+        Returns the history's frames against the new calibration.
         """
-        self.seen = frames[-_MOST_RECORD:]
-        self.judge(frames[-1].end)
+        self.together.begin()
+        self.judge(self.seen[-1].end)
         self.instruments.lift()
         frames = relearn(self.watch, self.instruments.mended(history), self.ledger)
         self.old_ends.forget_shift()

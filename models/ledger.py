@@ -46,8 +46,8 @@ class Entry:
         What was told before that.
     is_past
         It had ended before the data in question began: nobody asks for it.
-    placed, refitted
-        Blocks in which it came to where it is, and in which it was last fitted anew.
+    placed
+        Block in which it came to where it is.
     misfit
         float64 [n_channels], per m3/s, what it did beyond its simulation; empty where that is not known.
     raised
@@ -89,7 +89,6 @@ class Entry:
     is_past: bool = False
     misfit: Floats = field(default_factory=lambda: np.empty(0))
     placed: int = 0
-    refitted: int = -1
     is_told: bool = False
     due: int = -1
     judged: int = -1000

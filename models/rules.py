@@ -34,7 +34,7 @@ class Rules:
     withdrawn_share
         An entry whose flow falls below this share of its first estimate was none.
     end_gain
-        Gain in log likelihood that the end of a known leak needs.
+        Gain in log likelihood of a known leak's end at which all leaks are judged anew.
     keep_gain
         Gain in log likelihood, the others fitted anew, below which a known leak is withdrawn.
     echo_blocks, echo_gain
@@ -49,10 +49,9 @@ class Rules:
         One that looks like a leak that has ended is told if it is this share of it at least.
     rest
         Blocks for which a leak must have stayed at a new place before it is told again.
-    refit_ages
-        Blocks after an alarm at which its place is sought anew.
-    record, judge_blocks
-        All leaks are judged together on so many blocks, whenever one is to be told and after so many blocks at least.
+    record, judge_blocks, history_blocks
+        All leaks are judged together on so many blocks, whenever one is to be told and after so many blocks at least;
+        in a history, all of it, after so many.
     temper, temper_growth
         See `models.localise.locate`.
     """
@@ -78,8 +77,8 @@ class Rules:
     probation: int = 3
     unrest: int = 8
     echo_share: float = 0.2
-    refit_ages: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 36, 43, 50, 58)
     record: int = 180
     judge_blocks: int = 7
+    history_blocks: int = 30
     temper: float = 2.5
     temper_growth: float = 0.02

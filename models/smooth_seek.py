@@ -84,7 +84,7 @@ class Seeker:
         doubts = self.judge.doubts(others, is_loose=True)
         weighed = doubts.weigh(self.judge.residual_in(others))
         if len(near) == 1 and near[0].is_held:
-            return self._ended(near[0], weighed, doubts)
+            return None if near[0].is_repaired else self._ended(near[0], weighed, doubts)
         is_repaired = len(near) == 1 and near[0].is_repaired
         library, both = self.library, (self._rotated, self._squared)
         if near:

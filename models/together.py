@@ -7,7 +7,7 @@ matched to the ledger's entries, so that what was told of them stays theirs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -49,11 +49,15 @@ class Together:
         self.judged = -1  # block in which it last was
         self._memory = Memory()
 
+    def begin(self) -> None:
+        """Search as if nothing had been judged before, in case chance has led all of it astray."""
+        self._memory.is_used = False
+
     def forget(self) -> None:
         """The model was calibrated again: nothing that was simulated holds."""
         self._memory = Memory()
 
-    def run(self, frames: Sequence[Frame], repaired: Collection[tuple[int, float]], time: pd.Timestamp) -> bool:
+    def run(self, frames: Sequence[Frame], repaired: Mapping[tuple[int, float], bool], time: pd.Timestamp) -> bool:
         """Judge all entries that run in some frames; return whether anything came of it.
 
         Parameters
@@ -61,7 +65,7 @@ class Together:
         frames
             Of the record's end, in order, without what was found wrong with them.
         repaired
-            (link, block) of each repair that is known by now.
+            (link, block) of each repair that is known by now, and whether its flow was measured: then it stays.
         time
             Now.
         """
@@ -75,6 +79,7 @@ class Together:
         ]
         earliest = -np.inf if self._is_whole(blocks) else float(blocks[0]) + _BEFORE
         held = {id(e) for e in running if e.growth.onset + _SHOWN * e.growth.rise < max(blocks[0], earliest)}
+        held |= {id(e) for e in running if e.growth.end is not None and repaired.get((e.place.link, e.growth.end))}
         known = [
             Known(e.place.pipe, e.growth, (e.place.link, e.growth.end) in repaired, id(e) in held, self._is_quiet(e))
             for e in running

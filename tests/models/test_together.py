@@ -44,9 +44,9 @@ class Case:
         unit = self.town.responses[leak.pipe]
         return Entry(alarm, round(leak.growth.onset + 5.0), place, leak.growth, unit, 0.1 * unit[None, :], is_told=True)
 
-    def judge(self, first: int = 0, repaired: set[tuple[int, float]] | None = None) -> list[Entry]:
+    def judge(self, first: int = 0, repaired: dict[tuple[int, float], bool] | None = None) -> list[Entry]:
         """Judge on the record from a block on; return what stands."""
-        assert self.together.run(self.frames[first:], repaired or set(), NOW)
+        assert self.together.run(self.frames[first:], repaired or {}, NOW)
         return [entry for entry in self.ledger.entries if not entry.is_withdrawn]
 
 
@@ -93,10 +93,17 @@ def test_a_leak_older_than_the_record_stays_where_it_is_until_its_end() -> None:
 def test_what_a_crew_mended_stays_at_its_pipe_until_its_end() -> None:
     mended = TownLeak(12, Growth(70.0, 0.0, 8.0 * Q, 120.5))
     case = Case([mended], [TownLeak(12, Growth(64.0, 0.0, 5.0 * Q, 120.5))])
-    (entry,) = case.judge(repaired={(12, 120.5)})
+    (entry,) = case.judge(repaired={(12, 120.5): False})
     assert (entry.place.link, entry.growth.end) == (12, 120.5)
     assert entry.growth.onset == pytest.approx(70.0, abs=1.5)
     assert entry.growth.peak == pytest.approx(8.0 * Q, rel=0.25)
+
+
+def test_a_leak_whose_flow_was_measured_keeps_it() -> None:
+    mended = TownLeak(12, Growth(70.0, 0.0, 8.0 * Q, 120.5))
+    case = Case([mended], [TownLeak(12, Growth(70.0, 0.0, 7.0 * Q, 120.5))])
+    (entry,) = case.judge(repaired={(12, 120.5): True})
+    assert entry.growth == Growth(70.0, 0.0, 7.0 * Q, 120.5)
 
 
 def test_no_leak_is_taken_to_begin_where_too_little_of_the_record_lies_before_it() -> None:
@@ -125,5 +132,5 @@ def test_a_second_look_simulates_only_what_is_new(monkeypatch: pytest.MonkeyPatc
 
 def test_a_record_too_short_to_look_back_on_changes_nothing() -> None:
     case = Case([], [TownLeak(5, Growth(130.0, 0.0, 4.0 * Q))])
-    assert not case.together.run(case.frames[-10:], set(), pd.Timestamp(NOW))
+    assert not case.together.run(case.frames[-10:], {}, pd.Timestamp(NOW))
     assert not case.entries[0].is_withdrawn
