@@ -213,7 +213,7 @@ class Detector:
         window = self.ledger.window
         flow = float(entry.flow(window.blocks[-1:])[0])
         first = entry.alarm.flow
-        share = (first.high - first.flow) / max(first.flow, 1e-12)
+        share = 2.0 * entry.flow_doubt if entry.flow_doubt > 0.0 else (first.high - first.flow) / max(first.flow, 1e-12)
         estimate = Estimate(flow, max(0.0, flow * (1.0 - share)), flow * (1.0 + share))
         residual = self.ledger.residual + np.outer(entry.flow(window.blocks), entry.unit)
         return Alarm(time, entry.place, estimate, kind, entry.alarm.gain, self._sigmas(residual, entry.growth))

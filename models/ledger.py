@@ -46,6 +46,8 @@ class Entry:
         What was told before that.
     is_past
         It had ended before the data in question began: nobody asks for it.
+    flow_doubt
+        Standard deviation of its flow, as a share; as the alarm has it where it was not judged with the others yet.
     placed
         Block in which it came to where it is.
     misfit
@@ -92,6 +94,7 @@ class Entry:
     is_told: bool = False
     due: int = -1
     judged: int = -1000
+    flow_doubt: float = np.nan
     sought: int = -1000
     rest: Floats = field(default_factory=lambda: np.empty((0, 0)))
 

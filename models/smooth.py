@@ -141,12 +141,17 @@ def smooth(
         for leak in known
         if leak.growth.flow(blocks).max() > 0.0 and (leak.is_repaired or leak.is_held or leak.growth.peak < most)
     ]
-    begin, usual = _better(judge, first, memory is None or not memory.is_used)
-    search = Search(judge, begin, earliest=earliest)
-    is_first = memory is None or not memory.is_used
+    judge.simulate(first)
+    usual = judge.misfit(first)
+    quiet = [_supposed(watch, leak) for leak in known if leak.is_quiet]
+    if memory is not None and memory.is_used:
+        search = _explained(judge, first, quiet, earliest, is_first=False)
+    else:
+        told = [leak for leak in first if not leak.is_free]
+        begins = [first] if len(told) == len(first) else [first, told]
+        search = _best(judge, [_explained(judge, begin, quiet, earliest, is_first=True) for begin in begins])
     if memory is not None:
         memory.is_used = True
-    _explain(search, [_supposed(watch, leak) for leak in known if leak.is_quiet], is_first)
     judge.simulate(search.leaks)
     if judge.misfit(search.leaks) > _WORSE * usual:
         return None
@@ -159,17 +164,32 @@ def _supposed(watch: Watch, leak: Known) -> Supposed:
     return Supposed(int(np.searchsorted(watch.pipes, leak.link)), leak.growth, leak.is_repaired, leak.is_held)
 
 
-def _better(judge: Judge, known: list[Supposed], is_first: bool) -> tuple[list[Supposed], float]:
-    """Where to begin: with all that is known, or, if that explains less, with what crews have told; and its misfit.
+def _explained(
+    judge: Judge, begin: Sequence[Supposed], quiet: Sequence[Supposed], earliest: float, is_first: bool
+) -> Search:
+    """A search that began with some leaks, at its end."""
+    search = Search(judge, begin, earliest=earliest)
+    _explain(search, quiet, is_first)
+    return search
 
-    The misfit is that of all that is known. It is where to begin if the record was looked at before.
+
+def _best(judge: Judge, searches: Sequence[Search]) -> Search:
+    """The search that came to the most probable leaks, all told apart as sharply as the best of them allow.
+
+    What a ledger got wrong at its beginning no later move may mend; a search that begins with what crews have told alone
+    has no such past, and a longer way.
     """
-    told = [leak for leak in known if not leak.is_free] if is_first else known
-    misfits = []
-    for leaks in (told, known):
-        judge.simulate(leaks)
-        misfits.append(judge.misfit(leaks))
-    return known if misfits[1] < misfits[0] else told, misfits[1]
+    judge.temper = min(_temper(judge, search) for search in searches)
+    values = []
+    for search in searches:
+        judge.simulate(search.leaks)
+        values.append(judge.value(search.leaks))
+    return searches[int(np.argmax(values))]
+
+
+def _temper(judge: Judge, search: Search) -> float:
+    judge.simulate(search.leaks)
+    return float(max(judge.misfit(search.leaks), 1.0))
 
 
 def _explain(search: Search, quiet: Sequence[Supposed], is_first: bool) -> None:

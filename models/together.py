@@ -161,7 +161,7 @@ class Together:
         if not self._is_quiet(entry) or leak.growth.onset != entry.growth.onset:
             entry.sought = self.ledger.window.last
         entry.place, entry.growth, entry.unit = leak.place, leak.growth, leak.unit
-        entry.onset_deviation = _onset_deviation(leak)
+        entry.onset_deviation, entry.flow_doubt = _onset_deviation(leak), leak.deviation / max(leak.growth.peak, 1e-12)
         entry.doubt = self.reviser.doubt_of(leak.place, leak.unit)
         entry.misfit, entry.rest, entry.belief = entry.misfit[:0], entry.rest[:0], entry.belief[:0]
 
