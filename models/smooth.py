@@ -176,8 +176,8 @@ def _explained(
 def _best(judge: Judge, searches: Sequence[Search]) -> Search:
     """The search that came to the most probable leaks, all told apart as sharply as the best of them allow.
 
-    What a ledger got wrong at its beginning no later move may mend; a search that begins with what crews have told alone
-    has no such past, and a longer way.
+    What a ledger got wrong at its beginning no later move may mend; a search that begins with what crews have told
+    alone has no such past, and a longer way.
     """
     judge.temper = min(_temper(judge, search) for search in searches)
     values = []
