@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +21,11 @@ from models.frame import Frame
 from models.health import Fault, Health
 from models.health_limits import limits_of
 from models.health_raw import Cleaner
-from models.hindsight import looked_back
 from models.known import repaired_leaks
 from models.leak import Leak, Untold
 from models.ledger import Entry
 from models.rules import Repair, Rules
 from models.searches import DrySearch
-from models.smooth import FEWEST_BLOCKS, Known, Smoothed, smooth
-from models.starved import without_starved
 from models.watch import Settings, Watch
 from models.zones import Zones
 from models.zonestatement import Statement, state_zones
@@ -36,7 +33,6 @@ from networks import Network, Topology
 
 Progress = Callable[[str, float], None]
 
-_KEPT = 0.7  # share of the leaks that were known
 _RELEARN_BLOCKS = 60  # a history as long as this tells more of the model than its first week
 
 
@@ -160,12 +156,11 @@ def _detect(
         detector = Detector(watch, rules, left, tuple(searches))
         detector.old_ends.most = start.most
         detector.know([*old, *known], past)
-        looked = frames
         if history is not None:
             detector.is_history = True
             _replay(detector, frames, learnt, report)
             if len(frames) >= _RELEARN_BLOCKS:
-                looked = detector.relearn(history)
+                detector.relearn(history)
             detector.is_history = False
             detector.begin(data.start)
         later = list(watch.frames(data))
@@ -177,8 +172,7 @@ def _detect(
             watch.sharpen([f for f in later if f.end <= learnt])
         _replay(detector, later, learnt, report)
         report("look back", 0.0)
-        trusted = detector.trusted([*looked, *later])
-        told, untold = _look_back(watch, detector, trusted, data.start, repairs)
+        detector.judge(data.end)
         faults = [
             *detector.instruments.faults,
             *detector.surges.faults,
@@ -186,7 +180,7 @@ def _detect(
             *cleaner.finish(data.end),
         ]
         statement = state_zones(zones, start, detector, quiet.between(quiet.start, learnt), data)
-        return _gather(watch, told, untold, [*frames, *later], Health(faults, limits_of(watch)), statement)
+        return _gather(watch, detector, [*frames, *later], Health(faults, limits_of(watch)), statement)
     finally:
         watch.close()
 
@@ -225,66 +219,14 @@ def _replay(detector: Detector, frames: list[Frame], learnt: pd.Timestamp, repor
         report("detect", (k + 1) / len(frames))
 
 
-def _look_back(
-    watch: Watch, detector: Detector, frames: list[Frame], start: pd.Timestamp, repairs: Sequence[Repair]
-) -> tuple[list[Leak], list[Untold]]:
-    """What the alarms turned out to be, and leaks that run in the data without one."""
-    window, alarms = detector.ledger.window, detector.leaks()
-    if len(frames) < FEWEST_BLOCKS:
-        return alarms, []
-    blocks = np.array([float(round(window.number(f.start))) for f in frames])
-    # what runs from before the first frame moves nothing in them: only levels told of it, and they stand
-    old = [e for e in detector.ledger.entries if not e.is_withdrawn and e.growth.onset < blocks[0]]
-    if old:
-        effect = detector.ledger.simulated(frames, old)
-        frames = [replace(frame, values=frame.values - part) for frame, part in zip(frames, effect, strict=True)]
-    found = _smoothed(watch, detector, frames, blocks, old, repairs)
-    if found is None:
-        return alarms, []
-    told_old = {(a.time, watch.topology.links[a.place.link]) for e in old for a in (e.alarm, *e.superseded)}
-    standing = [alarm for alarm in alarms if (alarm.detected, alarm.pipe) in told_old]
-    alarms = [alarm for alarm in alarms if alarm not in standing]
-    first = window.number(start)
-    running = [leak for leak in found if leak.growth.end is None or leak.growth.end > first]
-    looked, untold = looked_back(alarms, running, watch, window)
-    return sorted([*standing, *looked], key=lambda leak: leak.event), untold
-
-
-def _smoothed(
-    watch: Watch,
-    detector: Detector,
-    frames: list[Frame],
-    blocks: NDArray[np.float64],
-    old: list[Entry],
-    repairs: Sequence[Repair],
-) -> list[Smoothed] | None:
-    """The leaks of the whole record but those older than it, or None where nothing better than the ledger is known."""
-    window = detector.ledger.window
-    mended = [(watch.topology.link(r.pipe), window.number(r.time)) for r in repairs]
-    known = [
-        Known(e.place.pipe, e.growth, any(e.place.link == link and e.growth.end == end for link, end in mended))
-        for e in detector.ledger.entries
-        if not e.is_withdrawn and all(e is not one for one in old)
-    ]
-    frames = [without_starved(watch.model, watch.channels, frame) for frame in frames]
-    try:
-        found = smooth(watch, frames, blocks, known, detector.rules)
-    except np.linalg.LinAlgError:  # two known leaks with one effect: their doubts cannot be told apart
-        return None
-    # a search that drops much of what was known has gone astray
-    return found if found is not None and len(found) >= _KEPT * len(known) else None
-
-
-def _gather(
-    watch: Watch, told: list[Leak], untold: list[Untold], frames: list[Frame], health: Health, statement: Statement
-) -> Detection:
+def _gather(watch: Watch, detector: Detector, frames: list[Frame], health: Health, statement: Statement) -> Detection:
     residuals = pd.DataFrame(
         np.stack([f.values for f in frames]),
         index=pd.DatetimeIndex([f.start for f in frames], name="time"),
         columns=list(watch.channels.names),
     )
     return Detection(
-        leaks=told,
+        leaks=detector.leaks(),
         residuals=residuals,
         noise=np.sqrt(np.diag(watch.noise.white)),
         calibration=watch.calibration,
@@ -292,7 +234,7 @@ def _gather(
         districts=tuple(
             (d.name, float(q), d.is_closed) for d, q in zip(watch.model.districts, watch.mean_inflow, strict=True)
         ),
-        untold=tuple(untold),
+        untold=tuple(detector.untold()),
         health=health,
         statement=statement,
     )

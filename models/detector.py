@@ -21,7 +21,7 @@ from models.growth import Growth
 from models.health import Fault
 from models.health_surge import Surges
 from models.health_watch import InstrumentWatch
-from models.leak import Estimate, Leak
+from models.leak import Estimate, Leak, Untold
 from models.ledger import Alarm, Entry, Ledger
 from models.oldends import OldEnds
 from models.relearn import relearn
@@ -218,11 +218,8 @@ class Detector:
         residual = self.ledger.residual + np.outer(entry.flow(window.blocks), entry.unit)
         return Alarm(time, entry.place, estimate, kind, entry.alarm.gain, self._sigmas(residual, entry.growth))
 
-    def relearn(self, history: Record) -> list[Frame]:
-        """Calibrate the model again, on a history with the leaks found in it, and look at all its frames anew.
-
-        Returns the history's frames against the new calibration.
-        """
+    def relearn(self, history: Record) -> None:
+        """Calibrate the model again, on a history with the leaks found in it, and look at all its frames anew."""
         self.together.begin()
         self.judge(self.seen[-1].end)
         self.instruments.lift()
@@ -234,7 +231,6 @@ class Detector:
         for entry in self.ledger.entries:
             if not entry.is_withdrawn:
                 self._reviser.settle(entry)
-        return frames
 
     def _seek(self, frame: Frame) -> Entry | None:
         """Raise the leak that explains the rest best, if it passes the rules."""
@@ -323,6 +319,19 @@ class Detector:
                 found.append(self._leak(entry, entry.alarm, entry.is_withdrawn))
         found.sort(key=lambda leak: leak.detected)
         return [replace(leak, event=k + 1) for k, leak in enumerate(found)]
+
+    def untold(self) -> list[Untold]:
+        """Leaks that stand and of which no alarm was raised: they are too small, too lately found, or too unsure."""
+        window, links = self.ledger.window, self.watch.topology.links
+        found = []
+        for entry in self.ledger.entries:
+            if entry.is_told or entry.is_past or entry.is_withdrawn:
+                continue
+            growth, spread = entry.growth, entry.onset_deviation
+            since, low, high = (window.time(growth.onset + k * spread) for k in (1.0, -2.0, 2.0))
+            end = window.time(growth.end) if growth.end is not None else None
+            found.append(Untold(links[entry.place.link], since, low, high, growth.peak, entry.place.probability, end))
+        return sorted(found, key=lambda leak: (leak.start, leak.pipe))
 
     def _leak(self, entry: Entry, alarm: Alarm, is_withdrawn: bool) -> Leak:
         place, links, window = alarm.place, self.watch.topology.links, self.ledger.window
