@@ -172,9 +172,9 @@ class Judge:
             root = direction * np.sqrt(np.maximum(size, _RIDGE * size[-1]))
             found = nnls(root.T, np.linalg.solve(root, right))[0]
             leaks = held + [
-                replace(leak, growth=replace(leak.growth, peak=float(q)))
+                replace(leak, growth=replace(leak.growth, peak=float(q))) if q > 1e-9 else leak
                 for leak, q in zip(moved, found, strict=True)
-                if q > 1e-9
+                if q > 1e-9 or not leak.is_free
             ]
         return leaks
 

@@ -74,11 +74,14 @@ class Together:
             return False
         self.judged = window.last
         blocks = np.array([float(round(window.number(f.start))) for f in frames])
-        # what a crew repairs later in a history is known already, and does nothing yet
         running = [e for e in ledger.entries if not e.is_withdrawn and e.growth.flow(blocks).max() > 0.0]
         earliest = -np.inf if self._is_whole(blocks) else float(blocks[0]) + _BEFORE
         held = {id(e) for e in running if e.growth.onset + _SHOWN * e.growth.rise < max(blocks[0], earliest)}
-        held |= {id(e) for e in running if e.growth.end is not None and repaired.get((e.place.link, e.growth.end))}
+        for entry in running:
+            link, end = entry.place.link, entry.growth.end
+            # what a crew repairs later in a history is known from all of it; a measured flow is known better
+            if end is not None and (end > blocks[-1] or repaired.get((link, end))):
+                held.add(id(entry))
         known = [
             Known(e.place.pipe, e.growth, (e.place.link, e.growth.end) in repaired, id(e) in held, self._is_quiet(e))
             for e in running

@@ -99,12 +99,13 @@ def test_what_a_crew_mended_stays_at_its_pipe_until_its_end() -> None:
     assert entry.growth.peak == pytest.approx(8.0 * Q, rel=0.25)
 
 
-def test_a_leak_that_begins_after_the_record_is_left_alone() -> None:
+def test_a_leak_that_is_known_from_its_later_repair_is_left_alone() -> None:
     now, later = TownLeak(24, Growth(60.0, 0.0, 8.0 * Q)), TownLeak(5, Growth(150.0, 0.0, 8.0 * Q, 170.0))
     case = Case([now, later], [now, later])
-    assert case.together.run(case.frames[:120], {(5, 170.0): False}, NOW)
-    assert [e.is_withdrawn for e in case.entries] == [False, False]
-    assert case.entries[1].growth == later.growth
+    for end in (120, 151, 160):  # before it begins, on its first day, and while it runs
+        assert case.together.run(case.frames[:end], {(5, 170.0): False}, NOW)
+        assert [e.is_withdrawn for e in case.entries] == [False, False]
+        assert case.entries[1].growth == later.growth
 
 
 def test_a_leak_whose_flow_was_measured_keeps_it() -> None:
