@@ -157,9 +157,9 @@ def _detect(
         detector.old_ends.most = start.most
         detector.know([*old, *known], past)
         if history is not None:
-            detector.is_history = True
+            detector.is_history = len(frames) >= _RELEARN_BLOCKS
             _replay(detector, frames, learnt, report)
-            if len(frames) >= _RELEARN_BLOCKS:
+            if detector.is_history:
                 detector.relearn(history)
             detector.is_history = False
             detector.begin(data.start)

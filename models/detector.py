@@ -61,7 +61,7 @@ class Detector:
     together
         What judges all known leaks together.
     is_history
-        Nobody waits for what is told of these frames: leaks are judged together now and then.
+        Nobody waits for what is told of these frames: leaks are judged together when all of them are there.
     seen
         The last frames, as they came.
     """
@@ -127,7 +127,7 @@ class Detector:
         """Whether an alarm waits for all leaks to be judged together, or they have not been for long."""
         rules, last = self.rules, self.ledger.window.last
         if self.is_history:
-            return last - self.together.judged >= rules.history_blocks
+            return False
         if last - self.together.judged >= rules.judge_blocks:
             return True
         if last - self.together.judged >= rules.rest and may_have_ended(self._reviser):

@@ -49,9 +49,8 @@ class Rules:
         One that looks like a leak that has ended is told if it is this share of it at least.
     rest
         Blocks for which a leak must have stayed at a new place before it is told again.
-    record, judge_blocks, history_blocks
-        All leaks are judged together on so many blocks, whenever one is to be told and after so many blocks at least;
-        in a history, all of it, after so many.
+    record, judge_blocks
+        All leaks are judged together on so many blocks, whenever one is to be told and after so many blocks at least.
     temper, temper_growth
         See `models.localise.locate`.
     """
@@ -79,6 +78,5 @@ class Rules:
     echo_share: float = 0.2
     record: int = 180
     judge_blocks: int = 7
-    history_blocks: int = 30
     temper: float = 2.5
     temper_growth: float = 0.02
