@@ -141,7 +141,7 @@ class Detector:
         """Judge all known leaks together, on what was seen lately."""
         number, link = self.ledger.window.number, self.watch.topology.link
         repaired = {(link(r.pipe), number(r.time)): r.flow is not None for r in self._reported}
-        self.together.run(self.trusted(self.seen), repaired, time)
+        self.together.run(self.trusted(self.seen), self.instruments.noise, repaired, time)
         for entry in self.ledger.entries:
             entry.judged = self.ledger.window.last
 

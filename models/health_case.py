@@ -27,6 +27,8 @@ class Case:
         What is taken off, in units of the cause's template.
     is_left_out, is_growing
         Whether the channel is left out for now, and whether it began as a drift.
+    steady
+        Block from which the channel has stood at its new zero, infinite while it is left out.
     doubt
         float64 [n, n_channels], what else it may have done, one standard deviation each.
     raw, off
@@ -39,6 +41,7 @@ class Case:
     size: float = 0.0
     is_left_out: bool = True
     is_growing: bool = False
+    steady: float = np.inf
     doubt: Floats = field(default_factory=lambda: np.empty(0))
     raw: dict[int, float] = field(default_factory=dict)
     off: dict[int, float] = field(default_factory=dict)

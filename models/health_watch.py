@@ -105,23 +105,26 @@ class InstrumentWatch:
         return valve.gain > gain and valve.onset > young
 
     def trusted(self, frames: list[Frame]) -> list[Frame]:
-        """Frames without the faults as they are known now: sensors left out while they were off, effects taken off.
-
-        The watch's noise is as it was learnt from then on: what was deaf for a time is missing in the frames.
-        """
-        self.lift()
+        """Frames without the faults as they are known now: sensors left out while they were off, effects taken off."""
         found = []
         for frame in frames:
             values = frame.values.copy()
             for case in self._all:
-                if case.fault.since < frame.end and (case.fault.until is None or frame.start < case.fault.until):
+                begun = self.ledger.window.time(case.onset) < frame.end
+                if begun and (case.fault.until is None or frame.start < case.fault.until):
                     k = case.cause.channel
-                    if k is not None:
-                        values[k] = np.nan
-                    else:
+                    if k is None:
                         values -= case.cause.effect(case.size)
+                    else:
+                        is_right = self.ledger.window.number(frame.start) >= case.steady
+                        values[k] = values[k] - case.size if is_right else np.nan
             found.append(replace(frame, values=values))
         return found
+
+    @property
+    def noise(self) -> Noise:
+        """Noise as it was learnt: what was deaf for a time is missing in trusted frames."""
+        return self.watch.noise if self._own is None else self._own
 
     def lift(self) -> None:
         """Give the noise back as it was learnt, before it is learnt anew."""
@@ -294,11 +297,13 @@ class InstrumentWatch:
         """Give the channel a new zero from where it became steady."""
         window, k = self.ledger.window, case.cause.channel
         assert k is not None
-        case.size, case.is_left_out = size, False
+        case.size, case.is_left_out, case.steady = size, False, float(blocks[-_STEADY])
         if case.fault.until is None and "/d" not in case.fault.unit:
             case.fault.kind, case.fault.size, case.fault.unit = OFFSET, size, case.cause.unit
             begun = [b for b in sorted(case.off) if abs(case.off[b]) > 0.5 * abs(size)]
-            case.fault.since = max(case.fault.since, window.time(float(begun[0]) if begun else case.onset))
+            # the block of the onset itself, which may be partly right, is not among them
+            if begun and begun[0] > case.onset + 1.0:
+                case.fault.since = max(case.fault.since, window.time(float(begun[0])))
         for row, block in enumerate(window.blocks.astype(int).tolist()):
             if block >= blocks[-_STEADY] and np.isfinite(case.raw.get(block, np.nan)):
                 values = window.frames[row].values.copy()

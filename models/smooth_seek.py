@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _TOP = 100
+_NEW = 8.0  # blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ class Seeker:
         self.judge, self.watch, self.rules = judge, judge.watch, judge.rules
         self.field, self.effects = judge.field, judge.effects
         self._earliest = earliest
-        self.library = everywhere(self.effects.blocks, self.rules.rises).since(earliest)
+        # whether what is new is a leak or an instrument's is not this search's to tell
+        latest = float(self.effects.blocks[-1]) + 1.0 - _NEW
+        self.library = everywhere(self.effects.blocks, self.rules.rises).since(earliest, latest)
         self._rotated = self.field.flows(self.library.values)
         self._squared = self.field.precision @ (self._rotated**2).T
         self.sized = self.watch.sized(self.watch.responses)

@@ -39,9 +39,9 @@ class Library:
         shown = np.flatnonzero(values.max(axis=1) > 1e-6)
         return cls(tuple(growths[k] for k in shown), values[shown])
 
-    def since(self, earliest: float) -> Library:
-        """Those that begin at a block or later."""
-        kept = [k for k, growth in enumerate(self.growths) if growth.onset >= earliest]
+    def since(self, earliest: float, latest: float = np.inf) -> Library:
+        """Those that begin at a block or later, and not after another."""
+        kept = [k for k, growth in enumerate(self.growths) if earliest <= growth.onset <= latest]
         return (
             self if len(kept) == len(self.growths) else Library(tuple(self.growths[k] for k in kept), self.values[kept])
         )

@@ -17,6 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from models.frame import Frame
 from models.leak import Estimate
 from models.ledger import Alarm, Entry
+from models.noise import Noise
 from models.revise import MOVED_M, Reviser
 from models.smooth import FEWEST_BLOCKS, Known, Smoothed, smooth
 from models.smooth_effect import Memory
@@ -57,13 +58,17 @@ class Together:
         """The model was calibrated again: nothing that was simulated holds."""
         self._memory = Memory()
 
-    def run(self, frames: Sequence[Frame], repaired: Mapping[tuple[int, float], bool], time: pd.Timestamp) -> bool:
+    def run(
+        self, frames: Sequence[Frame], noise: Noise, repaired: Mapping[tuple[int, float], bool], time: pd.Timestamp
+    ) -> bool:
         """Judge all entries that run in some frames; return whether anything came of it.
 
         Parameters
         ----------
         frames
             Of the record's end, in order, without what was found wrong with them.
+        noise
+            Of these frames.
         repaired
             (link, block) of each repair that is known by now, and whether its flow was measured: then it stays.
         time
@@ -86,6 +91,7 @@ class Together:
             Known(e.place.pipe, e.growth, (e.place.link, e.growth.end) in repaired, id(e) in held, self._is_quiet(e))
             for e in running
         ]
+        usual, self.watch.noise = self.watch.noise, noise
         fed = [without_starved(self.watch.model, self.watch.channels, frame) for frame in frames]
         try:
             found = smooth(
@@ -100,6 +106,8 @@ class Together:
             )
         except np.linalg.LinAlgError:  # two leaks with one effect: their doubts cannot be told apart
             return False
+        finally:
+            self.watch.noise = usual
         if found is None:
             return False
         self._end([e for e in running if id(e) in held], [leak for leak in found if leak.is_held])

@@ -46,7 +46,7 @@ class Case:
 
     def judge(self, first: int = 0, repaired: dict[tuple[int, float], bool] | None = None) -> list[Entry]:
         """Judge on the record from a block on; return what stands."""
-        assert self.together.run(self.frames[first:], repaired or {}, NOW)
+        assert self.together.run(self.frames[first:], self.town.noise, repaired or {}, NOW)
         return [entry for entry in self.ledger.entries if not entry.is_withdrawn]
 
 
@@ -103,7 +103,7 @@ def test_a_leak_that_is_known_from_its_later_repair_is_left_alone() -> None:
     now, later = TownLeak(24, Growth(60.0, 0.0, 8.0 * Q)), TownLeak(5, Growth(150.0, 0.0, 8.0 * Q, 170.0))
     case = Case([now, later], [now, later])
     for end in (120, 151, 160):  # before it begins, on its first day, and while it runs
-        assert case.together.run(case.frames[:end], {(5, 170.0): False}, NOW)
+        assert case.together.run(case.frames[:end], case.town.noise, {(5, 170.0): False}, NOW)
         assert [e.is_withdrawn for e in case.entries] == [False, False]
         assert case.entries[1].growth == later.growth
 
@@ -141,5 +141,5 @@ def test_a_second_look_simulates_only_what_is_new(monkeypatch: pytest.MonkeyPatc
 
 def test_a_record_too_short_to_look_back_on_changes_nothing() -> None:
     case = Case([], [TownLeak(5, Growth(130.0, 0.0, 4.0 * Q))])
-    assert not case.together.run(case.frames[-10:], {}, pd.Timestamp(NOW))
+    assert not case.together.run(case.frames[-10:], case.town.noise, {}, pd.Timestamp(NOW))
     assert not case.entries[0].is_withdrawn
