@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _TOP = 100
-_NEW = 8.0  # blocks
+_NEW = 6.0  # blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Seeker:
         self.field, self.effects = judge.field, judge.effects
         self._earliest = earliest
         # whether what is new is a leak or an instrument's is not this search's to tell
-        latest = float(self.effects.blocks[-1]) + 1.0 - _NEW
-        self.library = everywhere(self.effects.blocks, self.rules.rises).since(earliest, latest)
+        self._latest = float(self.effects.blocks[-1]) + 1.0 - _NEW
+        self.library = everywhere(self.effects.blocks, self.rules.rises).since(earliest, self._latest)
         self._rotated = self.field.flows(self.library.values)
         self._squared = self.field.precision @ (self._rotated**2).T
         self.sized = self.watch.sized(self.watch.responses)
@@ -138,7 +138,8 @@ class Seeker:
         gain = 0.0
         for wide in (1.0, 0.4, 0.15):
             shapes = around(leak.growth, self.effects.blocks, wide, leak.is_repaired)
-            shapes = shapes.since(min(self._earliest, leak.growth.onset))
+            latest = self._latest if leak.growth.onset <= self._latest else np.inf
+            shapes = shapes.since(min(self._earliest, leak.growth.onset), latest)
             leak, gain = self._shaped(leak, weighed, doubts, shapes)
             if wide == 1.0 and not leak.is_repaired:
                 leak, gain = self._shaped(leak, weighed, doubts, ends(leak.growth, self.effects.blocks))
