@@ -20,7 +20,7 @@ import openpyxl
 import pytest
 
 from networks import Network, load
-from tests.umanflow.browser import BROWSER, Browser, middle
+from tests.umanflow.browser import BROWSER, Browser, asked_of_the_net, middle, opened
 from tests.umanflow.plantown import GIVEN, STREET, write_plan_town
 from tests.umanflow.townreport import Page
 from umanflow.errors import UserError
@@ -373,12 +373,8 @@ def test_a_hostile_street_is_text_everywhere(files: dict[str, bytes], plan: Plan
 
 @pytest.fixture(scope="module")
 def browser(folder: Path) -> Iterator[Browser]:
-    opened = Browser(folder)
-    try:
-        opened.attach(folder)
-        yield opened
-    finally:
-        opened.close()
+    with opened(folder) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -416,8 +412,7 @@ def test_every_map_lives_and_tells_of_a_pipe(browser: Browser, page: Path) -> No
         assert "H-B21" in told
         assert "B02" in told
         assert STREET in told
-    asked = [e["params"]["request"]["url"] for e in browser.events if e.get("method") == "Network.requestWillBeSent"]
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert asked_of_the_net(browser) == []
     bad = {"Runtime.exceptionThrown", "Log.entryAdded", "Page.javascriptDialogOpening"}
     assert [e for e in browser.events if e.get("method") in bad] == []
 
