@@ -256,7 +256,8 @@ def pump_plan(is_kept: bool) -> PumpPlan:
         runs.append(PumpRun(cost, cost, 300.0, 40.0, 3.0, np.full(24, 12.5), {"PS": 900.0}, (tank,), 0, 0.0, 0))
     cuts = [CutTest(2.0, 320.0, (Cut(0, dry, dry, 4.0), Cut(12, 0.0, 1.0, float("nan")))) for dry in (50.0, 20.0)]
     reserves = (Reserve("T", 400.0, 120.0, True, 60.0, 140.0),)
-    return PumpPlan(price, "study", hours, *runs, reserves, *cuts, is_kept, () if is_kept else ("T: runs empty",), b"")
+    why = () if is_kept else (Sentence("{tank}: runs empty", tank="T"), Sentence("EPANET warns at {n} moments", n=3))
+    return PumpPlan(price, "study", hours, *runs, reserves, *cuts, is_kept, why, b"")
 
 
 def test_pumps_are_told_with_their_storage_and_power_cuts(plan: Plan, town: Network) -> None:
@@ -275,7 +276,10 @@ def test_pumps_are_told_with_their_storage_and_power_cuts(plan: Plan, town: Netw
     assert rows["P2"] == (None,) * 24
     assert [row[1] for row in book["Power cuts"].values][1:] == [50, 0]
     refused = plan_files(replace(plan, pumping=pump_plan(is_kept=False)), town, ("html",), wordings("uk"))
-    assert "не є порадою, він дотримує не всього: T: runs empty" in refused["plan.html"].decode()
+    assert (
+        "не є порадою, він дотримує не всього: T: спорожнюється; EPANET попереджає; моментів: 3"
+        in refused["plan.html"].decode()
+    )
 
 
 def test_checks_surveys_and_ages_are_told_whole(plan: Plan, files: dict[str, bytes]) -> None:

@@ -29,7 +29,7 @@ from umanflow.planner.pressure import Norm, NothingToSet, PressurePlan, plan_pre
 from umanflow.planner.programme import Programme
 from umanflow.planner.pumping import PumpPlan, PumpRules, plan_pumps
 from umanflow.planner.renewal import Renewal, RenewalCosts, history_of, rank_pipes
-from umanflow.planner.sentence import Sentence
+from umanflow.planner.sentence import Sentence, reason_of
 from umanflow.planner.simulation import Day, run_day
 from umanflow.planner.yearly import Builder
 from umanflow.report.site import site_of
@@ -137,7 +137,7 @@ def _designs(network: Network, rules: BlockRules, norm: Norm, given: PlanInput, 
     try:
         designs = tuple(design_blocks(network, rules, norm, given.blocks.reopen))
     except UserError as error:
-        notes.append(Sentence(mark("blocks: {why}"), why=str(error)))
+        notes.append(Sentence(mark("blocks: {why}"), why=reason_of(error)))
         return ()
     if designs[0].newly_short:
         told = mark(
@@ -167,7 +167,7 @@ def _pressure(network: Network, norm: Norm, given: PlanInput, notes: list[str]) 
     try:
         return plan_pressure(network, norm, prices, rules.places)
     except NothingToSet as error:
-        notes.append(Sentence(mark("pressure: {why}"), why=str(error)))
+        notes.append(Sentence(mark("pressure: {why}"), why=reason_of(error)))
         return None
 
 
@@ -199,7 +199,7 @@ def _pumping(
         notes.append(mark("pumps: the network has none"))
     elif not plan.is_kept:
         told = mark("pumps: no schedule was found that keeps everything ({why}); it is no advice")
-        notes.append(Sentence(told, why="; ".join(plan.why)))
+        notes.append(Sentence(told, why=plan.why))
     elif plan.after.even_cost >= plan.before.even_cost:
         notes.append(mark("pumps: the present controls cost no more than the schedule that was found; leave them"))
     elif plan.price_source == "flat":

@@ -101,7 +101,9 @@ def _checks(story: Story) -> Listing[Check]:
 
 def _checks_table(story: Story, checks: Listing[Check]) -> Table:
     """Every check once: those that come back year by year stand in the workbook."""
-    first = {(c.kind, c.where, c.quantity): c for c in reversed(checks.rows)}
+    first: dict[tuple[str, str, str], Check] = {}
+    for check in checks.rows:
+        first.setdefault((check.kind, check.where, check.quantity), check)
     rows = sorted(first.values(), key=lambda c: (c.year == 0, c.year))
     return replace(checks, rows=rows).table(story.wording, _MOST_CHECKS, ("instrument", "when"), is_compact=True)
 
