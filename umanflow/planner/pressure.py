@@ -56,7 +56,7 @@ class NothingToSet(UserError):
 DEFAULT_PRICES = Prices(450_000.0, 120_000.0, (15_000.0, 180_000.0), 12.0, 35_000.0, 20, 0.08)
 
 
-def plan_pressure(network: Network, norm: Norm, prices: Prices = DEFAULT_PRICES, places: int = 6) -> PressurePlan:
+def plan_pressure(network: Network, norm: Norm, prices: Prices = DEFAULT_PRICES, places: int = 20) -> PressurePlan:
     """Find set-points for the valves that there are, and new valves where they pay.
 
     The day is the second of the model's run. A set-point is lowered by what the worst customer of the zone has to
@@ -217,7 +217,8 @@ class _Planner:
                 top = [float(d.pressure[:, nodes].max()) for d in (alone, day)]
                 fewer = _BURSTS_BY_PRESSURE * max(1.0 - top[1] / top[0], 0.0) * self._broken(engine, nodes, breaks)
                 worth = self._prices.worth(saved, fewer)
-                short = np.minimum(search.need, alone.pressure.min(axis=0)) - day.pressure.min(axis=0)
+                least = np.maximum(day.pressure.min(axis=0), 0.0)  # what no water reaches has none, not EPANET's -1e5
+                short = np.minimum(search.need, alone.pressure.min(axis=0)) - least
                 short = short[np.isfinite(search.need) & (short > _SHORT_M)]
                 places.append(PlaceTried(
                     zone.name, guess.area, zone.inlet, zone.closes,
