@@ -9,6 +9,7 @@ from datetime import datetime
 from umanflow.report.case import Case, Unwatched
 from umanflow.report.row import LeakRow
 from umanflow.report.wording import Wording, mark
+from umanflow.report.zones import ZoneTable
 
 QUANTITIES = {
     "pressure": mark("pressure"),
@@ -115,7 +116,12 @@ class Content:
     unwatched
         What was not watched, and why.
     missing
-        Parts of the report that could not be made for want of something: "valves", "nodes", "days", "crs", "cost".
+        Parts of the report that could not be made for want of something: "valves", "nodes", "days", "zones", "crs",
+        "cost".
+    zones
+        What zones lose at night; None where the detection did not tell.
+    limits
+        What the instruments do not allow, sentences of the detection.
     truth
         The leaks that were put in, where they are known.
     false_alarms
@@ -134,6 +140,8 @@ class Content:
     health: tuple[SensorHealth, ...] = ()
     unwatched: tuple[Unwatched, ...] = ()
     missing: tuple[str, ...] = ()
+    zones: ZoneTable | None = None
+    limits: tuple[str, ...] = ()
     truth: tuple[TrueLeak, ...] | None = None
     false_alarms: int | None = None
 

@@ -27,6 +27,7 @@ from umanflow.report.measured import median_between, night_series, night_table
 from umanflow.report.row import CandidateRow, LeakRow
 from umanflow.report.site import Site
 from umanflow.report.unwatched import unwatched_of
+from umanflow.report.zones import ZoneTable
 
 SHARES = (0.50, 0.80, 0.95)
 _WEEK = timedelta(days=7)
@@ -49,6 +50,8 @@ class Findings:
         Content of health.json.
     residuals, days
         Of residuals.parquet and days.parquet; None where they were not kept.
+    zones
+        Of zones.json; None where there is none.
     """
 
     rows: tuple[LeakRow, ...]
@@ -56,6 +59,7 @@ class Findings:
     health: Sequence[Mapping[str, Any]]
     residuals: pd.DataFrame | None = None
     days: pd.DataFrame | None = None
+    zones: ZoneTable | None = None
 
 
 def gather(
@@ -95,6 +99,8 @@ def gather(
         health=health,
         unwatched=unwatched_of(run, site, health, findings.residuals, start, end),
         missing=_missing(findings, site, cost_per_m3),
+        zones=findings.zones,
+        limits=tuple(str(limit) for limit in run.get("limits") or ()),
         truth=truth,
         false_alarms=false_alarms,
     )
@@ -231,6 +237,7 @@ def _missing(findings: Findings, site: Site, cost_per_m3: float | None) -> tuple
         "valves": site.segments is None,
         "nodes": site.connections is None,
         "days": findings.days is None,
+        "zones": findings.zones is None,
         "crs": site.network.crs is None,
         "cost": cost_per_m3 is None,
     }

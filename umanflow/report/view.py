@@ -25,9 +25,10 @@ from umanflow.report.case import Case
 from umanflow.report.charts import draw_health
 from umanflow.report.content import Content, SensorHealth, Summary
 from umanflow.report.maps import MapMaker
-from umanflow.report.sentences import HEALTH, KIND, MISSING, STATUS, unwatched_text
+from umanflow.report.sentences import HEALTH, KIND, MISSING, STATUS, limit_text, unwatched_text
 from umanflow.report.site import Site
 from umanflow.report.view_event import closure_text, coordinates, event_group, search_text
+from umanflow.report.view_zones import zone_blocks
 from umanflow.report.wording import NONE, Wording
 
 _BLANK_ROWS = 3
@@ -44,6 +45,7 @@ def document_of(content: Content, site: Site, wording: Wording) -> Document:
     blocks += [Heading(wording.say("Map"), 2, "map-section"), maps.network()]
     blocks += _unknown(content, site, wording)
     blocks += _truth(content, wording)
+    blocks += zone_blocks(content, wording)
     blocks += _dispatch(content, wording)
     if content.cases:
         blocks.append(Heading(wording.say("Each event"), 2))
@@ -316,8 +318,14 @@ def _strips(health: Sequence[SensorHealth], wording: Wording) -> list[Block]:
     return found
 
 
+def limits_of(content: Content, wording: Wording) -> list[str]:
+    """What the instruments do not allow, as sentences."""
+    texts = [limit_text(limit, wording) for limit in content.limits]
+    return [f"{text[:1].upper()}{text[1:]}." for text in texts]
+
+
 def _unwatched(content: Content, wording: Wording) -> list[Block]:
-    items: Sequence[str] = [unwatched_text(u, wording) for u in content.unwatched]
+    items: Sequence[str] = [*(unwatched_text(u, wording) for u in content.unwatched), *limits_of(content, wording)]
     blocks: list[Block] = [Heading(wording.say("What was not watched, and why"), 2)]
     blocks.append(Bullets(tuple(items)) if items else Text(wording.say("Nothing that this detection knows of.")))
     if content.missing:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from umanflow.report.case import Case
 from umanflow.report.content import Content
 from umanflow.report.sentences import CAUSE, FINDING, HEALTH, KIND, MISSING, STATUS, unwatched_text, verdict_text
-from umanflow.report.view import banner_of
+from umanflow.report.view import banner_of, limits_of
 from umanflow.report.wording import Wording, mark
 from umanflow.report.workbook import Sheet, Value, book_of
+from umanflow.report.zonesheets import zone_sheets
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -31,6 +32,7 @@ def render_xlsx(content: Content, wording: Wording) -> bytes:
         Sheet(say("Dispatch list"), _dispatch_heads(wording), _dispatch(content, wording)),
         Sheet(say("Step test"), _step_heads(wording), _steps(content)),
         Sheet(say("Alternatives"), _alternative_heads(wording), _alternatives(content, wording)),
+        *zone_sheets(content, wording),
         Sheet(say("Sensor health"), _health_heads(wording), _health(content, wording)),
         Sheet(say("Not watched"), (say("What was not watched, and why"),), _unwatched(content, wording)),
         Sheet(say("Versions"), (say("What"), say("Version")), content.versions),
@@ -187,5 +189,7 @@ def _health(content: Content, wording: Wording) -> Iterable[tuple[Value, ...]]:
 def _unwatched(content: Content, wording: Wording) -> Iterable[tuple[Value, ...]]:
     for unwatched in content.unwatched:
         yield (unwatched_text(unwatched, wording),)
+    for text in limits_of(content, wording):
+        yield (text,)
     for name in content.missing:
         yield (wording.words(MISSING, name),)
