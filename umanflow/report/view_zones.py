@@ -11,10 +11,10 @@ from umanflow.report.zones import ALL, PARTS, EndedUnknown, Span, ZoneRow
 
 _TOLD = 0.5  # probability within 300 m below which a pipe is no place to send a crew to
 _NOTE = mark(
-    "In the hour of the night in which least flows in, with 95 % limits. Excess: night flow less legitimate use and "
-    "background leakage. Explained: by leaks of this report that ran then. Unexplained: leaks that nobody has found, "
-    "or use that the model does not know. Where pressures do not tell the place, only the zone is known: a step test or "
-    "listening has to find it."
+    "In the hour of the night in which least flows in, with 95 % limits. Excess: night flow less legitimate use "
+    "and background leakage. Explained: by leaks of this report that ran then. Unexplained: leaks that nobody has "
+    "found, or use that the model does not know. Where pressures do not tell the place, only the zone is known: a "
+    "step test or listening has to find it."
 )
 HEADS = {
     "night_flow": mark("Night flow"),
@@ -112,9 +112,10 @@ def _row(row: ZoneRow, wording: Wording) -> tuple[Cell, ...]:
 def _span(span: Span | None, wording: Wording) -> Cell:
     if span is None:
         return Cell(NONE)
-    low, high = wording.bare_flow(span.low, span.high), wording.bare_flow(span.high)
+    like = max(abs(span.low), abs(span.high))
+    value, low, high = (wording.bare_flow(v, like).replace("-", "\u2212") for v in (span.value, span.low, span.high))
     limits = wording.fill("{low} to {high}", low=low, high=high)
-    return Cell(wording.bare_flow(span.value, span.high), (limits,) if low != high else ())
+    return Cell(value, (limits,) if low != high else ())
 
 
 def _place(row: ZoneRow, wording: Wording) -> Cell:
