@@ -109,7 +109,7 @@ def make_plan(network: Network, given: PlanInput, progress: Callable[[float], No
             **given.renewal.model_dump(exclude={"share_of_budget"}), discount=given.programme.discount,
             water=given.water.variable_cost,
         )  # fmt: skip
-        customers = _customers_out(network, at)
+        customers = customers_out(network, at)
         if np.isnan(customers).any():
             notes.append(mark("renewal: no valves.csv, so customers out of water do not count in the ranking"))
         renewal = rank_pipes(names, history, leakage[at], np.nan_to_num(customers), costs)
@@ -236,7 +236,7 @@ def _first(engine: Engine, zones: list[Zone], placed: Placement, count: int, ass
     return placed.sensors if count == len(placed.sensors) else place_sensors(engine, zones, count, assumed).sensors
 
 
-def _customers_out(network: Network, links: list[int]) -> Floats:
+def customers_out(network: Network, links: list[int]) -> Floats:
     """Connections without water while each pipe is repaired; NaN where no valves or no connections are known."""
     site = site_of(network, ())
     segments, out = site.segments, {}
