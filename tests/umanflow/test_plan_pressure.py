@@ -196,7 +196,7 @@ def test_a_place_that_leaves_customers_short_says_so(tmp_path: Path) -> None:
     # the same without what is due: nobody is short, and only the money decides
     free = replace(place, n_short=0)
     assert (free.why, replace(free, worth=0.0).why) == (
-        "worth more than it costs, nobody short", "costs more than it is worth")  # fmt: skip
+        "pays, and nobody is short", "costs more than it is worth")  # fmt: skip
 
 
 @pytest.mark.parametrize("elevation", [10, 20])

@@ -131,7 +131,7 @@ class PlaceTried:
             told = mark("leaves {n} places with customers short, by up to {short} m")
             return Sentence(told, n=self.n_short, short=round(self.short_m, 1))
         if self.worth > self.cost:
-            return Sentence(mark("worth more than it costs, nobody short"))
+            return Sentence(mark("pays, and nobody is short"))
         return Sentence(mark("costs more than it is worth"))
 
 

@@ -72,7 +72,7 @@ def _places(story: Story, plan: PressurePlan) -> Listing[PlaceTried]:
     say = story.say
     fields = (
         Field[PlaceTried]("zone", say("Zone"), lambda p: p.zone),
-        Field[PlaceTried]("block", say("Block"), lambda p: p.block),
+        Field[PlaceTried]("block", say("Block"), lambda p: p.block, weight=0.7),
         Field[PlaceTried]("pipe", say("Pipe"), lambda p: p.pipe),
         Field[PlaceTried]("closes", say("Shut for it"), lambda p: ", ".join(p.closes), weight=1.4),
         Field[PlaceTried]("customers", say("Places with customers"), lambda p: p.n_customers, "count"),
@@ -83,8 +83,8 @@ def _places(story: Story, plan: PressurePlan) -> Listing[PlaceTried]:
         Field[PlaceTried]("worth", say("Worth"), lambda p: p.worth, "money"),
         Field[PlaceTried]("short", say("Places left short"), lambda p: p.n_short, "count"),
         Field[PlaceTried]("short_m", say("Short by up to, m"), lambda p: p.short_m, "number", 1),
-        Field[PlaceTried]("chosen", say("Chosen"), lambda p: p.is_chosen, "flag"),
-        Field[PlaceTried]("why", say("Why"), lambda p: story.sentence(p.why), weight=2.4, raw=lambda p: p.why),
+        Field[PlaceTried]("chosen", say("Chosen"), lambda p: p.is_chosen, "flag", weight=0.8),
+        Field[PlaceTried]("why", say("Why"), lambda p: story.sentence(p.why), weight=3.0, raw=lambda p: p.why),
     )
     return Listing(say("Places of valves"), fields, plan.places)
 
