@@ -108,7 +108,7 @@ def _checks_table(story: Story, checks: Listing[Check]) -> Table:
     return replace(checks, rows=rows).table(story.wording, _MOST_CHECKS, ("instrument", "when"), is_compact=True)
 
 
-_MOST_CHECKS = 60
+_MOST_CHECKS = 120
 _ONLY_IN_BOOK = (
     "leakage_nothing_m3d", "demand_m3d", "ratio_low", "ratio_high", "ratio_nothing", "ratio_without_renewal",
     "breaks_nothing",
