@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from umanflow.report.case import Case, Unwatched
+from umanflow.report.faults import FaultRow
 from umanflow.report.row import LeakRow
 from umanflow.report.wording import Wording, mark
 from umanflow.report.zones import ZoneTable
@@ -113,6 +114,8 @@ class Content:
         (what, version) of program, model and data.
     health
         Instruments.
+    faults
+        What was found wrong with them, and with valves; gaps are in `health`.
     unwatched
         What was not watched, and why.
     missing
@@ -138,6 +141,7 @@ class Content:
     crs: str | None = None
     versions: tuple[tuple[str, str], ...] = ()
     health: tuple[SensorHealth, ...] = ()
+    faults: tuple[FaultRow, ...] = ()
     unwatched: tuple[Unwatched, ...] = ()
     missing: tuple[str, ...] = ()
     zones: ZoneTable | None = None

@@ -23,6 +23,7 @@ from umanflow.report.content import (
     lost_m3,
     summarise,
 )
+from umanflow.report.faults import faults_of
 from umanflow.report.measured import median_between, night_series, night_table
 from umanflow.report.row import CandidateRow, LeakRow
 from umanflow.report.site import Site
@@ -97,6 +98,7 @@ def gather(
         crs=site.network.crs,
         versions=_versions(run, findings.rows),
         health=health,
+        faults=faults_of(findings.health),
         unwatched=unwatched_of(run, site, health, findings.residuals, start, end),
         missing=_missing(findings, site, cost_per_m3),
         zones=findings.zones,
