@@ -27,6 +27,7 @@ from umanflow.errors import UserError
 from umanflow.planner.cuts import Cut, CutTest
 from umanflow.planner.files import write_plan
 from umanflow.planner.inputs import PlanInput
+from umanflow.planner.modelcheck import ABOUT, Checked
 from umanflow.planner.pumpplan import PumpHour, PumpPlan, Reserve
 from umanflow.planner.pumprun import PumpRun, TankDays
 from umanflow.planner.report import FORMATS, plan_files, wordings
@@ -35,7 +36,7 @@ from umanflow.planner.report.sections import SECTIONS
 from umanflow.planner.report.story import Story
 from umanflow.planner.report.words import ASSUMPTION_OF, KINDS
 from umanflow.planner.report.words import GIVEN as GIVEN_WORDS
-from umanflow.planner.sentence import Sentence
+from umanflow.planner.sentence import Sentence, reason_of
 from umanflow.planner.study import Plan, make_plan
 from umanflow.report import ReportError, Wording
 from umanflow.report.blocks import Block, Figure, Group, Keep, Pair
@@ -194,6 +195,32 @@ def test_sentences_of_a_plan_in_another_language(plan: Plan, town: Network) -> N
     for measure in plan.programme.measures:
         for text in (measure.what, measure.verify):
             assert not re.search("[a-z]{3,}", story.sentence(text)), text
+
+
+def test_sentences_within_sentences_and_reasons_of_errors_are_told_in_the_same_language(
+    plan: Plan, town: Network
+) -> None:
+    story = story_of(plan, town, "uk")
+    reasons = (Sentence("{tank}: runs empty", tank="T"), Sentence("EPANET warns at {n} moments", n=1234))
+    note = Sentence("pumps: no schedule was found that keeps everything ({why}); it is no advice", why=reasons)
+    assert "(T: runs empty; EPANET warns at 1234 moments)" in note
+    assert "(T: спорожнюється; EPANET попереджає; моментів: 1\u00a0234)" in story.sentence(note)
+    assert story.sentence(pickle.loads(pickle.dumps(note))) == story.sentence(note)
+    error = UserError(Sentence("every customer is on a trunk: there is no street network to be cut into blocks"))
+    told = story.sentence(Sentence("blocks: {why}", why=reason_of(error)))
+    assert "усі споживачі на магістралях" in told
+    assert reason_of(UserError("plain")) == "plain"
+
+
+def test_the_model_check_is_told_without_its_codes(plan: Plan, town: Network) -> None:
+    found = Checked("dead-end", "note", ABOUT["dead-end"], 2, ("node A00",), "look at it")
+    made = plan_files(replace(plan, check=(found,)), town, ("html", "xlsx"), wordings("uk,en"))
+    text = made["plan-uk.html"].decode()
+    assert "тупики зі споживанням" in text
+    assert "dead-end" not in text
+    rows = list(openpyxl.load_workbook(io.BytesIO(made["plan-uk.xlsx"]))["Перевірка моделі"].values)
+    assert rows[0][1] == "Код перевірки"
+    assert rows[1][1] == "dead-end"
 
 
 def test_page_is_whole_and_tells_the_plan(files: dict[str, bytes], plan: Plan) -> None:
