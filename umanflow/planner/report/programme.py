@@ -85,9 +85,9 @@ def _checks(story: Story) -> Listing[Check]:
     say, wording = story.say, story.wording
     fields = (
         Field[Check]("year", say("Year"), lambda c: c.year or None, "year", weight=0.6),
-        Field[Check]("kind", say("Measure"), lambda c: wording.words(KINDS, c.kind)),
+        Field[Check]("kind", say("Measure"), lambda c: wording.words(KINDS, c.kind), weight=1.2),
         Field[Check]("where", say("Where"), lambda c: story.sentence(c.where)),
-        Field[Check]("quantity", say("What"), lambda c: story.sentence(c.quantity), weight=2.2),
+        Field[Check]("quantity", say("What"), lambda c: story.sentence(c.quantity), weight=3.0),
         Field[Check]("unit", say("Unit"), lambda c: say(c.unit), weight=0.8),
         Field[Check]("instrument", say("With what"), lambda c: story.sentence(c.instrument), weight=2.0),
         Field[Check]("when", say("When"), lambda c: story.sentence(c.when), weight=2.6),
