@@ -133,14 +133,16 @@ def _detect(
             if len(frames) >= _RELEARN_BLOCKS:
                 looked = detector.relearn(history)
             detector.begin(data.start)
-        later = list(watch.frames(data))
+            detector.hours.prepare(looked)
+        parts = list(watch.frames(data, with_parts=True))
+        later = [f for f in parts if f.is_whole]
         if not frames and not later:
             raise NotEnoughData(
                 "no block of the record has every inlet flow, pump flow and tank level that drive the model"
             )
         if history is None:
             watch.sharpen([f for f in later if f.end <= learnt])
-        _replay(detector, later, learnt, report)
+        _replay(detector, parts, learnt, report, by_hour=True)
         report("look back", 0.0)
         told, untold = _look_back(watch, detector, [*looked, *later], data.start, repairs)
         return _gather(watch, told, untold, [*frames, *later])
@@ -159,12 +161,18 @@ def _check_drivers(quiet: Record, data: Record) -> None:
             )
 
 
-def _replay(detector: Detector, frames: list[Frame], learnt: pd.Timestamp, report: Progress) -> None:
+def _replay(
+    detector: Detector, frames: list[Frame], learnt: pd.Timestamp, report: Progress, *, by_hour: bool = False
+) -> None:
     for k, frame in enumerate(frames):
         if frame.end <= learnt:
-            detector.learn(frame)
+            if frame.is_whole:
+                detector.learn(frame)
         else:
-            detector.step(frame)
+            for hour in frame.each_hour() if by_hour else []:
+                detector.step(hour)
+            if frame.is_whole:
+                detector.step(frame)
         report("detect", (k + 1) / len(frames))
 
 

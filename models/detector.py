@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from hydro.record import Record
 from models.evidence import Evidence
-from models.frame import Frame
+from models.frame import Frame, HourFrame
 from models.growth import Growth
+from models.hours import HourWatch
 from models.leak import Estimate, Leak
 from models.ledger import Alarm, Entry, Ledger
 from models.relearn import relearn
@@ -53,6 +54,7 @@ class Detector:
         self.rules = rules or Rules()
         self.ledger = Ledger(watch, self.rules.window)
         self._reviser = Reviser(self.ledger, self.rules)
+        self.hours = HourWatch(self.ledger, self.rules)
         self._repairs = sorted(repairs, key=lambda r: r.time)
 
     def know(self, entries: list[Entry]) -> None:
@@ -63,12 +65,15 @@ class Detector:
         """Take one frame of the learning period: it is looked back on, but raises nothing."""
         self.ledger.append(frame, self.watch.noise)
 
-    def step(self, frame: Frame) -> list[Entry]:
-        """Take one frame; return the entries that it raised."""
+    def step(self, frame: Frame | HourFrame) -> list[Entry]:
+        """Take one frame, an hour or, after its hours, a whole block; return the entries that it raised."""
+        if isinstance(frame, HourFrame):
+            return self.hours.step(frame)
         self.ledger.append(frame, self.watch.noise)
         while self._repairs and self._repairs[0].time <= frame.end:
             self._reviser.apply(self._repairs.pop(0))
         self._reviser.run()
+        self.hours.close(frame)
         entered = 0
         while entered < _MOST_PER_FRAME and self._seek(frame) is not None:
             entered += 1

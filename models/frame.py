@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import pandas as pd
@@ -34,6 +34,11 @@ class Frame:
         Boundary conditions at a few moments of the block, to simulate leaks at.
     base
         float64 [n_probes, n_instruments], the model without leaks at those moments.
+    hours
+        float64 [n_hours, n_channels], residuals of its hours, as `values`; NaN is missing. Empty where they are not
+        known.
+    is_whole
+        False where too little was measured for a mean over the block, or the block is not over: only its hours count.
     """
 
     start: pd.Timestamp
@@ -41,6 +46,30 @@ class Frame:
     values: Floats
     drive: Drive
     base: Floats
+    hours: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    is_whole: bool = True
+
+    def each_hour(self) -> list[HourFrame]:
+        """Its hours, in order."""
+        hour = pd.Timedelta(hours=1)
+        return [HourFrame(self.start + k * hour, self.start + (k + 1) * hour, v) for k, v in enumerate(self.hours)]
+
+
+@dataclass(frozen=True, slots=True)
+class HourFrame:
+    """One hour of residuals: the detector's `step` takes a day's hours, and then the day.
+
+    Attributes
+    ----------
+    start, end
+        UTC; the frame was complete at `end`.
+    values
+        float64 [n_channels], mean residual against the model without leaks, m and m3/s; NaN is missing.
+    """
+
+    start: pd.Timestamp
+    end: pd.Timestamp
+    values: Floats
 
 
 def joined(parts: Sequence[Drive]) -> Drive:

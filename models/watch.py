@@ -23,7 +23,8 @@ from models.channels import Channels, choose
 from models.doubt import jacobian
 from models.doubt import learn as learn_model
 from models.errors import NotEnoughData
-from models.frame import PROBES, Frame, joined, steady_mean, typical_rows
+from models.frame import PROBES, Frame, HourFrame, joined, steady_mean, typical_rows
+from models.hours_frames import hourly
 from models.noise import Noise, learn
 from models.structure import Meters, guess_noise
 from networks import Network, Topology
@@ -166,7 +167,7 @@ class Watch:
                         return number
         return None
 
-    def blind(self, frame: Frame) -> Bools:
+    def blind(self, frame: Frame | HourFrame) -> Bools:
         """Pipes in districts most of whose pressure sensors are missing in a frame, bool [n_pipes].
 
         The balance still says that water is missing, but nothing says where.
@@ -270,13 +271,15 @@ class Watch:
 
     # frames -------------------------------------------------------------------------------------------------------
 
-    def frames(self, record: Record) -> Iterator[Frame]:
+    def frames(self, record: Record, *, with_parts: bool = False) -> Iterator[Frame]:
         """Turn a record into frames, in order; a block with less than half of its intervals is left out.
 
         Parameters
         ----------
         record
             Raw or resampled measurements.
+        with_parts
+            Blocks that are left out, or not over yet, come too, for their hours.
         """
         step, block = self.settings.step, self.settings.block
         fine = record.resampled(step)
@@ -288,17 +291,23 @@ class Watch:
         expected = np.hstack(self.model.expect(drive, watched))
         nominal = self._nominal(drive, phase)
         residual = self.channels.residuals(measured, expected + self._offset, drive, nominal)
-        for at in range(0, len(drive.times) - per_block + 1, per_block):
-            part = slice(at, at + per_block)
+        by_hour = hourly(self, record, drive.times, measured, residual)
+        for at in range(0, len(drive.times), per_block):
+            part, start = slice(at, at + per_block), drive.times[at]
+            hours = by_hour.of(start, block)
             drivable = at + np.flatnonzero(np.isfinite(expected[part]).all(axis=1))
-            if len(drivable) < max(PROBES, watched[part].sum() // 2):
+            is_over = at + per_block <= len(drive.times)
+            if not is_over or len(drivable) < max(PROBES, watched[part].sum() // 2):
+                if with_parts and len(hours):
+                    nothing = np.full(len(self.channels.names), np.nan)
+                    none = drive.rows(drivable[:0])
+                    yield Frame(start, start + block, nothing, none, expected[:0], hours=hours, is_whole=False)
                 continue
             probes = typical_rows(drive.demand[drivable].sum(axis=1), drivable)
             seen = np.isfinite(residual[part]).mean(axis=0)
             seen = np.concatenate([seen, seen[len(self.channels.picked) + self.channels.steady]])
             values = np.where(seen >= 0.5 * self._pace, self._mean(residual[part], nominal[part]), np.nan)
-            start = drive.times[at]
-            yield Frame(start, start + block, values, drive.rows(probes), expected[probes])
+            yield Frame(start, start + block, values, drive.rows(probes), expected[probes], hours=hours)
 
     # leaks --------------------------------------------------------------------------------------------------------
 

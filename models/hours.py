@@ -1,0 +1,296 @@
+"""The watch by hours: a burst is told at the end of an hour, before its day is over.
+
+What an hour shows beyond the known leaks and beyond what is usual at that hour of the week is scanned, with the hours
+before it, for a leak that began at once. The day's frame then takes the entry over as it does any other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.evidence import Scanner
+from models.frame import Frame, HourFrame
+from models.growth import Growth
+from models.hours_frames import lagging
+from models.hours_judge import Burst, HourReviser
+from models.hours_noise import completed, learn_hours, once_in, usual_day
+from models.leak import Estimate
+from models.ledger import Alarm, Entry, Ledger
+from models.noise import Noise, with_known
+from models.rules import Rules
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+HOURS = 48  # that are looked back
+_A_DAY = 24
+_FEWEST_DAYS, _AGAIN_DAYS = 28, 56
+_SETTLED_DAYS = 14
+_LATE_HALF = 0.5
+_REPRESENTATIVES = 48
+_DAYS_PER_ALARM = 730.0  # chance alone passes the screen once in so many days
+_YOUNG_BLOCKS, _YOUNG_DOUBT = 14, 0.3
+_PARTS = 4
+_ONSET_DEVIATION = 1.0 / 24.0
+
+
+class HourWatch:
+    """Watches hours for one ledger.
+
+    Parameters
+    ----------
+    ledger
+        Its known leaks are taken off; bursts are entered in it.
+    rules
+        Thresholds.
+
+    Attributes
+    ----------
+    noise
+        Of an hour; None before enough days were seen.
+    threshold
+        Gain that the largest of a day's hours passes by chance once in two years.
+    """
+
+    def __init__(self, ledger: Ledger, rules: Rules) -> None:
+        self.ledger, self.rules, self.watch = ledger, rules, ledger.watch
+        self.noise: Noise | None = None
+        self.threshold = rules.gain
+        self.late = lagging(self.watch)
+        self._days: dict[int, Floats] = {}
+        self._block: int | None = None
+        self._today: list[Floats] = []
+        self._usual: Floats = np.empty((0, 0))
+        self._effect: Floats = np.empty((0, 0))
+        self._rows: Floats = np.empty((0, 0))
+        self._patterns: dict[bytes, Floats] = {}
+        self._reviser: HourReviser | None = None
+        self._screen: Scanner | None = None
+        self._few: Floats = np.empty((0, 0))
+        self._unconfirmed: list[Entry] = []
+
+    # what is usual ------------------------------------------------------------------------------------------------
+
+    def prepare(self, frames: list[Frame]) -> None:
+        """Learn from days that are past, with the leaks that are known by now taken off.
+
+        Parameters
+        ----------
+        frames
+            In order; those without hours are passed over.
+        """
+        frames = [f for f in frames if f.is_whole and len(f.hours) == _A_DAY]
+        if len(frames) < _FEWEST_DAYS:
+            return
+        window = self.ledger.window
+        blocks = np.array([round(window.number(f.start)) for f in frames])
+        days = np.stack([f.hours for f in frames]) - self.ledger.simulated(frames)[:, None, :]
+        days -= self._within(blocks)
+        weekdays = self._weekdays(blocks)
+        unusual = days.copy()
+        for k in range(_SETTLED_DAYS, len(days)):
+            past = slice(max(0, k - self.rules.window), k)
+            unusual[k] -= usual_day(days[past], weekdays[past], int(weekdays[k]))
+        settled = unusual[_SETTLED_DAYS:].reshape(-1, unusual.shape[2])
+        self.noise = learn_hours(settled)
+        self._patterns.clear()
+        self._few = self._representatives(self.noise)
+        self._screen = Scanner(self.noise, HOURS, (), self._cost)
+        self.threshold = max(self.rules.gain, once_in(_DAYS_PER_ALARM, self._largest(settled)))
+        for block, frame in zip(blocks[-self.rules.window :].tolist(), frames[-self.rules.window :], strict=True):
+            self._days[block] = frame.hours
+
+    @property
+    def _cost(self) -> float:
+        return 1.0 / (self.rules.usual_share * self.watch.largest_take)
+
+    def _weekdays(self, blocks: Ints) -> Ints:
+        window = self.ledger.window
+        return np.array([window.time(float(b)).day_of_week for b in blocks], dtype=np.int64)
+
+    def _representatives(self, noise: Noise) -> Floats:
+        """Responses of a few pipes that stand for all: each unlike those before."""
+        responses = self.watch.secants[1]
+        white = np.linalg.solve(np.linalg.cholesky(noise.white + noise.slow), responses.T).T
+        unit = white / np.maximum(np.linalg.norm(white, axis=1), 1e-30)[:, None]
+        chosen = [int(np.argmax(np.linalg.norm(white, axis=1)))]
+        likeness = unit @ unit[chosen[0]]
+        while len(chosen) < min(_REPRESENTATIVES, len(unit)):
+            chosen.append(int(np.argmin(likeness)))
+            likeness = np.maximum(likeness, unit @ unit[chosen[-1]])
+        few: Floats = responses[chosen]
+        return few
+
+    def _largest(self, unusual: Floats) -> Floats:
+        """Largest statistic of each day of a past, float64 [n_days]."""
+        if self.noise is None or self._screen is None:
+            raise RuntimeError("the noise of hours is not known yet")
+        full = completed(unusual, self.noise, self._patterns)
+        at_once = full.copy()
+        if self.late.any():
+            held = unusual.copy()
+            held[:, self.late] = np.nan
+            at_once = completed(held, self.noise, self._patterns)
+        gains = np.zeros(len(full))
+        for end in range(HOURS, len(full) + 1):
+            rows = np.vstack([full[end - HOURS : end - 1], at_once[end - 1 : end]])
+            gains[end - 1] = self._screen.scan(rows, self._few).gain.max()
+        daily: Floats = gains.reshape(-1, _A_DAY).max(axis=1)
+        return daily[HOURS // _A_DAY :]
+
+    # hours --------------------------------------------------------------------------------------------------------
+
+    def step(self, frame: HourFrame) -> list[Entry]:
+        """Take an hour; return the entry that it raised, if any."""
+        window = self.ledger.window
+        block = int(np.floor(window.number(frame.start) + 1e-9))
+        if block != self._block:
+            self._begin(block)
+        hour = round((window.number(frame.start) - block) * _A_DAY)
+        while len(self._today) < hour:  # hours that nobody saw
+            self._take(np.full_like(frame.values, np.nan))
+        self._take(frame.values)
+        if self._screen is None or self.noise is None or len(self._rows) < HOURS:
+            return []
+        rows = self._rows[-HOURS:].copy()
+        rows[-1, self.late] = np.nan
+        if np.isnan(rows[-1]).all():
+            return []
+        rows = completed(rows, self.noise, self._patterns)
+        if self._screen.scan(rows, self._few).gain.max() < self.threshold or self._reviser is None:
+            return []
+        burst = self._reviser.judge(rows, frame)
+        return [] if burst is None else [self._enter(burst, block + (hour + 1.0) / _A_DAY, frame)]
+
+    def _take(self, values: Floats) -> None:
+        at = len(self._today)
+        self._today.append(values)
+        if len(self._usual):
+            self._rows = np.vstack([self._rows, values - self._effect[at] - self._usual[at]])[-HOURS - _A_DAY :]
+
+    def _begin(self, block: int) -> None:
+        """Begin a day: what is usual in it, what known leaks do in it, and the hours before it."""
+        self._keep_today()
+        self._block, self._today = block, []
+        if self.noise is None:
+            return
+        window = self.ledger.window
+        known = [b for b in sorted(self._days) if window.first <= b <= window.last and b < block]
+        self._days = {b: self._days[b] for b in known}
+        if len(known) < _SETTLED_DAYS:
+            self._usual = np.empty((0, 0))
+            return
+        blocks = np.array(known)
+        effect = self.ledger.effect[blocks - window.first]
+        days = np.stack([self._days[b] for b in known]) - effect[:, None, :] - self._within(blocks)
+        weekdays = self._weekdays(np.append(blocks, block))
+        rows = [
+            days[k] - usual_day(days[:k], weekdays[:k], int(weekdays[k]))
+            for k in range(len(days) - HOURS // _A_DAY, len(days))
+        ]
+        self._rows = np.vstack(rows)
+        self._usual = usual_day(days, weekdays[:-1], int(weekdays[-1]))
+        self._effect = self._effect_of(block)
+        noise = with_known(self.noise, np.vstack([self.ledger.doubts(), self._young(block)]))
+        self._screen = Scanner(noise, HOURS, (), self._cost)
+        self._reviser = HourReviser(self.ledger, self.rules, noise, block)
+
+    def _keep_today(self) -> None:
+        if self._block is not None and self._today:
+            missing = [np.full_like(self._today[0], np.nan)] * (_A_DAY - len(self._today))
+            self._days[self._block] = np.stack([*self._today, *missing])
+
+    def _young(self, block: int) -> Floats:
+        """What is uncertain about leaks that began or ended of late, float64 [n, n_channels].
+
+        What is usual at each hour was learnt without them, and a leak does not do the same at all hours.
+        """
+        found = [np.empty((0, len(self.watch.channels.names)))]
+        for entry in self.ledger.entries:
+            growth = entry.growth
+            changed = growth.onset + growth.rise if growth.end is None else growth.end
+            if not entry.is_withdrawn and block - changed < _YOUNG_BLOCKS:
+                found.append(_YOUNG_DOUBT * growth.peak * entry.unit[None, :])
+        return np.vstack(found)
+
+    def _effect_of(self, block: int) -> Floats:
+        """What known leaks do in each hour of a day that is not over, float64 [24, n_channels]."""
+        window = self.ledger.window
+        effect = np.tile(self.ledger.effect[-1], (_A_DAY, 1))
+        before = window.blocks[-1:]
+        moments = block + (np.arange(_A_DAY * _PARTS) + 0.5) / (_A_DAY * _PARTS)
+        for entry in self.ledger.entries:
+            if not entry.is_withdrawn:
+                change = entry.growth.moment(moments).reshape(_A_DAY, _PARTS).mean(axis=1) - entry.flow(before)
+                if change.any():
+                    effect += np.outer(change, _effect_per_flow(entry))
+        return effect
+
+    def _within(self, blocks: Ints) -> Floats:
+        """What leaks that begin or end within a day do in its hours beyond its mean, float64 [n, 24, n_channels]."""
+        found = np.zeros((len(blocks), _A_DAY, len(self.watch.channels.names)))
+        parts = (np.arange(_A_DAY * _PARTS) + 0.5) / (_A_DAY * _PARTS)
+        for entry in self.ledger.entries:
+            if entry.is_withdrawn:
+                continue
+            ends = (entry.growth.onset if entry.growth.rise == 0 else None, entry.growth.end)
+            for day in {int(np.floor(at)) for at in ends if at is not None}:
+                for k in np.flatnonzero(blocks == day).tolist():
+                    moments = entry.growth.moment(day + parts).reshape(_A_DAY, _PARTS).mean(axis=1)
+                    found[k] += np.outer(moments - moments.mean(), _effect_per_flow(entry))
+        return found
+
+    # the ledger ---------------------------------------------------------------------------------------------------
+
+    def _enter(self, burst: Burst, now: float, frame: HourFrame) -> Entry:
+        window = self.ledger.window
+        onset = now - burst.age / _A_DAY
+        deviation = 2.0 * burst.deviation
+        alarm = Alarm(
+            time=frame.end,
+            place=burst.place,
+            flow=Estimate(burst.flow, max(0.0, burst.flow - deviation), burst.flow + deviation),
+            kind="abrupt",
+            gain=burst.gain,
+            evidence=burst.evidence,
+        )
+        # the first day that shows it for the better part is the first after its alarm
+        day = int(np.floor(onset))
+        raised = day - 1 if onset - day < _LATE_HALF else day
+        entry = Entry(alarm, raised, burst.place, Growth(onset, 0.0, burst.flow), burst.unit, burst.doubt)
+        entry.is_told, entry.due, entry.placed, entry.onset_deviation = True, window.last, window.last, _ONSET_DEVIATION
+        self.ledger.entries.append(entry)
+        self.ledger.update(entry)
+        self._unconfirmed.append(entry)
+        # the hours since its onset, told as usual from now on
+        at = window.last + 1 if self._block is None else self._block
+        before, self._effect = self._effect, self._effect_of(at)
+        n = len(self._today)
+        self._rows[-n:] -= (self._effect - before)[:n]
+        return entry
+
+    def close(self, frame: Frame) -> None:
+        """Take note of a day's frame: it confirms the bursts of its hours, or withdraws them."""
+        window = self.ledger.window
+        for entry in list(self._unconfirmed):
+            if window.last <= entry.raised or not entry.is_open:
+                self._unconfirmed = [e for e in self._unconfirmed if e is not entry or e.is_open]
+                continue
+            self._unconfirmed.remove(entry)
+            scanner = Scanner(self.watch.noise, len(window), self.rules.rises)
+            without = scanner.whiten(self.ledger.without(entry))
+            template = scanner.whiten_products(entry.flow(window.blocks)[None, :], entry.unit)[0]
+            match, energy = float(template @ without), max(float(template @ template), 1e-30)
+            if match <= 0.0 or 0.5 * match**2 / energy < self.rules.keep_gain:
+                before = entry.growth
+                entry.withdraw(window.last)
+                self.ledger.update(entry, before)
+        if len(frame.hours) == _A_DAY and self.noise is None:
+            self._days.setdefault(window.last, frame.hours)
+        if (self.noise is None and len(window) >= _FEWEST_DAYS) or len(window) == _AGAIN_DAYS:
+            self.prepare(window.frames)
+
+
+def _effect_per_flow(entry: Entry) -> Floats:
+    return entry.unit + entry.misfit if len(entry.misfit) else entry.unit

@@ -1,0 +1,156 @@
+"""Whether hours that look like a burst are one: surges, single instruments and moments of switching are not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.evidence import Evidence, Scanner
+from models.frame import HourFrame
+from models.ledger import Entry, Ledger
+from models.localise import Place
+from models.noise import Noise, with_known
+from models.revise import Reviser
+from models.rules import Rules
+
+Floats = NDArray[np.float64]
+
+_SURGE = 3.0  # of its inflow may a district take beyond what is usual: the balance then says nothing
+_WITNESS = 6.0  # gain that pressures and meters need without the balance
+_LONE = 0.4  # share of the gain that must stand without the instrument that moved most
+_SHOWS = 0.3  # share of the flow that each of the newest two hours must show
+_LEFT = 2.0  # what is left unexplained may be so many times what is explained, beyond noise
+_YOUNG_BLOCKS = 3
+_SURE_GAIN = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """A leak that began at once, hours ago.
+
+    Attributes
+    ----------
+    place, flow, deviation, gain
+        Where, how much with its standard deviation (m3/s), and half the likelihood-ratio chi-square.
+    age
+        Hours since its onset.
+    unit
+        float64 [n_channels], effect per m3/s.
+    doubt
+        float64 [n, n_channels], directions in which that may be off.
+    evidence
+        (channel, standard deviations) of those that moved most.
+    """
+
+    place: Place
+    flow: float
+    deviation: float
+    gain: float
+    age: float
+    unit: Floats
+    doubt: Floats
+    evidence: tuple[tuple[str, float], ...]
+
+
+class HourReviser(Reviser):
+    """A reviser whose scans are of hours.
+
+    Parameters
+    ----------
+    noise
+        Of an hour, with what is uncertain about known leaks.
+    block
+        The day, on the detector's clock.
+    """
+
+    def __init__(self, ledger: Ledger, rules: Rules, noise: Noise, block: int) -> None:
+        super().__init__(ledger, rules)
+        self.noise, self.block = noise, block
+
+    def scanner(self, n_blocks: int, but: Entry | None = None) -> Scanner:
+        """A scan of hours for leaks that began at once."""
+        return self._scanner(self.noise, n_blocks)
+
+    def _scanner(self, noise: Noise, n_blocks: int) -> Scanner:
+        return Scanner(noise, n_blocks, (), 1.0 / (self.rules.usual_share * self.watch.largest_take))
+
+    def judge(self, rows: Floats, frame: HourFrame) -> Burst | None:
+        """The burst that the last hours show, or None where they show none, or something else.
+
+        Parameters
+        ----------
+        rows
+            float64 [n_hours, n_channels], beyond what is usual and known, without NaN.
+        frame
+            The newest of them.
+        """
+        rules, watch = self.rules, self.watch
+        evidence, used = self.scan(rows, watch.responses)
+        evidence = replace(evidence, gain=np.where(watch.blind(frame), 0.0, evidence.gain))
+        gain = float(evidence.gain.max())
+        if gain < rules.gain or self.is_echo(evidence) or self._is_known(evidence, used):
+            return None
+        place = self.locate(evidence)
+        if place.probability < rules.sure_mass and gain < _SURE_GAIN:
+            return None
+        at = self.position(place.pipe)
+        flow = float(evidence.now[at])
+        if flow < max(rules.least_flow, rules.tell_share * watch.inflow_of_pipes[at]):
+            return None
+        age = len(rows) - float(evidence.onset[at])
+        if not self._is_burst(rows, used[at], flow, age, float(evidence.gain[at])):
+            return None
+        return Burst(
+            place, flow, float(evidence.deviation[at]), gain, age, used[at], self.doubt(evidence, used, at),
+            self._moved(rows, age),
+        )  # fmt: skip
+
+    def _is_known(self, evidence: Evidence, used: Floats) -> bool:
+        """Whether a leak like this was entered of late: the day's frame will tell its place and size."""
+        return any(
+            self.block - e.growth.onset < _YOUNG_BLOCKS or self.block - e.raised < _YOUNG_BLOCKS
+            for e in self.similar(evidence)
+        )
+
+    def _is_burst(self, rows: Floats, unit: Floats, flow: float, age: float, gain: float) -> bool:
+        watch, n = self.watch, len(rows)
+        since = rows[n - max(1, int(np.ceil(age))) :]
+        inverse = np.linalg.inv(self.noise.white + self.noise.slow)
+        # a pump that switches, a reading gone wrong: one hour
+        shown = rows[-2:] @ inverse @ unit / max(float(unit @ inverse @ unit), 1e-30)
+        if age <= 1.0 or shown.min() < _SHOWS * flow:
+            return False
+        # valves and pumps shift pressures in patterns that no leak makes
+        left = since - np.outer(np.minimum(1.0, age - np.arange(len(since))[::-1]), unit) * flow
+        unexplained = float(np.einsum("ij,jk,ik->", left, inverse, left)) - left.size
+        if unexplained > _LEFT * gain:
+            return False
+        # an instrument that jumps is alone; a leak has others beside it, or the balance
+        pressures = np.arange(watch.channels.n_pressures)
+        deviation = np.sqrt(np.diag(self.noise.white))
+        if len(pressures):
+            loudest = int(np.argmax(np.abs(since[:, pressures].mean(axis=0)) / deviation[pressures]))
+            deaf = self.noise.white.copy()
+            deaf[loudest, loudest] += 1e4 * deaf[loudest, loudest]
+            if self._gain(replace(self.noise, white=deaf), rows, unit) < _LONE * gain:
+                return False
+        # guests and refilled tanks take what demand takes: the balance rises, and no pressure tells of a place
+        if len(pressures) and watch.channels.balances:
+            surge = np.zeros((len(watch.channels.balances), rows.shape[1]))
+            first = len(watch.channels.picked)
+            for k, number in enumerate(watch.channels.balances):
+                surge[k, first + k] = _SURGE * watch.mean_inflow[number]
+            if self._gain(with_known(self.noise, surge), rows, unit) < _WITNESS:
+                return False
+        return True
+
+    def _gain(self, noise: Noise, rows: Floats, unit: Floats) -> float:
+        return float(self._scanner(noise, len(rows)).scan(rows, unit[None, :]).gain[0])
+
+    def _moved(self, rows: Floats, age: float) -> tuple[tuple[str, float], ...]:
+        """Channels that moved most since the onset, in standard deviations of one hour."""
+        since = rows[-max(1, int(np.floor(age))) :].mean(axis=0) / np.sqrt(np.diag(self.noise.white + self.noise.slow))
+        order = np.argsort(-np.abs(since))[:8]
+        return tuple((self.watch.channels.names[k], float(since[k])) for k in order)
