@@ -73,7 +73,7 @@ class Detector:
         while self._repairs and self._repairs[0].time <= frame.end:
             self._reviser.apply(self._repairs.pop(0))
         self._reviser.run()
-        self.hours.close(frame)
+        self.hours.close()
         entered = 0
         while entered < _MOST_PER_FRAME and self._seek(frame) is not None:
             entered += 1

@@ -25,9 +25,12 @@ Ints = NDArray[np.int64]
 
 HOURS = 48  # that are looked back
 _A_DAY = 24
-_FEWEST_DAYS, _AGAIN_DAYS = 28, 56
+_FEWEST_DAYS, _AGAIN_DAYS, _FEWEST_CALM_DAYS = 28, 56, 60
 _SETTLED_DAYS = 14
 _LATE_HALF = 0.5
+_PROBATION = 4  # blocks within which days have to confirm a burst
+_TELLING = 9.0  # energy of a burst in the days' noise (three deviations, squared) at which they can deny it
+_LEAST_GAIN = 10.0
 _REPRESENTATIVES = 48
 _DAYS_PER_ALARM = 730.0  # chance alone passes the screen once in so many days
 _YOUNG_BLOCKS, _YOUNG_DOUBT = 14, 0.3
@@ -56,7 +59,7 @@ class HourWatch:
     def __init__(self, ledger: Ledger, rules: Rules) -> None:
         self.ledger, self.rules, self.watch = ledger, rules, ledger.watch
         self.noise: Noise | None = None
-        self.threshold = rules.gain
+        self.threshold = _LEAST_GAIN
         self.late = lagging(self.watch)
         self._days: dict[int, Floats] = {}
         self._block: int | None = None
@@ -92,14 +95,16 @@ class HourWatch:
         for k in range(_SETTLED_DAYS, len(days)):
             past = slice(max(0, k - self.rules.window), k)
             unusual[k] -= usual_day(days[past], weekdays[past], int(weekdays[k]))
-        settled = unusual[_SETTLED_DAYS:].reshape(-1, unusual.shape[2])
-        self.noise = learn_hours(settled)
+        unusual, blocks = unusual[_SETTLED_DAYS:], blocks[_SETTLED_DAYS:]
+        # noise is what hours do where nothing began or ended of late, if that was ever long
+        calm = np.array([not len(self._young(int(b))) for b in blocks])
+        noisy = unusual[calm] if calm.sum() >= _FEWEST_CALM_DAYS else unusual
+        self.noise = learn_hours(noisy.reshape(-1, unusual.shape[2]))
         self._patterns.clear()
         self._few = self._representatives(self.noise)
-        self._screen = Scanner(self.noise, HOURS, (), self._cost)
-        self.threshold = max(self.rules.gain, once_in(_DAYS_PER_ALARM, self._largest(settled)))
-        for block, frame in zip(blocks[-self.rules.window :].tolist(), frames[-self.rules.window :], strict=True):
-            self._days[block] = frame.hours
+        self.threshold = max(_LEAST_GAIN, once_in(_DAYS_PER_ALARM, self._largest(unusual, blocks)))
+        for frame in frames[-self.rules.window :]:
+            self._days[round(window.number(frame.start))] = frame.hours
 
     @property
     def _cost(self) -> float:
@@ -122,22 +127,29 @@ class HourWatch:
         few: Floats = responses[chosen]
         return few
 
-    def _largest(self, unusual: Floats) -> Floats:
-        """Largest statistic of each day of a past, float64 [n_days]."""
-        if self.noise is None or self._screen is None:
+    def _largest(self, unusual: Floats, blocks: Ints) -> Floats:
+        """Largest statistic of each day of a past, float64 [n_days], from days float64 [n_days, 24, n_channels]."""
+        if self.noise is None:
             raise RuntimeError("the noise of hours is not known yet")
-        full = completed(unusual, self.noise, self._patterns)
-        at_once = full.copy()
+        rows = unusual.reshape(-1, unusual.shape[2])
+        full = at_once = completed(rows, self.noise, self._patterns)
         if self.late.any():
-            held = unusual.copy()
+            held = rows.copy()
             held[:, self.late] = np.nan
             at_once = completed(held, self.noise, self._patterns)
         gains = np.zeros(len(full))
-        for end in range(HOURS, len(full) + 1):
-            rows = np.vstack([full[end - HOURS : end - 1], at_once[end - 1 : end]])
-            gains[end - 1] = self._screen.scan(rows, self._few).gain.max()
+        for day, block in enumerate(blocks.tolist()):
+            screen = self._scanner(self._young(block))
+            for end in range(max(HOURS, day * _A_DAY + 1), (day + 1) * _A_DAY + 1):
+                window = np.vstack([full[end - HOURS : end - 1], at_once[end - 1 : end]])
+                gains[end - 1] = screen.scan(window, self._few).gain.max()
         daily: Floats = gains.reshape(-1, _A_DAY).max(axis=1)
         return daily[HOURS // _A_DAY :]
+
+    def _scanner(self, doubts: Floats) -> Scanner:
+        if self.noise is None:
+            raise RuntimeError("the noise of hours is not known yet")
+        return Scanner(with_known(self.noise, doubts), HOURS, (), self._cost)
 
     # hours --------------------------------------------------------------------------------------------------------
 
@@ -160,7 +172,7 @@ class HourWatch:
         rows = completed(rows, self.noise, self._patterns)
         if self._screen.scan(rows, self._few).gain.max() < self.threshold or self._reviser is None:
             return []
-        burst = self._reviser.judge(rows, frame)
+        burst = self._reviser.judge(rows, frame, self.threshold)
         return [] if burst is None else [self._enter(burst, block + (hour + 1.0) / _A_DAY, frame)]
 
     def _take(self, values: Floats) -> None:
@@ -192,9 +204,9 @@ class HourWatch:
         self._rows = np.vstack(rows)
         self._usual = usual_day(days, weekdays[:-1], int(weekdays[-1]))
         self._effect = self._effect_of(block)
-        noise = with_known(self.noise, np.vstack([self.ledger.doubts(), self._young(block)]))
-        self._screen = Scanner(noise, HOURS, (), self._cost)
-        self._reviser = HourReviser(self.ledger, self.rules, noise, block)
+        doubts = np.vstack([self.ledger.doubts(), self._young(block)])
+        self._screen = self._scanner(doubts)
+        self._reviser = HourReviser(self.ledger, self.rules, with_known(self.noise, doubts), block)
 
     def _keep_today(self) -> None:
         if self._block is not None and self._today:
@@ -209,8 +221,12 @@ class HourWatch:
         found = [np.empty((0, len(self.watch.channels.names)))]
         for entry in self.ledger.entries:
             growth = entry.growth
-            changed = growth.onset + growth.rise if growth.end is None else growth.end
-            if not entry.is_withdrawn and block - changed < _YOUNG_BLOCKS:
+            if entry.is_withdrawn or growth.onset > block + 1.0:
+                continue
+            changed = min(growth.onset + growth.rise, block)
+            if growth.end is not None and growth.end <= block + 1.0:
+                changed = growth.end
+            if block - changed < _YOUNG_BLOCKS:
                 found.append(_YOUNG_DOUBT * growth.peak * entry.unit[None, :])
         return np.vstack(found)
 
@@ -270,26 +286,34 @@ class HourWatch:
         self._rows[-n:] -= (self._effect - before)[:n]
         return entry
 
-    def close(self, frame: Frame) -> None:
-        """Take note of a day's frame: it confirms the bursts of its hours, or withdraws them."""
+    def close(self) -> None:
+        """After a day's frame: it confirms the bursts of its hours, or withdraws them."""
         window = self.ledger.window
-        for entry in list(self._unconfirmed):
-            if window.last <= entry.raised or not entry.is_open:
-                self._unconfirmed = [e for e in self._unconfirmed if e is not entry or e.is_open]
-                continue
-            self._unconfirmed.remove(entry)
-            scanner = Scanner(self.watch.noise, len(window), self.rules.rises)
-            without = scanner.whiten(self.ledger.without(entry))
-            template = scanner.whiten_products(entry.flow(window.blocks)[None, :], entry.unit)[0]
-            match, energy = float(template @ without), max(float(template @ template), 1e-30)
-            if match <= 0.0 or 0.5 * match**2 / energy < self.rules.keep_gain:
-                before = entry.growth
-                entry.withdraw(window.last)
-                self.ledger.update(entry, before)
-        if len(frame.hours) == _A_DAY and self.noise is None:
-            self._days.setdefault(window.last, frame.hours)
-        if (self.noise is None and len(window) >= _FEWEST_DAYS) or len(window) == _AGAIN_DAYS:
+        self._unconfirmed = [e for e in self._unconfirmed if e.is_open and not self._is_confirmed(e)]
+        is_asked = self._block is not None  # of a history that is looked at by days alone nobody asks
+        if is_asked and ((self.noise is None and len(window) >= _FEWEST_DAYS) or len(window) == _AGAIN_DAYS):
             self.prepare(window.frames)
+
+
+    def _is_confirmed(self, entry: Entry) -> bool:
+        """Whether days have told by now what a burst of some hours is; if they told it from a leak, it is withdrawn."""
+        window = self.ledger.window
+        if window.last <= entry.raised:
+            return False
+        scanner = Scanner(self.watch.noise, len(window), self.rules.rises)
+        without = scanner.whiten(self.ledger.without(entry))
+        template = scanner.whiten_products(entry.flow(window.blocks)[None, :], entry.unit)[0]
+        match, energy = float(template @ without), max(float(template @ template), 1e-30)
+        gain = 0.5 * max(match, 0.0) ** 2 / energy
+        if gain >= self.rules.keep_gain:
+            return True
+        is_late = window.last - entry.raised >= _PROBATION
+        if is_late or (match / energy < self.rules.withdrawn_share and energy > _TELLING):
+            before = entry.growth
+            entry.withdraw(window.last)
+            self.ledger.update(entry, before)
+            return True
+        return False
 
 
 def _effect_per_flow(entry: Entry) -> Floats:

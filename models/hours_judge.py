@@ -76,7 +76,7 @@ class HourReviser(Reviser):
     def _scanner(self, noise: Noise, n_blocks: int) -> Scanner:
         return Scanner(noise, n_blocks, (), 1.0 / (self.rules.usual_share * self.watch.largest_take))
 
-    def judge(self, rows: Floats, frame: HourFrame) -> Burst | None:
+    def judge(self, rows: Floats, frame: HourFrame, least: float) -> Burst | None:
         """The burst that the last hours show, or None where they show none, or something else.
 
         Parameters
@@ -85,12 +85,14 @@ class HourReviser(Reviser):
             float64 [n_hours, n_channels], beyond what is usual and known, without NaN.
         frame
             The newest of them.
+        least
+            Gain that it needs.
         """
         rules, watch = self.rules, self.watch
         evidence, used = self.scan(rows, watch.responses)
         evidence = replace(evidence, gain=np.where(watch.blind(frame), 0.0, evidence.gain))
         gain = float(evidence.gain.max())
-        if gain < rules.gain or self.is_echo(evidence) or self._is_known(evidence, used):
+        if gain < least or self.is_echo(evidence) or self._is_known(evidence, used):
             return None
         place = self.locate(evidence)
         if place.probability < rules.sure_mass and gain < _SURE_GAIN:

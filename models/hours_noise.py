@@ -14,6 +14,7 @@ _MAD = 1.4826
 _RECENT_DAYS = 14
 _WEEKS = 4.0  # a weekday's own shape weighs n / (n + 4) after n weeks
 _CLIP = 4.0
+_RARE, _RARE_SIGMAS = 0.99, 2.576
 _LAGS = (1, 2, 3, 4, 6, 8, 12)
 _MEMORIES = (3.0, 6.0, 12.0, 24.0, 48.0)
 _SHRUNK = 0.05
@@ -67,7 +68,10 @@ def learn_hours(unusual: Floats) -> Noise:
     seen = np.isfinite(unusual)
     enough = seen.mean(axis=0) > 0.3
     values = unusual[:, enough]
-    sd = np.maximum(_MAD * np.nanmedian(np.abs(values), axis=0), 1e-9)
+    # a tank's inlet that switches every day belongs to what is usual, however quiet the other hours are
+    size = np.abs(values)
+    sd = np.maximum(_MAD * np.nanmedian(size, axis=0), np.nanquantile(size, _RARE, axis=0) / _RARE_SIGMAS)
+    sd = np.maximum(sd, 1e-9)
     scaled = np.nan_to_num(np.clip(values / sd, -_CLIP, _CLIP))
     known = np.isfinite(values).astype(float)
     at_lag = {}
@@ -87,6 +91,8 @@ def learn_hours(unusual: Floats) -> Noise:
     slow = sum((f * at_lag[k] for f, k in zip(falling, _LAGS, strict=True)), np.zeros_like(at_lag[0]))
     slow = _positive(slow / float(falling @ falling), 0.0)
     white = _positive(at_lag[0] - slow, _SHRUNK)
+    # its size, too, is that of its rare hours: what is missing of it is its own
+    white += np.diag(np.maximum(1.0 - np.diag(white) - np.diag(slow), 0.0))
     white = (1.0 - _SHRUNK) * white + _SHRUNK * np.eye(len(white)) * np.trace(white) / len(white)
     found = [np.eye(n_channels) * _BLIND, np.zeros((n_channels, n_channels))]
     inside = np.ix_(enough, enough)
