@@ -27,8 +27,7 @@ HOURS = 48  # that are looked back
 _A_DAY = 24
 _FEWEST_DAYS, _AGAIN_DAYS, _FEWEST_CALM_DAYS = 28, 56, 60
 _SETTLED_DAYS = 14
-_LATE_HALF = 0.5
-_PROBATION = 4  # blocks within which days have to confirm a burst
+_PROBATION = 4  # whole days within which a burst has to be confirmed
 _TELLING = 9.0  # energy of a burst in the days' noise (three deviations, squared) at which they can deny it
 _LEAST_GAIN = 10.0
 _REPRESENTATIVES = 48
@@ -271,9 +270,8 @@ class HourWatch:
             gain=burst.gain,
             evidence=burst.evidence,
         )
-        # the first day that shows it for the better part is the first after its alarm
-        day = int(np.floor(onset))
-        raised = day - 1 if onset - day < _LATE_HALF else day
+        # the first days that show it in part would place it by less than the hours did: what they told stands for two
+        raised = int(np.floor(onset)) + 1
         entry = Entry(alarm, raised, burst.place, Growth(onset, 0.0, burst.flow), burst.unit, burst.doubt)
         entry.is_told, entry.due, entry.placed, entry.onset_deviation = True, window.last, window.last, _ONSET_DEVIATION
         self.ledger.entries.append(entry)
@@ -298,7 +296,8 @@ class HourWatch:
     def _is_confirmed(self, entry: Entry) -> bool:
         """Whether days have told by now what a burst of some hours is; if they told it from a leak, it is withdrawn."""
         window = self.ledger.window
-        if window.last <= entry.raised:
+        days = window.last - entry.raised + 1  # whole ones since its onset
+        if days < 1:
             return False
         scanner = Scanner(self.watch.noise, len(window), self.rules.rises)
         without = scanner.whiten(self.ledger.without(entry))
@@ -307,7 +306,7 @@ class HourWatch:
         gain = 0.5 * max(match, 0.0) ** 2 / energy
         if gain >= self.rules.keep_gain:
             return True
-        is_late = window.last - entry.raised >= _PROBATION
+        is_late = days >= _PROBATION
         if is_late or (match / energy < self.rules.withdrawn_share and energy > _TELLING):
             before = entry.growth
             entry.withdraw(window.last)

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 _SURGE = 3.0  # of its inflow may a district take beyond what is usual: the balance then says nothing
 _WITNESS = 6.0  # gain that pressures and meters need without the balance
-_LONE = 0.4  # share of the gain that must stand without the instrument that moved most
+_LONE = 4.0  # gain that must stand without the instrument that moved most
 _SHOWS = 0.3  # share of the flow that each of the newest two hours must show
 _LEFT = 2.0  # what is left unexplained may be so many times what is explained, beyond noise
 _YOUNG_BLOCKS = 3
@@ -136,7 +136,7 @@ class HourReviser(Reviser):
             loudest = int(np.argmax(np.abs(since[:, pressures].mean(axis=0)) / deviation[pressures]))
             deaf = self.noise.white.copy()
             deaf[loudest, loudest] += 1e4 * deaf[loudest, loudest]
-            if self._gain(replace(self.noise, white=deaf), rows, unit) < _LONE * gain:
+            if self._gain(replace(self.noise, white=deaf), rows, unit) < _LONE:
                 return False
         # guests and refilled tanks take what demand takes: the balance rises, and no pressure tells of a place
         if len(pressures) and watch.channels.balances:

@@ -72,7 +72,7 @@ def run_town(
     for k in range(days):
         state = 0.7 * state + random.normal(0.0, 0.015)
         weather[k] = state
-    factor = BY_HOUR[hours % 24] * np.exp(weather[day] + random.normal(0.0, 0.01, len(hours)))
+    factor = BY_HOUR[hours % 24] * np.exp(weather[day] + random.normal(0.0, 0.005, len(hours)))
     weekend = day % 7 >= 5
     factor *= np.where(weekend, 1.08 - 0.06 * np.cos((hours % 24 - 10) / 24 * 2 * np.pi), 1.0)
     for number, by in (surges or {}).items():
@@ -91,7 +91,7 @@ def run_town(
         engine.duration = 0
         engine.set_accuracy(1e-5)
         for hour in hours.tolist():
-            demand = base * share * factor[hour] * np.exp(random.normal(0.0, 0.05, len(base)))
+            demand = base * share * factor[hour] * np.exp(random.normal(0.0, 0.03, len(base)))
             for burst in bursts:
                 link = topology.link(burst.pipe)
                 runs = float(np.clip(hour + 1 - burst.hour, 0.0, 1.0)) * burst.flow
@@ -100,8 +100,8 @@ def run_town(
             engine.start(keep_flows=hour > 0)
             engine.solve()
             pressure[hour], flow[hour] = engine.read("node", "pressure")[nodes], engine.read("link", "flow")[main]
-    pressure += random.normal(0.0, 0.1, len(SENSORS)) + random.normal(0.0, 0.01, pressure.shape)
-    flow *= 1.0 + random.normal(0.0, 0.003, len(flow))
+    pressure += random.normal(0.0, 0.1, len(SENSORS)) + random.normal(0.0, 0.005, pressure.shape)
+    flow *= 1.0 + random.normal(0.0, 0.001, len(flow))
     pressure[out], flow[out] = np.nan, np.nan
     times = START + pd.to_timedelta(hours, unit="h")
     return Record(
