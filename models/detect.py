@@ -184,16 +184,20 @@ def _look_back(
     if len(frames) < FEWEST_BLOCKS:
         return alarms, []
     blocks = np.array([float(round(window.number(f.start))) for f in frames])
+    # of what hours told after the last whole day the days say nothing yet
+    fresh = [alarm for alarm in alarms if alarm.detected > frames[-1].end]
+    alarms = [alarm for alarm in alarms if alarm.detected <= frames[-1].end]
     mended = [(watch.topology.link(r.pipe), window.number(r.time)) for r in repairs]
     known = [
         Known(e.place.link, e.growth, any(e.place.link == link and e.growth.end == end for link, end in mended))
         for e in detector.ledger.entries
-        if not e.is_withdrawn
+        if not e.is_withdrawn and e.growth.onset < blocks[-1] + 1.0
     ]
     found = smooth(watch, frames, blocks, known, detector.rules)
     first = window.number(start)
     running = [leak for leak in found if leak.growth.end is None or leak.growth.end > first]
-    return looked_back(alarms, running, watch, window)
+    told, untold = looked_back(alarms, running, watch, window)
+    return [*told, *fresh], untold
 
 
 def _gather(watch: Watch, told: list[Leak], untold: list[Untold], frames: list[Frame]) -> Detection:

@@ -31,7 +31,7 @@ _PROBATION = 4  # whole days within which a burst has to be confirmed
 _TELLING = 9.0  # energy of a burst in the days' noise (three deviations, squared) at which they can deny it
 _LEAST_GAIN = 10.0
 _REPRESENTATIVES = 48
-_DAYS_PER_ALARM = 730.0  # chance alone passes the screen once in so many days
+_DAYS_PER_ALARM = 365.0  # chance alone passes the screen once in so many days
 _YOUNG_BLOCKS, _YOUNG_DOUBT = 14, 0.3
 _PARTS = 4
 _ONSET_DEVIATION = 1.0 / 24.0
@@ -52,7 +52,7 @@ class HourWatch:
     noise
         Of an hour; None before enough days were seen.
     threshold
-        Gain that the largest of a day's hours passes by chance once in two years.
+        Gain that the largest of a day's hours passes by chance once a year.
     """
 
     def __init__(self, ledger: Ledger, rules: Rules) -> None:
@@ -171,7 +171,7 @@ class HourWatch:
         rows = completed(rows, self.noise, self._patterns)
         if self._screen.scan(rows, self._few).gain.max() < self.threshold or self._reviser is None:
             return []
-        burst = self._reviser.judge(rows, frame, self.threshold)
+        burst = self._reviser.judge(rows, frame, _LEAST_GAIN)
         return [] if burst is None else [self._enter(burst, block + (hour + 1.0) / _A_DAY, frame)]
 
     def _take(self, values: Floats) -> None:

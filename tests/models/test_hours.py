@@ -1,0 +1,144 @@
+"""A burst is told within hours, surges and quiet years are not, and what was told stays told."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.detect import Detection, detect
+from models.detector import Detector
+from models.hours_noise import learn_hours, once_in, usual_day
+from models.noise import Noise
+from models.watch import Watch
+from tests.models.bursting_town import SENSORS, START, TAKE, Burst, run_town, write_town
+
+HOUR, DAY = pd.Timedelta("1h"), pd.Timedelta("1D")
+HISTORY, DAYS = 50, 6
+FROZEN = ("detected", "pipe", "flow", "probability", "search_length", "kind", "candidates", "evidence")
+
+
+@pytest.fixture(scope="module")
+def inp(tmp_path_factory):
+    return write_town(tmp_path_factory.mktemp("town"))
+
+
+def watched(inp, bursts=(), days=DAYS, seed=1, until=None, history=HISTORY, **misfortunes) -> Detection:
+    """Detection on a town; bursts, surges and cuts are counted from the end of its history."""
+    past = 24 * history
+    surges = {history + k: v for k, v in misfortunes.get("surges", {}).items()}
+    cuts = [past + hour for hour in misfortunes.get("cuts", ())]
+    moved = [replace(b, hour=b.hour + past) for b in bursts]
+    record = run_town(inp, history + days, moved, seed, surges, cuts)
+    begin = START + history * DAY
+    end = begin + (days * 24 if until is None else until) * HOUR
+    return detect(inp, record.between(begin, end), record.between(START, begin))
+
+
+def hours_after(found: Detection, hour: float, history: int = HISTORY) -> list[float]:
+    return [(leak.detected - START - history * DAY) / HOUR - hour for leak in found.leaks]
+
+
+@pytest.fixture(scope="module")
+def five_percent(inp):
+    """Five per cent of the town's inflow, from nine on the third morning."""
+    return watched(inp, [Burst("e34", 57.0, 0.05 * TAKE)])
+
+
+def test_a_burst_of_five_percent_alarms_within_two_hours_and_is_placed(five_percent):
+    assert hours_after(five_percent, 57.0)[0] == pytest.approx(2.0)
+    leak, topology = five_percent.leaks[0], five_percent.topology
+    assert topology.distance_from_link(topology.link("e34"))[topology.link(leak.pipe)] <= 300.0
+    assert leak.flow.low <= 0.05 * TAKE <= leak.flow.high
+
+
+def test_midnight_raises_no_second_alarm_for_the_same_burst(five_percent):
+    assert len(five_percent.leaks) == 1
+    assert five_percent.leaks[0].status == "open"
+
+
+@pytest.mark.parametrize("until", [61, 100])
+def test_a_record_cut_within_a_day_or_at_its_end_gives_the_same_rows(inp, five_percent, until):
+    earlier = watched(inp, [Burst("e34", 57.0, 0.05 * TAKE)], until=until)
+    rows = [[tuple(getattr(leak, name) for name in FROZEN) for leak in run.leaks] for run in (earlier, five_percent)]
+    assert rows[0] == [row for row in rows[1] if row[0] <= START + HISTORY * DAY + until * HOUR]
+    assert rows[0]
+
+
+def test_a_cut_before_the_second_hour_is_over_knows_nothing_yet(inp):
+    assert watched(inp, [Burst("e34", 57.0, 0.05 * TAKE)], until=58).leaks == []
+
+
+def test_guests_and_power_cuts_raise_no_alarm(inp):
+    found = watched(inp, days=12, seed=5, surges={2: 1.25, 5: 1.4, 6: 1.45, 7: 1.4}, cuts=(218, 250))
+    assert [leak for leak in found.leaks if leak.kind == "abrupt" and leak.detected.hour] == []
+
+
+def test_a_quiet_year_raises_at_most_one_alarm_by_the_hour(inp):
+    guests = dict.fromkeys((110, 111, 252, 253, 254, 255, 256, 257, 258), 1.35) | {350: 1.2}
+    record = run_town(inp, HISTORY + 365, seed=6, surges={HISTORY + k: v for k, v in guests.items()})
+    watch = Watch(inp, record)
+    try:
+        frames = list(watch.frames(record))
+        watch.sharpen(frames[:HISTORY])
+        detector = Detector(watch)
+        for frame in frames[:HISTORY]:
+            detector.learn(frame)
+        detector.hours.prepare(frames[:HISTORY])
+        raised = []
+        for frame in frames[HISTORY:]:
+            for hour in frame.each_hour():
+                raised += detector.step(hour)
+            detector.learn(frame)
+    finally:
+        watch.close()
+    assert detector.hours.noise is not None
+    assert len(raised) <= 1
+
+
+# what is usual ----------------------------------------------------------------------------------------------------
+
+
+def test_noise_of_hours_is_learnt_white_and_slow():
+    random = np.random.default_rng(3)
+    n, memory = 24 * 300, 12.0
+    slow = np.zeros((n, 3))
+    step = random.normal(size=(n, 3)) * np.sqrt(1.0 - np.exp(-2.0 / memory))
+    for k in range(1, n):
+        slow[k] = np.exp(-1.0 / memory) * slow[k - 1] + step[k]
+    noise = learn_hours(slow * 0.02 + random.normal(size=(n, 3)) * 0.01)
+    assert isinstance(noise, Noise)
+    assert noise.memory == 12.0
+    assert np.sqrt(np.diag(noise.slow)) == pytest.approx(0.02, rel=0.15)
+    assert np.sqrt(np.diag(noise.white)) == pytest.approx(0.01, rel=0.25)
+
+
+def test_a_channel_without_hours_weighs_nothing():
+    values = np.random.default_rng(1).normal(size=(2000, 2)) * 0.01
+    noise = learn_hours(np.column_stack([values, np.full(2000, np.nan)]))
+    assert noise.white[2, 2] >= 1000.0 * noise.white[0, 0]
+    assert not noise.white[2, :2].any()
+
+
+def test_a_day_is_expected_to_be_like_its_weekday():
+    days = np.random.default_rng(2).normal(0.0, 0.01, (56, 24, 1))
+    weekdays = np.arange(56) % 7
+    days[weekdays == 6] += 1.0
+    sunday, monday = usual_day(days, weekdays, 6), usual_day(days, weekdays, 0)
+    assert sunday.mean() == pytest.approx(8.0 / 12.0, abs=0.05)
+    assert monday.mean() == pytest.approx(0.0, abs=0.02)
+
+
+def test_what_chance_does_once_in_many_days_is_told_whatever_a_few_leaks_did():
+    random = np.random.default_rng(4)
+    daily = random.gumbel(5.0, 1.5, 2000)
+    true = 5.0 + 1.5 * np.log(730.0)
+    assert once_in(730.0, daily) == pytest.approx(true, rel=0.1)
+    daily[:60] += 200.0
+    assert once_in(730.0, daily) == pytest.approx(true, rel=0.25)
+
+
+def test_the_town_is_what_its_tests_say(inp):
+    record = run_town(inp, 7)
+    assert list(record.pressure.columns) == list(SENSORS)
+    assert record.flow["main"].mean() == pytest.approx(TAKE, rel=0.1)
