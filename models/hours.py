@@ -6,6 +6,8 @@ before it, for a leak that began at once. The day's frame then takes the entry o
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -174,6 +176,13 @@ class HourWatch:
         burst = self._reviser.judge(rows, frame, _LEAST_GAIN)
         return [] if burst is None else [self._enter(burst, block + (hour + 1.0) / _A_DAY, frame)]
 
+    def fork(self) -> HourWatch:
+        """A copy that may be led elsewhere; it enters what it finds in the same ledger."""
+        other = copy(self)
+        other._days, other._today = dict(self._days), list(self._today)
+        other._unconfirmed = list(self._unconfirmed)
+        return other
+
     def _take(self, values: Floats) -> None:
         at = len(self._today)
         self._today.append(values)
@@ -291,7 +300,6 @@ class HourWatch:
         is_asked = self._block is not None  # of a history that is looked at by days alone nobody asks
         if is_asked and ((self.noise is None and len(window) >= _FEWEST_DAYS) or len(window) == _AGAIN_DAYS):
             self.prepare(window.frames)
-
 
     def _is_confirmed(self, entry: Entry) -> bool:
         """Whether days have told by now what a burst of some hours is; if they told it from a leak, it is withdrawn."""

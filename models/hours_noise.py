@@ -81,10 +81,10 @@ def learn_hours(unusual: Floats) -> Noise:
         at_lag[lag] = 0.5 * (product + product.T)
     lags = np.array(_LAGS, dtype=float)
     traces = np.array([np.trace(at_lag[k]) for k in _LAGS])
-    fits = []
+    fits: list[tuple[float, float]] = []
     for memory in _MEMORIES:
         falling = np.exp(-lags / memory)
-        size = max(float(falling @ traces / (falling @ falling)), 0.0)
+        size = max(0.0, float(falling @ traces) / float(falling @ falling))
         fits.append((float(np.square(traces - size * falling).sum()), memory))
     memory = min(fits)[1]
     falling = np.exp(-lags / memory)
@@ -104,7 +104,8 @@ def learn_hours(unusual: Floats) -> Noise:
 def _positive(matrix: Floats, floor: float) -> Floats:
     """The nearest covariance: eigenvalues below a share of the mean are raised to it."""
     size, direction = np.linalg.eigh(matrix)
-    size = np.maximum(size, floor * max(float(size.mean()), 1e-12))
+    least = max(float(size.mean()), 1e-12) * floor
+    size = np.maximum(size, least)
     return np.asarray((direction * size) @ direction.T, dtype=np.float64)
 
 
@@ -143,6 +144,7 @@ def completed(values: Floats, noise: Noise, cache: dict[bytes, Floats]) -> Float
         if key not in cache:
             covariance = noise.white + noise.slow
             seen = ~lost
-            cache[key] = np.linalg.solve(covariance[np.ix_(seen, seen)], covariance[np.ix_(seen, lost)]).T
+            weights = np.linalg.solve(covariance[np.ix_(seen, seen)], covariance[np.ix_(seen, lost)])
+            cache[key] = np.asarray(weights.T, dtype=np.float64)
         full[row, lost] = cache[key] @ full[row, ~lost]
     return full

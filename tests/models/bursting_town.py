@@ -1,4 +1,4 @@
-"""A small town by the hour, run by the engine: week, weather, guests, power cuts, and bursts where a test wants them."""
+"""A small town by the hour, run by the engine: week, weather, guests, power cuts, and bursts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,15 +36,29 @@ def write_town(folder: Path) -> Path:
     base = random.uniform(0.5, 1.5, len(names))
     base *= 1000.0 * TAKE / base.sum()
     lines = ["[JUNCTIONS]", "in 20 0", *(f"{n} 10 {b:.4f}" for n, b in zip(names, base, strict=True))]
-    lines += ["[RESERVOIRS]", "source 70", "[PIPES]", "main source in 50 300 120 0 Open", "first in j00 100 300 120 0 Open"]
+    lines += [
+        "[RESERVOIRS]",
+        "source 70",
+        "[PIPES]",
+        "main source in 50 300 120 0 Open",
+        "first in j00 100 300 120 0 Open",
+    ]
     for i in range(SIDE):
         for k in range(SIDE):
             if k + 1 < SIDE:
-                lines.append(f"e{i}{k} j{i}{k} j{i}{k + 1} 150 {120 if i else 150} 110 0 Open")
+                lines.append(f"e{i}{k} j{i}{k} j{i}{k + 1} 150 {105 if i else 150} 110 0 Open")
             if i + 1 < SIDE:
-                lines.append(f"s{i}{k} j{i}{k} j{i + 1}{k} 150 {120 if k else 150} 110 0 Open")
+                lines.append(f"s{i}{k} j{i}{k} j{i + 1}{k} 150 {105 if k else 150} 110 0 Open")
     lines += ["[PATTERNS]", *(f"day {' '.join(f'{v:.4f}' for v in BY_HOUR[k : k + 6])}" for k in range(0, 24, 6))]
-    lines += ["[OPTIONS]", "Units LPS", "Headloss H-W", "Pattern day", "[TIMES]", "Duration 24:00", "Pattern Timestep 1:00"]
+    lines += [
+        "[OPTIONS]",
+        "Units LPS",
+        "Headloss H-W",
+        "Pattern day",
+        "[TIMES]",
+        "Duration 24:00",
+        "Pattern Timestep 1:00",
+    ]
     path = folder / "town.inp"
     path.write_text("\n".join([*lines, "[END]", ""]))
     return path
@@ -104,6 +118,4 @@ def run_town(
     flow *= 1.0 + random.normal(0.0, 0.001, len(flow))
     pressure[out], flow[out] = np.nan, np.nan
     times = START + pd.to_timedelta(hours, unit="h")
-    return Record(
-        pressure=pd.DataFrame(pressure, times, list(SENSORS)), flow=pd.DataFrame({"main": flow}, index=times)
-    )
+    return Record(pressure=pd.DataFrame(pressure, times, list(SENSORS)), flow=pd.DataFrame({"main": flow}, index=times))
