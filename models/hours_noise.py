@@ -84,8 +84,8 @@ def learn_hours(unusual: Floats) -> Noise:
     fits: list[tuple[float, float]] = []
     for memory in _MEMORIES:
         falling = np.exp(-lags / memory)
-        size = max(0.0, float(falling @ traces) / float(falling @ falling))
-        fits.append((float(np.square(traces - size * falling).sum()), memory))
+        share = max(0.0, float(falling @ traces) / float(falling @ falling))
+        fits.append((float(np.square(traces - share * falling).sum()), memory))
     memory = min(fits)[1]
     falling = np.exp(-lags / memory)
     slow = sum((f * at_lag[k] for f, k in zip(falling, _LAGS, strict=True)), np.zeros_like(at_lag[0]))
