@@ -1,12 +1,15 @@
 """Make unseen worlds for the detector: two years of a network that differs from its model, with leaks of their own.
 
-    python benchmarks/worlds.py --out DIR [--seeds 1 2 3] [--days 365] [--data ../shared/data/ltown]
+    python benchmarks/worlds.py --out DIR [--seeds 1 2 3] [--days 365] [--faults | --calm] [--old 0] [--data FOLDER]
 
 Each world is a folder in the layout of `data/ltown` (`2018/` history, `2019/` evaluation, `repairs_2018.csv`,
 `truth/`) and is scored by `benchmarks/ltown.py --data DIR/world-1`. Drawn from the seed: roughness and diameter of each
 pipe, each junction's share of demand and its slow wander, weather, season, sensors' offsets and noise, and the leaks:
 pipes by length, about half at once and half growing with the square of time; large ones are repaired after weeks, small
-ones stay. The instruments are those of the data given.
+ones stay. The instruments are those of the data given. `--faults` lets instruments fail and shuts a valve, `--calm`
+leaves the evaluation year without a new leak but not without disturbance (`benchmarks/world_events.py`); what was drawn
+is in `truth/faults.csv`. With `--old N` that many leaks more run at their full size before the first record; the world
+is else the one without, its draws included, so that the two can be compared.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from world_events import Calm, Events, Faults
 
 from hydro.engine import Engine
 from hydro.record import Record, read_record
@@ -57,6 +61,7 @@ class WorldLeak:
     peak: int
     end: int
     diameter: float
+    is_old: bool = False
 
     def opening(self, step: int) -> float:
         """Share of the final area."""
@@ -91,10 +96,29 @@ def draw_leaks(engine: Engine, random: np.random.Generator, days: int, pressure:
     return sorted(leaks, key=lambda leak: leak.start)
 
 
+def draw_old(
+    engine: Engine, random: np.random.Generator, count: int, days: int, pressure: Floats, taken: set[str]
+) -> list[WorldLeak]:
+    """Draw leaks of 5 to 20 m3/h that run from before the first record; a third of them is repaired on the way."""
+    topology, per_day = engine.topology, 86400 // _STEP_S
+    free = np.array([k for k in topology.pipes.tolist() if topology.links[k] not in taken])
+    weight = topology.length[free] / topology.length[free].sum()
+    leaks = []
+    for number, link in enumerate(random.choice(free, count, replace=False, p=weight).tolist()):
+        flow = random.uniform(5.0, 20.0)
+        p = max(5.0, float(pressure[[topology.start[link], topology.end[link]]].mean()))
+        area = flow / 3600.0 / (_DISCHARGE * np.sqrt(2.0 * _GRAVITY * p))
+        # repaired in the middle of the data: neither side of the repair is learnt from alone
+        end = int((days + random.uniform(0.4, 0.7) * days) * per_day) if number % 3 == 2 else 2 * days * per_day
+        leaks.append(WorldLeak(topology.links[link], 0, 0, end, float(np.sqrt(4 * area / np.pi)), True))
+    return leaks
+
+
 class World:
     """A network that differs from its model, run step by step."""
 
-    def __init__(self, seed: int, days: int, instruments: Record) -> None:
+    def __init__(self, seed: int, days: int, instruments: Record, events: Events | None = None, old: int = 0) -> None:
+        self.seed, self.events = seed, events or Events()
         self.random = np.random.default_rng([seed, 20])
         r = self.random
         self.m = Mismatch(**{k: v * float(np.exp(r.uniform(-0.4, 0.4))) for k, v in vars(Mismatch()).items()})
@@ -103,8 +127,13 @@ class World:
             plain.duration = 0
             plain.start()
             plain.solve()
-            self.leaks = draw_leaks(plain, r, days, plain.read("node", "pressure"))
+            pressure = plain.read("node", "pressure")
+            self.leaks = draw_leaks(plain, r, days, pressure)
+            own = np.random.default_rng([seed, 21])
+            self.leaks += draw_old(plain, own, old, days, pressure, {leak.pipe for leak in self.leaks})
             self.n_junctions = len(plain.junctions)
+            self.topology, self.junctions, self.flow = plain.topology, plain.junctions, plain.read("link", "flow")
+        self.events.draw(self)
         self.engine = Engine(find("L-TOWN")[1])
         self._differ()
 
@@ -166,11 +195,16 @@ class World:
         coefficients = [_DISCHARGE * np.pi / 4 * leak.diameter**2 * np.sqrt(2 * _GRAVITY) for leak in self.leaks]
         opening = np.zeros(len(self.leaks))
         engine.start()
-        now = 0
+        now, head = 0, None
         for step in range(n):
             noise = np.exp(r.normal(-0.5 * m.junction**2, m.junction, self.n_junctions))
-            taken = self.table[step % len(self.table)] * self.share * wander[step // per_day] * noise * total[step]
+            people = self.table[self.events.clock(step) % len(self.table)]
+            taken = people * self.share * wander[step // per_day] * noise * total[step]
+            taken = self.events.taken(step, taken)
+            self.events.act(self, step)
             demand[: self.n_junctions] = taken
+            for junction, flow in self.events.passed(step, head).items():
+                demand[junction] += flow
             engine.set_demands(demand)
             for k, leak in enumerate(self.leaks):
                 wide = leak.opening(step)
@@ -182,6 +216,7 @@ class World:
                 engine.solve()
                 if now == step * _STEP_S:
                     p = engine.read("node", "pressure")
+                    head = engine.read("node", "head")[engine.junctions][: self.n_junctions]
                     out["pressure"][step] = p[self.sensors]
                     out["flow"][step] = engine.read("link", "flow")[self.meters]
                     out["level"][step] = p[self.tanks]
@@ -204,7 +239,9 @@ def measure(world: World, truth: dict[str, Floats]) -> dict[str, Floats]:
         "level": truth["level"] + r.normal(0.0, 0.002, truth["level"].shape),
         "demand": 3.6e6 * truth["demand"] * (1.0 + r.normal(0.0, m.customer, truth["demand"].shape)),
     }
-    return {name: np.round(values, 2) for name, values in shown.items()}
+    found = {name: np.round(values, 2) for name, values in shown.items()}
+    world.events.spoil(world, found)
+    return found
 
 
 def write(world: World, shown: dict[str, Floats], lost: Floats, folder: Path) -> None:
@@ -232,15 +269,24 @@ def write(world: World, shown: dict[str, Floats], lost: Floats, folder: Path) ->
             rows.append(
                 {
                     "pipe": leak.pipe, "start": times[leak.start], "end": times[end], "diameter": leak.diameter,
-                    "kind": "abrupt" if leak.peak == leak.start else "incipient",
+                    "kind": "old" if leak.is_old else "abrupt" if leak.peak == leak.start else "incipient",
                     "peak": times[min(leak.peak, end)], "peak_m3h": 3600.0 * lost[part, k].max(),
                     "volume_m3": lost[part, k].sum() * _STEP_S,
                 }
             )  # fmt: skip
         pd.DataFrame(rows).to_csv(folder / "truth" / f"leaks_{year}.csv", index=False)
-    repaired = [leak for leak in world.leaks if leak.end < per_year]
-    table = pd.DataFrame({"pipe": [x.pipe for x in repaired], "repaired": [times[x.end] for x in repaired]})
-    table.to_csv(folder / "repairs_2018.csv", index=False)
+    if world.events.rows:
+        world.events.table(times).to_csv(folder / "truth" / "faults.csv", index=False)
+    for name, known in (
+        ("repairs_2018.csv", [leak for leak in world.leaks if leak.end < per_year]),
+        # what crews come to know later of leaks that are older than the record
+        ("repairs_old.csv", [leak for leak in world.leaks if leak.is_old and per_year <= leak.end < 2 * per_year]),
+    ):
+        flows = [round(3600.0 * float(lost[x.end - 1, world.leaks.index(x)]), 2) for x in known]
+        table = pd.DataFrame({"pipe": [x.pipe for x in known], "repaired": [times[x.end] for x in known]})
+        if name == "repairs_old.csv":
+            table["found"], table["measured_flow_m3h"] = "yes", flows
+        table.to_csv(folder / name, index=False)
 
 
 def main() -> None:
@@ -249,15 +295,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--days", type=int, default=365)
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--faults", dest="events", action="store_const", const=Faults, default=Events)
+    kind.add_argument("--calm", dest="events", action="store_const", const=Calm)
+    parser.add_argument("--old", type=int, default=0, help="leaks that run before the first record")
     parser.add_argument("--data", type=Path, default=Path("../shared/data/ltown"))
     options = parser.parse_args()
     instruments = read_record(options.data / "2018")
     for seed in options.seeds:
         began = time.monotonic()
-        world = World(seed, options.days, instruments)
+        world = World(seed, options.days, instruments, options.events(), options.old)
         truth, lost = world.run()
-        write(world, measure(world, truth), lost, options.out / f"world-{seed}")
-        print(f"world {seed}: {len(world.leaks)} leaks, {time.monotonic() - began:.0f} s", flush=True)
+        name = f"world-{seed}" + (f"-old-{options.old}" if options.old else "")
+        write(world, measure(world, truth), lost, options.out / name)
+        print(f"{name}: {len(world.leaks)} leaks, {time.monotonic() - began:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

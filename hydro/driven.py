@@ -145,7 +145,9 @@ class DrivenModel:
         engine, topology = self.engine, self.topology
         self._nominal = engine.demand_at  # read before the patterns go
         self._nominal(0)
-        self._background = self._take_leakage()
+        self.background: Floats = self._take_leakage()
+        # what else is lost all day, m3/s at each junction, is no demand either: `models.dirtystart` learns it
+        self.losses: Floats = np.zeros_like(self.background)
         self.tank_nodes = np.array([topology.node(n) for n in self.level_sensors], dtype=np.int64)
         shut = engine.read("link", "init_status") == 0
         # a pump, pumps or a flow control valve behind a meter, a link that is closed in the file and may open: their
@@ -209,7 +211,7 @@ class DrivenModel:
         per_block
             Intervals after each of which nothing later is known yet; 0 where the whole record is.
         """
-        times = _common_index(record, step)
+        times = self.intervals(record, step)
         level = self._snapped(_aligned(record.level, times, self.level_sensors))
         flow = _aligned(record.flow, times, self.flow_meters)
         customers = _aligned(record.demand, times, self.customer_meters)
@@ -222,6 +224,15 @@ class DrivenModel:
         columns = [self.flow_meters.index(self.topology.links[p]) for p in self.pumps]
         return Drive(times, demand, level, flow[:, columns], inflow, known)
 
+    @property
+    def level_limits(self) -> Floats:
+        """Lowest and highest level of each tank, float64 [2, n_tanks], m."""
+        return self._level_limits
+
+    def intervals(self, record: Record, step: pd.Timedelta) -> pd.DatetimeIndex:
+        """Start of every interval of a record."""
+        return pd.date_range(record.start.floor(step), record.end, freq=step)
+
     def _snapped(self, level: Floats) -> Floats:
         """Levels within the model's limits; as good as full is full: the inlet is shut then, in EPANET as outside."""
         low, high = self._level_limits
@@ -232,7 +243,9 @@ class DrivenModel:
         middle = times + step / 2
         seconds = (middle.day_of_week + phase) % 7 * 86400 + middle.hour * 3600 + middle.minute * 60
         unique, inverse = np.unique(seconds.to_numpy(), return_inverse=True)
-        table = np.array([self._nominal(int(s) - self.engine.clock_start) for s in unique]) + self._background
+        table = (
+            np.array([self._nominal(int(s) - self.engine.clock_start) for s in unique]) + self.background + self.losses
+        )
         expanded: Floats = table[inverse]
         return expanded
 
@@ -348,6 +361,12 @@ class DrivenModel:
                 response[district.junctions] -= (share / share.sum()) @ response[district.junctions]
         return response
 
+    def is_empty(self, drive: Drive) -> NDArray[np.bool_]:
+        """Moments at which a tank stands at its bottom, bool [n, n_tanks]: what it feeds then lacks pressure."""
+        low = self._level_limits[0]
+        empty: NDArray[np.bool_] = drive.level <= low + _FULL_M + 1e-6
+        return empty
+
     def is_drivable(self, drive: Drive) -> NDArray[np.bool_]:
         """Bool [n], the intervals in which everything that drives was measured."""
         imposed = np.hstack([drive.demand, drive.level, drive.pump_flow])
@@ -405,10 +424,6 @@ def _shares(nominal: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         shares: Floats = np.where(total > 0.0, nominal / total, 1.0 / nominal.shape[1])
     return shares
-
-
-def _common_index(record: Record, step: pd.Timedelta) -> pd.DatetimeIndex:
-    return pd.date_range(record.start.floor(step), record.end, freq=step)
 
 
 def _aligned(table: pd.DataFrame, times: pd.DatetimeIndex, columns: tuple[str, ...]) -> Floats:

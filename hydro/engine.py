@@ -83,6 +83,10 @@ class Engine(OpenNetwork):
         """Interval of reported results, s."""
         return self._project.time("report_step")
 
+    def set_report_step(self, seconds: int) -> None:
+        """Set the interval of reported results, s: EPANET solves at each of them, whatever the hydraulic step."""
+        self._project.set_time("report_step", seconds)
+
     @property
     def duration(self) -> int:
         """Length of the run, s; 0 for a single moment."""

@@ -60,6 +60,7 @@ LINK = {
     "headloss": 10,
     "status": 11,
     "setting": 12,
+    "energy": 13,  # kW, computed
     "quality": 14,
     "pattern": 15,
     # EPANET's own status of any link: 0 pump beyond its head, 1 shut for the moment by a tank, 2 closed, 3 open,
@@ -67,6 +68,8 @@ LINK = {
     "state": 16,  # EN_PUMP_STATE, which answers with the raw status of every link
     "power": 18,
     "head_curve": 19,
+    "energy_price": 21,
+    "price_pattern": 22,
     "headloss_curve": 24,
     "opening_curve": 25,
     "leak_area": 26,
@@ -88,7 +91,7 @@ TIME = {
 OPTION = {"accuracy": 1, "emitter_exponent": 3, "demand_multiplier": 4, "default_pattern": 23, "headloss_form": 7,
           "pressure_unit": 25, "specific_gravity": 12, "viscosity": 13, "trials": 0,
           "emitter_backflow": 24, "bulk_order": 19, "wall_order": 20, "tank_order": 21,
-          "limiting_quality": 22}  # fmt: skip
+          "limiting_quality": 22, "energy_price": 9, "price_pattern": 10}  # fmt: skip
 COUNT = {"nodes": 0, "tanks": 1, "links": 2, "patterns": 3, "curves": 4, "controls": 5, "rules": 6}
 # EPANET splits lines with strtok, which keeps its place for the whole process: files read by two threads at once, even
 # by two libraries, cut each other's lines

@@ -77,6 +77,11 @@ def followed(engine: Engine, quality: Quality) -> tuple[str, str]:
     return name, unit if code == _CHEMICAL else _UNITS[name]
 
 
+def asked_quality(engine: Engine) -> str:
+    """What the model itself asks for: "none", "chemical", "age" or "trace"."""
+    return ("none", "chemical", "age", "trace")[_own(engine)[0]]
+
+
 def _own(engine: Engine) -> tuple[int, str, int]:
     """Kind of quality that the model asks for, unit of its chemical, and its traced node (0-based, else -1)."""
     kind, trace = c_int(), c_int()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +12,26 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from hydro.calibration import Calibration
+from hydro.engine import Engine
 from hydro.record import Record
 from models.detector import Detector
+from models.dirtystart import entries_of, learn_start
 from models.errors import NotEnoughData
 from models.frame import Frame
+from models.health import Fault, Health
+from models.health_limits import limits_of
+from models.health_raw import Cleaner
 from models.hindsight import looked_back
 from models.known import repaired_leaks
 from models.leak import Leak, Untold
 from models.ledger import Entry
 from models.rules import Repair, Rules
+from models.searches import DrySearch
 from models.smooth import FEWEST_BLOCKS, Known, smooth
+from models.starved import without_starved
 from models.watch import Settings, Watch
+from models.zones import Zones
+from models.zonestatement import Statement, state_zones
 from networks import Network, Topology
 
 Progress = Callable[[str, float], None]
@@ -48,6 +57,10 @@ class Detection:
         Of the network.
     districts
         (name, mean inflow m3/s, whether its balance is closed) of each district.
+    health
+        What is wrong with which instrument, and what could not be done for lack of what.
+    statement
+        What each zone loses at night, explained and not, when the record begins and when it ends.
     untold
         Leaks that only hindsight shows: no alarm was raised about them, so that no event tells of them.
     """
@@ -58,6 +71,8 @@ class Detection:
     calibration: Calibration
     topology: Topology
     districts: tuple[tuple[str, float, bool], ...]
+    health: Health
+    statement: Statement
     untold: tuple[Untold, ...] = ()
 
 
@@ -69,6 +84,7 @@ def detect(
     settings: Settings | None = None,
     rules: Rules | None = None,
     progress: Progress | None = None,
+    searches: Sequence[DrySearch] = (),
 ) -> Detection:
     """Find the leaks in a record.
 
@@ -80,11 +96,13 @@ def detect(
         The period in question.
     history
         What came before; the detector learns from its first days and watches the rest. Without it the first days of
-        the data are learnt from, and no leak that ran then can be found.
+        the data are learnt from. Leaks that run then already are sought in the levels of what was measured.
     repairs
         What crews have repaired, and when.
     progress
         Called with a stage's name and the share that is done of it.
+    searches
+        Where crews looked for a leak and found none.
 
     Raises
     ------
@@ -95,7 +113,8 @@ def detect(
     """
     # the matrices are small: a second BLAS thread costs more than it gives
     with threadpool_limits(1):
-        return _detect(network, data, history, repairs, settings, rules, progress or (lambda stage, share: None))
+        report = progress or (lambda stage, share: None)
+        return _detect(network, data, history, repairs, settings, rules or Rules(), report, searches)
 
 
 def _detect(
@@ -104,18 +123,29 @@ def _detect(
     history: Record | None,
     repairs: Sequence[Repair],
     settings: Settings | None,
-    rules: Rules | None,
+    rules: Rules,
     report: Progress,
+    searches: Sequence[DrySearch],
 ) -> Detection:
+    settings = settings or Settings()
     quiet = data if history is None else history
     report("calibrate", 0.0)
+    head = quiet.between(quiet.start, quiet.start + settings.learning)
+    cleaner = Cleaner(head, settings.block, typical_pressures(network, tuple(quiet.pressure.columns)))
+    history = cleaner.clean(history) if history is not None else None
+    data = cleaner.clean(data)
+    quiet = data if history is None else history
     watch = Watch(network, quiet, settings)
     try:
-        for repair in repairs:
-            watch.topology.link(repair.pipe)
+        for pipe in (*(r.pipe for r in repairs), *(s.pipe for s in searches)):
+            watch.topology.link(pipe)
         _check_drivers(quiet, data)
-        report("residuals", 0.0)
         learnt = quiet.start + watch.settings.learning
+        zones = Zones(watch, network)
+        start = learn_start(zones, quiet.between(quiet.start, learnt), rules)
+        last = round(watch.settings.learning / watch.settings.block) - 1
+        old = entries_of(watch, start, learnt, last, rules)
+        report("residuals", 0.0)
         frames: list[Frame] = []
         known: list[Entry] = []
         left = tuple(repairs)
@@ -123,10 +153,10 @@ def _detect(
             frames = list(watch.frames(history))
             watch.sharpen(frames)
             past = tuple(r for r in repairs if r.time <= history.end)
-            known, left = repaired_leaks(watch, frames, past, rules or Rules())
+            known, left = repaired_leaks(watch, frames, past, rules, old)
             left = (*left, *(r for r in repairs if r.time > history.end))
-        detector = Detector(watch, rules, left)
-        detector.know(known)
+        detector = Detector(watch, rules, left, tuple(searches))
+        detector.know([*old, *known])
         looked = frames
         if history is not None:
             _replay(detector, frames, learnt, report)
@@ -144,10 +174,32 @@ def _detect(
             watch.sharpen([f for f in later if f.end <= learnt])
         _replay(detector, parts, learnt, report, by_hour=True)
         report("look back", 0.0)
-        told, untold = _look_back(watch, detector, [*looked, *later], data.start, repairs)
-        return _gather(watch, told, untold, [*frames, *later])
+        trusted = detector.trusted([*looked, *later])
+        told, untold = _look_back(watch, detector, trusted, data.start, repairs)
+        faults = [
+            *detector.instruments.faults,
+            *detector.surges.faults,
+            *_clock_faults(watch),
+            *cleaner.finish(data.end),
+        ]
+        statement = state_zones(zones, start, detector, quiet.between(quiet.start, learnt), data)
+        return _gather(watch, told, untold, [*frames, *later], Health(faults, limits_of(watch)), statement)
     finally:
         watch.close()
+
+
+def typical_pressures(network: Network | Path | str, sensors: tuple[str, ...]) -> dict[str, float]:
+    """Mean pressure that the model gives each sensor in its first day, m; none for a node it does not have."""
+    with Engine(network) as engine:
+        nodes = [(name, engine.topology.node_index[name]) for name in sensors if name in engine.topology.node_index]
+        engine.duration = 86400 - 3600
+        pressures = [engine.read("node", "pressure") for _ in engine.steps()]
+    mean = np.mean(pressures, axis=0)
+    return {name: float(mean[node]) for name, node in nodes}
+
+
+def _clock_faults(watch: Watch) -> list[Fault]:
+    return [fault for start in sorted(watch.clocks) for fault in watch.clocks[start].faults]
 
 
 def _check_drivers(quiet: Record, data: Record) -> None:
@@ -184,6 +236,14 @@ def _look_back(
     if len(frames) < FEWEST_BLOCKS:
         return alarms, []
     blocks = np.array([float(round(window.number(f.start))) for f in frames])
+    # what runs from before the first frame moves nothing in them: only levels told of it, and they stand
+    old = [e for e in detector.ledger.entries if not e.is_withdrawn and e.growth.onset < blocks[0]]
+    if old:
+        effect = detector.ledger.simulated(frames, old)
+        frames = [replace(frame, values=frame.values - part) for frame, part in zip(frames, effect, strict=True)]
+    told_old = {(a.time, watch.topology.links[a.place.link]) for e in old for a in (e.alarm, *e.superseded)}
+    standing = [alarm for alarm in alarms if (alarm.detected, alarm.pipe) in told_old]
+    alarms = [alarm for alarm in alarms if alarm not in standing]
     # of what hours told after the last whole day the days say nothing yet
     fresh = [alarm for alarm in alarms if alarm.detected > frames[-1].end]
     alarms = [alarm for alarm in alarms if alarm.detected <= frames[-1].end]
@@ -191,16 +251,19 @@ def _look_back(
     known = [
         Known(e.place.link, e.growth, any(e.place.link == link and e.growth.end == end for link, end in mended))
         for e in detector.ledger.entries
-        if not e.is_withdrawn and e.growth.onset < blocks[-1] + 1.0
+        if not e.is_withdrawn and e.growth.onset < blocks[-1] + 1.0 and all(e is not one for one in old)
     ]
+    frames = [without_starved(watch.model, watch.channels, frame) for frame in frames]
     found = smooth(watch, frames, blocks, known, detector.rules)
     first = window.number(start)
     running = [leak for leak in found if leak.growth.end is None or leak.growth.end > first]
-    told, untold = looked_back(alarms, running, watch, window)
-    return [*told, *fresh], untold
+    looked, untold = looked_back(alarms, running, watch, window)
+    return sorted([*standing, *looked, *fresh], key=lambda leak: leak.event), untold
 
 
-def _gather(watch: Watch, told: list[Leak], untold: list[Untold], frames: list[Frame]) -> Detection:
+def _gather(
+    watch: Watch, told: list[Leak], untold: list[Untold], frames: list[Frame], health: Health, statement: Statement
+) -> Detection:
     residuals = pd.DataFrame(
         np.stack([f.values for f in frames]),
         index=pd.DatetimeIndex([f.start for f in frames], name="time"),
@@ -216,4 +279,6 @@ def _gather(watch: Watch, told: list[Leak], untold: list[Untold], frames: list[F
             (d.name, float(q), d.is_closed) for d, q in zip(watch.model.districts, watch.mean_inflow, strict=True)
         ),
         untold=tuple(untold),
+        health=health,
+        statement=statement,
     )

@@ -13,15 +13,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.record import Record
+from models.ends import apply
 from models.evidence import Evidence
+from models.feedback import Feedback
 from models.frame import Frame, HourFrame
 from models.growth import Growth
+from models.health import Fault
+from models.health_surge import Surges
+from models.health_watch import InstrumentWatch
 from models.hours import HourWatch
 from models.leak import Estimate, Leak
 from models.ledger import Alarm, Entry, Ledger
+from models.oldends import OldEnds
 from models.relearn import relearn
 from models.revise import Reviser
 from models.rules import Repair, Rules
+from models.searches import DrySearch
+from models.telling import around, is_due, is_echo
 from models.watch import Watch
 
 Floats = NDArray[np.float64]
@@ -40,22 +48,36 @@ class Detector:
         What is known beforehand.
     rules
         Thresholds.
-    repairs
-        Known repairs; each is used only from its own time on.
+    repairs, searches
+        Known repairs, and searches that found nothing; each is used only from its own time on.
 
     Attributes
     ----------
     ledger
         Every leak found so far.
+    old_ends
+        Of leaks that nobody had known.
     """
 
-    def __init__(self, watch: Watch, rules: Rules | None = None, repairs: tuple[Repair, ...] = ()) -> None:
+    def __init__(
+        self,
+        watch: Watch,
+        rules: Rules | None = None,
+        repairs: tuple[Repair, ...] = (),
+        searches: tuple[DrySearch, ...] = (),
+    ) -> None:
         self.watch = watch
         self.rules = rules or Rules()
         self.ledger = Ledger(watch, self.rules.window)
         self._reviser = Reviser(self.ledger, self.rules)
         self.hours = HourWatch(self.ledger, self.rules)
+        self._left_out: Floats | float = 0.0
+        self.instruments = InstrumentWatch(self._reviser)
+        self.surges = Surges(self.ledger)
+        self._feedback = Feedback(self._reviser)
+        self.old_ends = OldEnds(self.ledger, self._reviser, self.rules)
         self._repairs = sorted(repairs, key=lambda r: r.time)
+        self._searches = sorted(searches, key=lambda s: s.time)
 
     def know(self, entries: list[Entry]) -> None:
         """Enter leaks that are known beforehand, in order of their detection."""
@@ -68,17 +90,47 @@ class Detector:
     def step(self, frame: Frame | HourFrame) -> list[Entry]:
         """Take one frame, an hour or, after its hours, a whole block; return the entries that it raised."""
         if isinstance(frame, HourFrame):
-            return self.hours.step(frame)
+            return self.hours.step(replace(frame, values=frame.values + self._left_out))
+        raw, frame = frame, self.old_ends.levelled(self.instruments.screened(frame))
+        # an instrument that is left out of a day is left out of the next one's hours; zeros are learnt by the hour
+        self._left_out = np.where(np.isnan(frame.values) & ~np.isnan(raw.values), np.nan, 0.0)
         self.ledger.append(frame, self.watch.noise)
+        self.instruments.examine(frame)
         while self._repairs and self._repairs[0].time <= frame.end:
-            self._reviser.apply(self._repairs.pop(0))
+            self._repaired(self._repairs.pop(0))
+        while self._searches and self._searches[0].time <= frame.end:
+            search = self._searches.pop(0)
+            self._feedback.search(search.pipe, self.ledger.window.number(search.time))
         self._reviser.run()
+        self.old_ends.run(frame.end)
         self.hours.close()
         entered = 0
-        while entered < _MOST_PER_FRAME and self._seek(frame) is not None:
+        while entered < _MOST_PER_FRAME and not self.old_ends.is_waiting and self._seek(frame) is not None:
             entered += 1
         self._tell_again(frame)
         return self._tell(frame)
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What was told of instruments and valves, and surges of demand."""
+        return [*self.instruments.faults, *self.surges.faults]
+
+    def trusted(self, frames: list[Frame]) -> list[Frame]:
+        """Frames without what was found wrong with them, as known now."""
+        mended = (self.surges.without(frame) for frame in self.instruments.trusted(frames))
+        return [self.old_ends.levelled(frame) for frame in mended]
+
+    def _repaired(self, repair: Repair) -> None:
+        """Use a repair: of a known leak, of one that runs since before the window, or of one that nobody knew."""
+        entry = self._feedback.owner(repair)
+        if entry is not None and not self._reviser.is_settled(entry):
+            apply(self._reviser, repair, entry)
+        else:
+            self.old_ends.expect(repair, entry)
+
+    def believed(self) -> Floats | None:
+        """Logarithm of what dry searches leave of each pipe for a leak that is older than all of them."""
+        return self._reviser.searches.believed(-np.inf)
 
     def begin(self, time: pd.Timestamp) -> None:
         """The data in question begin here: what runs already is old; what has ended is no longer told."""
@@ -94,7 +146,7 @@ class Detector:
         for entry in self.ledger.entries:
             if not entry.is_open or entry.is_told:
                 continue
-            if not self._reviser.is_due(entry):
+            if not is_due(self._reviser, entry):
                 entry.due = -1
                 continue
             last = self.ledger.window.last
@@ -136,7 +188,9 @@ class Detector:
 
         Returns the history's frames against the new calibration.
         """
-        frames = relearn(self.watch, history, self.ledger)
+        self.instruments.lift()
+        frames = relearn(self.watch, self.instruments.mended(history), self.ledger)
+        self.old_ends.forget_shift()
         self._look_back(frames)
         self.ledger.replace_frames(frames, self.watch.noise)
         for entry in self.ledger.entries:
@@ -166,17 +220,21 @@ class Detector:
         if len(window) < 2:
             return None
         found = self._unexplained()
-        if found is None or self._reviser.is_echo(found[0]):
+        if found is None:
             return None
         evidence, responses = found
         residual, gain = self.ledger.residual, float(evidence.gain.max())
         place = self._reviser.locate(evidence)
         if place.probability < rules.sure_mass and gain < rules.sure_gain:
             return None
+        if self.instruments.may_be_a_fault(residual, gain):
+            return None  # the next blocks will tell
         at = self._reviser.position(place.pipe)
         growth = evidence.growth(at, window.first)
         flow = float(evidence.now[at])
         if flow < max(rules.least_flow, rules.least_share * watch.inflow_of_pipes[at]):
+            return None
+        if self.surges.is_one(place.pipe, growth, frame):
             return None
         deviation = float(evidence.deviation[at]) * flow / max(growth.peak, 1e-12)
         alarm = Alarm(
@@ -201,19 +259,24 @@ class Detector:
     def _unexplained(self) -> tuple[Evidence, Floats] | None:
         """Evidence for a new leak that no better place or size of a known one removes, and its responses, or None."""
         tried: list[Entry] = []
-        if not self._reviser.is_worth_a_scan(self.ledger.residual):
+        reviser, window = self._reviser, self.ledger.window
+        if not reviser.is_worth_a_scan(self.ledger.residual):
             return None
+        passed_over = self.watch.blind(window.frames[-1])
         while True:
-            evidence, responses = self._reviser.scan(self.ledger.residual, self.watch.responses)
-            evidence = replace(
-                evidence, gain=np.where(self.watch.blind(self.ledger.window.frames[-1]), 0.0, evidence.gain)
-            )
-            if evidence.gain.max() < self.rules.gain:
-                return None
-            similar = [e for e in self._reviser.similar(evidence) if e not in tried]
+            evidence, responses = reviser.scan(self.ledger.residual, self.watch.responses)
+            while True:
+                evidence = replace(evidence, gain=np.where(passed_over, 0.0, evidence.gain))
+                if evidence.gain.max() < self.rules.gain:
+                    return None
+                if not is_echo(reviser, evidence):
+                    break
+                # an echo must not drown what happens elsewhere
+                passed_over = passed_over | around(reviser, evidence, responses)
+            similar = [e for e in reviser.similar(evidence) if e not in tried]
             if not similar:
                 return evidence, responses
-            self._reviser.refit(similar[0])
+            reviser.refit(similar[0])
             tried.append(similar[0])
 
     def _sigmas(self, residual: Floats, growth: Growth) -> tuple[tuple[str, float], ...]:

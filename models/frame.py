@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from hydro.driven import Drive
+from models.forecast.parts import mean_of_seen
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 PROBES = 3  # moments of a block at which leaks are simulated: their effect is smooth over the day
+_COURSE = 14  # blocks from which the usual course over a block is taken
 _CLIP = 3.5  # robust standard deviations
 _NEIGHBOURS = 5.0 / 24.0  # share of a block: an hourly value and two before and after it
 
@@ -34,6 +36,9 @@ class Frame:
         Boundary conditions at a few moments of the block, to simulate leaks at.
     base
         float64 [n_probes, n_instruments], the model without leaks at those moments.
+    parts
+        float64 [n_probes, n_channels], mean residual in the parts of the block with least, middling and most demand;
+        empty where it is not known.
     hours
         float64 [n_hours, n_channels], residuals of its hours, as `values`; NaN is missing. Empty where they are not
         known.
@@ -46,6 +51,7 @@ class Frame:
     values: Floats
     drive: Drive
     base: Floats
+    parts: Floats = field(default_factory=lambda: np.empty((0, 0)))
     hours: Floats = field(default_factory=lambda: np.empty((0, 0)))
     is_whole: bool = True
 
@@ -93,6 +99,45 @@ def steady_mean(values: Floats) -> Floats:
             reach = _CLIP * max(1.4826 * float(np.median(np.abs(seen - around))), 1e-9)
             mean[k] = np.clip(seen, around - reach, around + reach).mean()
     return mean
+
+
+def evened(residual: Floats, per_block: int) -> Floats:
+    """Residuals of blocks with gaps less their usual course over the block, as the blocks before show it.
+
+    What repeats daily cancels in the mean of a whole day; half a day's mean would be off by it.
+
+    Parameters
+    ----------
+    residual
+        float64 [n, n_channels], NaN is missing.
+    per_block
+        Intervals of a block.
+    """
+    n_blocks = len(residual) // per_block
+    blocks = residual[: n_blocks * per_block].reshape(n_blocks, per_block, -1)
+    seen = np.isfinite(blocks)
+    count = seen.sum(axis=1, keepdims=True)
+    mean = np.where(seen, blocks, 0.0).sum(axis=1, keepdims=True) / np.maximum(count, 1)
+    whole = count >= 0.9 * per_block
+    off = np.where(seen & whole, blocks - mean, 0.0)
+    there = (seen & whole).astype(float)
+    total, times = np.zeros((n_blocks + 1, *off.shape[1:])), np.zeros((n_blocks + 1, *off.shape[1:]))
+    np.cumsum(off, axis=0, out=total[1:])
+    np.cumsum(there, axis=0, out=times[1:])
+    found = residual.copy()
+    for k in range(1, n_blocks):
+        gappy = (count[k, 0] < per_block) & (count[k, 0] > 0)
+        if gappy.any():
+            first = max(0, k - _COURSE)
+            course = (total[k] - total[first]) / np.maximum(times[k] - times[first], 1.0)
+            found[k * per_block : (k + 1) * per_block, gappy] -= course[:, gappy]
+    return found
+
+
+def by_part(residual: Floats, demand: Floats) -> Floats:
+    """Mean residual in the parts of a block with least, middling and most demand, float64 [n_probes, n_channels]."""
+    order = np.argsort(demand, kind="stable")
+    return np.stack([mean_of_seen(residual[rows]) for rows in np.array_split(order, PROBES)])
 
 
 def typical_rows(demand: Floats, rows: Ints) -> Ints:

@@ -14,6 +14,7 @@ from models.localise import Place
 from models.noise import Noise, with_known
 from models.revise import Reviser
 from models.rules import Rules
+from models.telling import is_echo
 
 Floats = NDArray[np.float64]
 
@@ -67,11 +68,11 @@ class HourReviser(Reviser):
 
     def __init__(self, ledger: Ledger, rules: Rules, noise: Noise, block: int) -> None:
         super().__init__(ledger, rules)
-        self.noise, self.block = noise, block
+        self.hourly, self.block = noise, block
 
     def scanner(self, n_blocks: int, but: Entry | None = None) -> Scanner:
         """A scan of hours for leaks that began at once."""
-        return self._scanner(self.noise, n_blocks)
+        return self._scanner(self.hourly, n_blocks)
 
     def _scanner(self, noise: Noise, n_blocks: int) -> Scanner:
         return Scanner(noise, n_blocks, (), 1.0 / (self.rules.usual_share * self.watch.largest_take))
@@ -92,7 +93,7 @@ class HourReviser(Reviser):
         evidence, used = self.scan(rows, watch.responses)
         evidence = replace(evidence, gain=np.where(watch.blind(frame), 0.0, evidence.gain))
         gain = float(evidence.gain.max())
-        if gain < least or self.is_echo(evidence) or self._is_known(evidence, used):
+        if gain < least or is_echo(self, evidence) or self._is_known(evidence, used):
             return None
         place = self.locate(evidence)
         if place.probability < rules.sure_mass and gain < _SURE_GAIN:
@@ -119,7 +120,7 @@ class HourReviser(Reviser):
     def _is_burst(self, rows: Floats, unit: Floats, flow: float, age: float, gain: float) -> bool:
         watch, n = self.watch, len(rows)
         since = rows[n - max(1, int(np.ceil(age))) :]
-        inverse = np.linalg.inv(self.noise.white + self.noise.slow)
+        inverse = np.linalg.inv(self.hourly.white + self.hourly.slow)
         # a pump that switches, a reading gone wrong: one hour
         shown = rows[-2:] @ inverse @ unit / max(float(unit @ inverse @ unit), 1e-30)
         if age <= 1.0 or shown.min() < _SHOWS * flow:
@@ -131,12 +132,12 @@ class HourReviser(Reviser):
             return False
         # an instrument that jumps is alone; a leak has others beside it, or the balance
         pressures = np.arange(watch.channels.n_pressures)
-        deviation = np.sqrt(np.diag(self.noise.white))
+        deviation = np.sqrt(np.diag(self.hourly.white))
         if len(pressures):
             loudest = int(np.argmax(np.abs(since[:, pressures].mean(axis=0)) / deviation[pressures]))
-            deaf = self.noise.white.copy()
+            deaf = self.hourly.white.copy()
             deaf[loudest, loudest] += 1e4 * deaf[loudest, loudest]
-            if self._gain(replace(self.noise, white=deaf), rows, unit) < _LONE:
+            if self._gain(replace(self.hourly, white=deaf), rows, unit) < _LONE:
                 return False
         # guests and refilled tanks take what demand takes: the balance rises, and no pressure tells of a place
         if len(pressures) and watch.channels.balances:
@@ -144,7 +145,7 @@ class HourReviser(Reviser):
             first = len(watch.channels.picked)
             for k, number in enumerate(watch.channels.balances):
                 surge[k, first + k] = _SURGE * watch.mean_inflow[number]
-            if self._gain(with_known(self.noise, surge), rows, unit) < _WITNESS:
+            if self._gain(with_known(self.hourly, surge), rows, unit) < _WITNESS:
                 return False
         return True
 
@@ -153,6 +154,8 @@ class HourReviser(Reviser):
 
     def _moved(self, rows: Floats, age: float) -> tuple[tuple[str, float], ...]:
         """Channels that moved most since the onset, in standard deviations of one hour."""
-        since = rows[-max(1, int(np.floor(age))) :].mean(axis=0) / np.sqrt(np.diag(self.noise.white + self.noise.slow))
+        since = rows[-max(1, int(np.floor(age))) :].mean(axis=0) / np.sqrt(
+            np.diag(self.hourly.white + self.hourly.slow)
+        )
         order = np.argsort(-np.abs(since))[:8]
         return tuple((self.watch.channels.names[k], float(since[k])) for k in order)

@@ -13,8 +13,9 @@ from models.frame import Frame, joined
 from models.leak import Estimate
 from models.ledger import Alarm, Entry, Ledger
 from models.localise import Candidate, Place
-from models.revise import at_size, best_size
 from models.rules import Repair, Rules
+from models.searches import with_measurement
+from models.sized import at_size, best_size
 from models.watch import Watch
 
 Floats = NDArray[np.float64]
@@ -26,9 +27,14 @@ _MARGIN = 12  # blocks before and after a leak against which it is seen
 
 
 def repaired_leaks(
-    watch: Watch, frames: list[Frame], repairs: Sequence[Repair], rules: Rules
+    watch: Watch, frames: list[Frame], repairs: Sequence[Repair], rules: Rules, old: Sequence[Entry] = ()
 ) -> tuple[list[Entry], tuple[Repair, ...]]:
     """Fit every leak that was repaired within a history, all of them together.
+
+    Parameters
+    ----------
+    old
+        Leaks that ran from before its beginning, and are known.
 
     Returns
     -------
@@ -38,6 +44,7 @@ def repaired_leaks(
         Those that have none.
     """
     ledger = Ledger(watch, len(frames))
+    ledger.entries = [*old]
     for frame in frames:
         ledger.append(frame, watch.noise)
     found: dict[int, Entry] = {}
@@ -45,27 +52,27 @@ def repaired_leaks(
     for _ in range(_SWEEPS):
         for k, repair in enumerate(ordered):
             known = found.pop(k, None)
-            ledger.entries = list(found.values())
+            ledger.entries = [*old, *found.values()]
             residual = ledger.residual + (np.outer(known.flow(ledger.window.blocks), known.unit) if known else 0.0)
             entry = _fit(ledger, residual, repair, rules)
             if entry is not None:
                 found[k] = entry
-            ledger.entries = list(found.values())
+            ledger.entries = [*old, *found.values()]
             onsets = [e.growth.onset for e in (entry, known) if e is not None]
             if onsets:
                 ledger.simulate_from(min(onsets))
-    _take_misfits(ledger)
+    _take_misfits(ledger, list(found.values()))
     return [found[k] for k in sorted(found)], tuple(r for k, r in enumerate(ordered) if k not in found)
 
 
-def _take_misfits(ledger: Ledger) -> None:
+def _take_misfits(ledger: Ledger, entries: Sequence[Entry]) -> None:
     """Learn what each leak did beyond its simulation from how its beginning and its end show in the residual.
 
     Of a leak whose place is known the rest is the model's error there; it must not be taken for another leak.
     """
     blocks = ledger.window.blocks
     residual = ledger.residual
-    for entry in ledger.entries:
+    for entry in entries:
         flow = entry.flow(blocks)
         end = entry.growth.end if entry.growth.end is not None else blocks[-1]
         around = (blocks > entry.growth.onset - _MARGIN) & (blocks < end + _MARGIN)
@@ -100,6 +107,12 @@ def _fit(ledger: Ledger, residual: Floats, repair: Repair, rules: Rules) -> Entr
     growth = evidence.growth(0, int(window.blocks[begin]))
     place = Place(link, (Candidate(repair.pipe, 1.0),), 1.0, float(watch.topology.length[link]))
     flow = float(evidence.now[0])
+    if repair.flow is not None:
+        last = float(growth.moment(np.array([end]))[0])
+        deviation = float(np.hypot(evidence.deviation[0], rules.size_doubt * last))
+        growth = replace(
+            growth, peak=growth.peak * with_measurement(last, deviation, repair.flow)[0] / max(last, 1e-12)
+        )
     alarm = Alarm(repair.time, place, Estimate(flow, flow, flow), growth.kind, float(evidence.gain[0]), ())
     doubt = rules.size_doubt * response[None, :]
     return Entry(alarm, past, place, replace(growth, end=end), response, doubt)

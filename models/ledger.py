@@ -226,10 +226,10 @@ class Ledger:
         blocks = np.array([self.window.number(time) for time in times])
         return _together([e for e in self.entries if not e.is_withdrawn], blocks)
 
-    def simulated(self, frames: list[Frame]) -> Floats:
-        """Effect of all entries on frames of any time, float64 [n_frames, n_channels]."""
+    def simulated(self, frames: list[Frame], entries: list[Entry] | None = None) -> Floats:
+        """Effect of some or all entries on frames of any time, float64 [n_frames, n_channels]."""
         blocks = np.array([float(round(self.window.number(f.start))) for f in frames])
-        return self._simulated(frames, blocks, self.entries)
+        return self._simulated(frames, blocks, self.entries if entries is None else entries)
 
     def replace_frames(self, frames: list[Frame], noise: Noise) -> None:
         """Take the window's frames anew, against a model that was calibrated again."""

@@ -65,7 +65,14 @@ class Place:
         return self.best if self.best >= 0 else self.link
 
 
-def locate(evidence: Evidence, topology: Topology, pipes: Ints, temper: float, temper_growth: float) -> Place:
+def locate(
+    evidence: Evidence,
+    topology: Topology,
+    pipes: Ints,
+    temper: float,
+    temper_growth: float,
+    believed: Floats | None = None,
+) -> Place:
     """Turn a scan into a place.
 
     Parameters
@@ -75,9 +82,14 @@ def locate(evidence: Evidence, topology: Topology, pipes: Ints, temper: float, t
     temper, temper_growth
         The log likelihood is divided by `temper + temper_growth x gain`: the model's own errors grow with the leak,
         and an untempered posterior would be far too sure.
+    believed
+        float64 [n_pipes], logarithm of what else is known of each pipe, such as what searches found; not tempered.
     """
     best = float(evidence.gain.max())
     log = (evidence.gain - best) / (temper + temper_growth * best)
+    if believed is not None:
+        log = log + believed
+        log -= log.max()
     weight = np.exp(log) * np.maximum(topology.length[pipes], 1.0)
     probability = weight / weight.sum()
     order = np.argsort(-probability)
@@ -93,5 +105,5 @@ def locate(evidence: Evidence, topology: Topology, pipes: Ints, temper: float, t
         candidates=tuple(Candidate(topology.links[pipes[k]], float(probability[k])) for k in within),
         probability=float(near[top == centre].max()),
         search_length=float(topology.length[pipes[search]].sum()),
-        best=int(pipes[int(np.argmax(evidence.gain))]),
+        best=int(pipes[int(np.argmax(log))]),
     )

@@ -15,6 +15,8 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 Floats = NDArray[np.float64]
 
 _MAD = 1.4826
+_WHOLE = 0.7  # of the blocks need to be whole for the others to be left out
+_DEAF = 1e8
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,20 @@ def learn(noise: Noise, residuals: Floats) -> Noise:
         float64 [n_blocks, n_channels]; NaN is missing.
     """
     difference = np.diff(residuals, axis=0) / np.sqrt(2.0)
-    difference = difference[np.isfinite(difference).all(axis=1)]
+    difference = difference[np.isfinite(difference).any(axis=1)]
+    whole = difference[np.isfinite(difference).all(axis=1)]
+    if len(whole) >= _WHOLE * len(difference):
+        difference = whole
+    there = np.isfinite(difference)
     if len(difference) < 4:
         return noise
     # a channel that never moved in the history may still move: no instrument is better than a fiftieth of its guess
-    sd = np.maximum(_MAD * np.median(np.abs(difference), axis=0), 0.02 * np.sqrt(np.diag(noise.white)))
-    scaled = np.clip(difference / sd, -3.0, 3.0)
-    seen = scaled.T @ scaled / len(scaled)
+    guessed = np.sqrt(np.diag(noise.white))
+    often = there.sum(axis=0) >= 4
+    sd = guessed.copy()
+    sd[often] = np.maximum(_MAD * np.nanmedian(np.abs(difference[:, often]), axis=0), 0.02 * guessed[often])
+    scaled = np.clip(np.where(there, difference, 0.0) / sd, -3.0, 3.0)
+    seen = _products(scaled, there, noise.white / np.outer(guessed, guessed))
     guess = noise.white / np.outer(sd, sd)
     # the structure keeps the shape where few blocks were seen; its size follows what was seen
     guess *= np.trace(seen) / np.trace(guess)
@@ -85,6 +94,26 @@ def learn(noise: Noise, residuals: Floats) -> Noise:
     # drift through demands is of the size of the noise through demands, as seen
     ratio = np.trace(white / np.outer(sd, sd)) / np.trace(noise.white / np.outer(sd, sd))
     return Noise(white, noise.slow * min(1.0, ratio), noise.memory)
+
+
+def _products(scaled: Floats, there: NDArray[np.bool_], guess: Floats) -> Floats:
+    """Mean products of channels over the blocks in which both were read; the guess where that is hardly ever."""
+    if there.all():
+        return scaled.T @ scaled / len(scaled)
+    count = there.astype(float).T @ there.astype(float)
+    seen = np.where(count >= 4, scaled.T @ scaled / np.maximum(count, 1.0), guess)
+    # products over different blocks need not be a covariance: lift what is below a thousandth of the mean
+    size, direction = np.linalg.eigh(seen)
+    found: Floats = (direction * np.maximum(size, 1e-3 * size.mean())) @ direction.T
+    return found
+
+
+def muted(noise: Noise, channels: NDArray[np.bool_]) -> Noise:
+    """Noise in which some channels say nothing."""
+    if not channels.any():
+        return noise
+    loud = np.where(channels, _DEAF * np.diag(noise.white), 0.0)
+    return Noise(noise.white + np.diag(loud), noise.slow, noise.memory)
 
 
 def with_known(noise: Noise, doubts: Floats) -> Noise:

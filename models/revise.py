@@ -9,25 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from models.ends import test_ends
 from models.evidence import Evidence, Scanner
 from models.ledger import Entry, Ledger
 from models.localise import Place, locate
-from models.noise import with_known
-from models.rules import Repair, Rules
+from models.noise import Noise, with_known
+from models.rules import Rules
+from models.searches import Searches
+from models.sized import at_size, best_size
+from models.telling import ALIKE, ALIKE_M
 
 Floats = NDArray[np.float64]
 
-_END_BLOCKS = 10
 _TRIMS, _TRIMMED = 3, 0.05
-_STOPS = 0.6  # of a leak's flow at least is missing when it has ended
 _DOUBTS = 6
 _PATTERNS = 12
 _MEMORY = 0.5
-_SIMILAR = 0.8
-_MOVED_M = 150.0
+MOVED_M = 150.0
 _GLANCE = 0.7
-_SIMILAR_M = 500.0
-_REPAIR_REACH_M = 1000.0
 
 
 class Reviser:
@@ -43,12 +42,16 @@ class Reviser:
 
     def __init__(self, ledger: Ledger, rules: Rules) -> None:
         self.ledger, self.rules, self.watch = ledger, rules, ledger.watch
+        self.searches = Searches(ledger.watch.topology, ledger.watch.pipes)
 
     def scanner(self, n_blocks: int, but: Entry | None = None) -> Scanner:
         """A scan prepared for a window length and for what is uncertain about the known leaks, but for one."""
-        noise = with_known(self.watch.noise, self.ledger.doubts(but))
         cost = 1.0 / (self.rules.usual_share * self.watch.largest_take)
-        return Scanner(noise, n_blocks, self.rules.rises, cost)
+        return Scanner(self.noise(but), n_blocks, self.rules.rises, cost)
+
+    def noise(self, but: Entry | None = None) -> Noise:
+        """Noise of a frame, with what is uncertain about the known leaks, but for one."""
+        return with_known(self.watch.noise, self.ledger.doubts(but))
 
     def scan(self, residual: Floats, responses: Floats, but: Entry | None = None) -> tuple[Evidence, Floats]:
         """Scan all pipes, each with the response that suits it better: to a small leak, or to a sizeable one.
@@ -61,14 +64,17 @@ class Reviser:
         used : float64 [n_pipes, n_channels]
             The response that each pipe's evidence rests on.
         """
-        scanner = self.scanner(len(residual), but)
+        return self.scan_with(self.scanner(len(residual), but), residual, responses)
+
+    def scan_with(self, scanner: Scanner, residual: Floats, responses: Floats) -> tuple[Evidence, Floats]:
+        """The same with a scan that is prepared."""
         sized = self.watch.sized(responses)
         tried = np.stack([scanner.scan(residual, each).now for each in sized])
         everyone = np.arange(len(responses))
         now = tried[best_size(tried, self.watch.sizes), everyone]
         used = at_size(sized, now, self.watch.sizes)
         evidence = scanner.scan(residual, used)
-        evidence = scanner.weigh(residual, evidence, used, self.watch.doubt_of(used))
+        evidence = scanner.weigh(residual, evidence, used, self.watch.doubts.of(used))
         most = self.rules.most_share * self.watch.largest_take
         gain = np.where(evidence.now > most, 0.0, evidence.gain)
         return replace(evidence, gain=gain), used
@@ -112,9 +118,18 @@ class Reviser:
         patterns[:, len(self.watch.channels.picked) :] = 0.0
         return patterns
 
-    def locate(self, evidence: Evidence) -> Place:
-        """The place that a scan of all pipes speaks for."""
-        return locate(evidence, self.watch.topology, self.watch.pipes, self.rules.temper, self.rules.temper_growth)
+    def locate(self, evidence: Evidence, onset: float | None = None) -> Place:
+        """The place that a scan of all pipes speaks for, and searches do not speak against.
+
+        Parameters
+        ----------
+        onset
+            Since when the leak runs, blocks; as the scan has it for each pipe where not given.
+        """
+        began = evidence.onset + self.ledger.window.first if onset is None else onset
+        believed = self.searches.believed(began)
+        rules = self.rules
+        return locate(evidence, self.watch.topology, self.watch.pipes, rules.temper, rules.temper_growth, believed)
 
     def position(self, link: int) -> int:
         """Position of a link among the pipes that can leak."""
@@ -130,9 +145,9 @@ class Reviser:
             if not entry.is_open or self.is_blind(entry):
                 continue
             age = self.ledger.window.last - entry.raised
-            if age in self.rules.refit_ages:
+            if age in self.rules.refit_ages and not self.is_settled(entry):
                 self.refit(entry)
-        self.test_ends()
+        test_ends(self)
 
     def is_settled(self, entry: Entry) -> bool:
         """Whether all that told an entry from its neighbours lies before the window: what it shows now tells less."""
@@ -171,7 +186,7 @@ class Reviser:
             if entry.is_withdrawn or (entry.place.pipe == old_link and abs(flow - old_flow) < 0.1 * old_flow):
                 break
         entry.belief = evidence.gain - evidence.gain.max()
-        if self.watch.topology.distance_from_link(first_link)[entry.place.link] > _MOVED_M:
+        if self.watch.topology.distance_from_link(first_link)[entry.place.link] > MOVED_M:
             entry.placed = window.last
         entry.misfit = entry.misfit[:0]
         entry.refitted = window.last
@@ -189,7 +204,7 @@ class Reviser:
         scanner = self.scanner(len(without))
         for _ in range(_TRIMS):
             template, data = scanner.whiten(without - ledger.residual), scanner.whiten(without)
-            share = float(np.clip(template @ data / max(float(template @ template), 1e-30), 0.5, 2.0))
+            share = float(np.clip(template @ data / max(float(template @ template), 1e-30), 0.7, 1.4))
             if abs(share - 1.0) < _TRIMMED:
                 return
             # effects grow faster than flows, up to their square
@@ -205,7 +220,7 @@ class Reviser:
         ledger = self.ledger
         flow = entry.flow(ledger.window.blocks)
         left = ledger.residual + (np.outer(flow, entry.misfit) if len(entry.misfit) else 0.0)
-        known = self.watch.doubt_at(self.position(entry.place.pipe), entry.unit)
+        known = self.watch.doubts.at(self.position(entry.place.pipe), entry.unit)
         scanner = self.scanner(len(ledger.window), entry)
         misfit, rest = scanner.misfit(left, flow, np.vstack([known, entry.doubt]))
         # its size may still change
@@ -229,7 +244,7 @@ class Reviser:
         """Pipes to which an entry may move: near its place, or alike in what they do; others are other leaks."""
         cosine = self.scanner(len(self.ledger.window), entry).alike(entry.unit, responses)
         distance = self.watch.topology.distance_from_link(entry.place.link)[self.watch.pipes]
-        reachable: NDArray[np.bool_] = (cosine > _SIMILAR) | (distance < _SIMILAR_M)
+        reachable: NDArray[np.bool_] = (cosine > ALIKE) | (distance < ALIKE_M)
         return reachable
 
     def _adopt(self, entry: Entry, evidence: Evidence, at: int, now: Floats) -> None:
@@ -257,56 +272,9 @@ class Reviser:
         cosine = scanner.alike(watch.secants[1, evidence.best], np.stack([e.unit for e in entries]))
         distance = watch.topology.distance_from_link(int(watch.pipes[evidence.best]))
         found = [
-            (float(c), e)
-            for c, e in zip(cosine, entries, strict=True)
-            if c > _SIMILAR or distance[e.place.link] < _SIMILAR_M
+            (float(c), e) for c, e in zip(cosine, entries, strict=True) if c > ALIKE or distance[e.place.link] < ALIKE_M
         ]
         return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])][:2]
-
-    def is_echo(self, evidence: Evidence) -> bool:
-        """Whether a scan's best candidate was raised and withdrawn lately, and speaks no louder now."""
-        watch, rules = self.watch, self.rules
-        distance = watch.topology.distance_from_link(int(watch.pipes[evidence.best]))
-        now, gain = self.ledger.window.last, float(evidence.gain.max())
-        return any(
-            e.is_withdrawn
-            and now - e.withdrawn < rules.echo_blocks
-            and distance[e.place.link] < _SIMILAR_M
-            and gain < rules.echo_gain * e.alarm.gain
-            for e in self.ledger.entries
-        )
-
-    def is_due(self, entry: Entry) -> bool:
-        """Whether an entry that was not told yet has stood its probation.
-
-        After a leak has ended what its simulation missed of it may look like a small one that goes on beside it: such
-        an entry is watched longer, and where it looks like a share of the ended one it is not told at all.
-        """
-        rules, window = self.rules, self.ledger.window
-        if entry.place.probability < rules.sure_mass and entry.alarm.gain < rules.sure_gain:
-            return False
-        if self.is_blind(entry):
-            return False
-        flow = float(entry.flow(window.blocks[-1:])[0])
-        if flow < max(rules.least_flow, rules.tell_share * self.watch.inflow_of_pipes[self.position(entry.place.link)]):
-            return False
-        ended = {
-            id(e): end
-            for e in self.ledger.entries
-            if (end := e.growth.end) is not None and not e.is_withdrawn and window.first < end <= window.last + 1
-        }
-        closed = [e for e in self.ledger.entries if id(e) in ended]
-        fresh = any(e.growth.peak > flow and abs(entry.growth.onset - ended[id(e)]) < rules.unrest for e in closed)
-        if fresh and window.last - entry.raised < rules.probation:
-            return False
-        if not closed:
-            return True
-        distance = self.watch.topology.distance_from_link(entry.place.link)
-        cosine = self.scanner(len(window), entry).alike(entry.unit, np.stack([e.unit for e in closed]))
-        return not any(
-            (c > _SIMILAR or distance[e.place.link] < _SIMILAR_M) and flow < rules.echo_share * e.growth.peak
-            for e, c in zip(closed, cosine, strict=True)
-        )
 
     def prune(self) -> None:
         """Withdraw entries that the others can stand in for: fit all flows together, leave out what adds little."""
@@ -342,136 +310,3 @@ class Reviser:
             _, without = nnls(np.delete(root, k, axis=1), wanted)
             found.append((0.5 * float(without**2 - loss**2), entry))
         return found
-
-    # ends ---------------------------------------------------------------------------------------------------------
-
-    def test_ends(self) -> None:
-        """Recognise a known leak that has stopped: from some block on its effect is missing.
-
-        Only if that explains the residual better than any new leak does: a leak that begins elsewhere also pushes
-        against the known ones.
-        """
-        entries = [e for e in self.ledger.entries if e.is_open and not self.is_blind(e)]
-        ends = [(*self._end_of(e), e) for e in entries]
-        if not ends:
-            return
-        gain, at, share, entry = max(ends, key=lambda end: end[0])
-        if gain < self.rules.end_gain:
-            return
-        if not self.is_settled(entry) and entry.refitted < self.ledger.window.last:
-            # a leak that stopped growing also falls behind what was expected of it
-            kept = entry.state()
-            self.refit(entry)
-            gain, at, share = (0.0, 0.0, 0.0) if entry.is_withdrawn else self._end_of(entry)
-            if gain < self.rules.end_gain and not entry.is_withdrawn:
-                return
-            if entry.is_withdrawn or share >= _STOPS:
-                changed = entry.growth
-                entry.restore(kept)
-                self.ledger.update(entry, changed)
-                gain, at, share = self._end_of(entry)
-        if gain < self.rules.end_gain or share < _STOPS:
-            return
-        rival, _ = self.scan(self.ledger.residual, self.watch.responses)
-        if rival.gain.max() > gain:
-            return
-        self._close(entry, float(self.ledger.window.first + at))
-
-    def _close(self, entry: Entry, end: float) -> None:
-        """End an entry; what it was is fitted on the blocks in which it ran alone."""
-        before = entry.growth
-        entry.growth = replace(before, end=end)
-        past = int(np.sum(self.ledger.window.blocks < np.floor(end)))
-        if past >= 2 and not self.is_settled(entry):
-            self.refit(entry, past)
-        else:
-            self.ledger.update(entry, before)
-        if not entry.is_withdrawn:
-            self.settle(entry)
-
-    def _end_of(self, entry: Entry) -> tuple[float, float, float]:
-        """Gain in log likelihood of an entry's best end, that end, blocks from the window's first, and what stops.
-
-        The last is the share of its flow that is missing from then on.
-        """
-        n = len(self.ledger.window)
-        scanner = self.scanner(n, entry)
-        # one block alone may be odd: an end shows in the newest two
-        ends = np.arange(max(1, n - _END_BLOCKS), n - 1 + 1e-9, 1.0 / 12.0)
-        stopped = 1.0 - np.clip(ends[:, None] - np.arange(n), 0.0, 1.0)
-        templates = scanner.whiten_products(-entry.flow(self.ledger.window.blocks) * stopped, entry.unit)
-        match, energy = templates @ scanner.whiten(self.ledger.residual), (templates**2).sum(axis=1)
-        gain = match - 0.5 * energy
-        best = int(np.argmax(gain))
-        return float(gain[best]), float(ends[best]), float(match[best] / max(energy[best], 1e-30))
-
-    # repairs ------------------------------------------------------------------------------------------------------
-
-    def apply(self, repair: Repair) -> None:
-        """Use what a crew reports: the leak it belongs to has ended, and was there."""
-        ledger, watch, window = self.ledger, self.watch, self.ledger.window
-        link = watch.topology.link(repair.pipe)
-        end = window.number(repair.time)
-        distance = watch.topology.distance_from_link(link)
-        candidates = [
-            e
-            for e in ledger.entries
-            if distance[e.place.link] <= _REPAIR_REACH_M
-            and not e.is_withdrawn
-            and (e.growth.end is None or abs(e.growth.end - end) < _END_BLOCKS)
-        ]
-        if not candidates:
-            return
-        entry = min(candidates, key=lambda e: float(distance[e.place.link]))
-        before = entry.growth
-        entry.growth = replace(before, end=None)
-        past = int(np.sum(window.blocks < np.floor(end)))
-        residual = ledger.without(entry)[:past]
-        entry.place = Place(link, entry.place.candidates, 1.0, float(watch.topology.length[link]))
-        if past >= 2:
-            drive = window.drive_since(before.onset)
-            at = self.position(link)
-            responses = watch.respond(drive, ledger.flows_now(entry, len(drive.times), 0.0))
-            evidence, responses = self.scan(residual, responses, entry)
-            response = responses[at]
-            if evidence.gain[at] > 0.0:
-                entry.growth, entry.unit = evidence.growth(at, window.first), response
-                entry.doubt = self.rules.size_doubt * response[None, :]
-        entry.growth = replace(entry.growth, end=end)
-        ledger.update(entry, before)
-        self.settle(entry)
-
-
-def best_size(now: Floats, sizes: Floats) -> NDArray[np.int64]:
-    """Which of some responses by size suits each candidate, int64 [n]: the one nearest to the flow that it gives.
-
-    Parameters
-    ----------
-    now
-        float64 [1 + n_sizes, n], flow that each response gives, m3/s.
-    sizes
-        float64 [n_sizes], flow that each response was made with but the first, which is a small leak's.
-    """
-    made = np.concatenate([[0.4 * sizes[0]], sizes])[:, None]
-    found: NDArray[np.int64] = np.argmin(np.abs(np.log(np.maximum(now, 1e-9) / made)), axis=0)
-    return found
-
-
-def at_size(sized: Floats, flow: Floats, sizes: Floats) -> Floats:
-    """Response of each candidate at a flow of its own, between those by size, float64 [n, n_channels].
-
-    Parameters
-    ----------
-    sized
-        float64 [1 + n_sizes, n, n_channels].
-    flow
-        float64 [n], m3/s.
-    sizes
-        float64 [n_sizes], see `best_size`.
-    """
-    made = np.log(np.concatenate([[0.4 * sizes[0]], sizes]))
-    position = np.interp(np.log(np.maximum(flow, 1e-9)), made, np.arange(len(made)))
-    low = np.minimum(position.astype(np.int64), len(sizes) - 1)
-    share, everyone = (position - low)[:, None], np.arange(len(flow))
-    between: Floats = (1.0 - share) * sized[low, everyone] + share * sized[low + 1, everyone]
-    return between

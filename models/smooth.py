@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from models.frame import Frame
 from models.growth import Growth
@@ -26,9 +27,12 @@ from models.watch import Watch
 Floats = NDArray[np.float64]
 
 FEWEST_BLOCKS = 14  # there is little to look back on in fewer
-_ROUNDS = 3
+_ROUNDS = 10
 _MOST_ADDED = 6
+_POOR = 2.0  # chi-square per value beyond which leaks are missing: there is no use in moving those that are there
+_LITTLE = 3.0
 _LOW, _SURE, _HIGH = 0.025, 0.9, 0.975
+_RESOLUTION = 0.5  # blocks; a block's mean does not tell when in it a leak began, only how much it lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +97,19 @@ def smooth(
     list of Smoothed
         In order of their onset.
     """
-    first = [_supposed(watch, leak) for leak in known if leak.growth.peak > 0.0]
-    effects = Effects(watch, frames, blocks)
-    effects.simulate(first)
     values = np.stack([frame.values for frame in frames])
-    kept = ~odd_blocks(without_gaps(values - effects.several(first), blocks, watch.noise), watch.noise)
+    kept = ~odd_blocks(without_gaps(values, blocks, watch.noise), watch.noise)
     kept[[0, -1]] = True
-    effects = Effects(watch, [f for f, k in zip(frames, kept, strict=True) if k], blocks[kept])
-    search = Search(Judge(watch, effects, values[kept], rules), first)
+    blocks = blocks[kept]
+    effects = Effects(watch, [f for f, k in zip(frames, kept, strict=True) if k], blocks)
+    judge = Judge(watch, effects, values[kept], rules)
+    most = rules.most_share * watch.largest_take
+    first = [
+        _supposed(watch, leak)
+        for leak in known
+        if leak.growth.flow(blocks).max() > 0.0 and (leak.is_repaired or leak.growth.peak < most)
+    ]
+    search = Search(judge, _better(judge, first))
     _explain(search)
     found = [_told(watch, search, k, rules) for k in range(len(search.leaks))]
     return sorted(found, key=lambda leak: (leak.growth.onset, leak.place.link))
@@ -110,22 +119,33 @@ def _supposed(watch: Watch, leak: Known) -> Supposed:
     return Supposed(int(np.searchsorted(watch.pipes, leak.link)), leak.growth, leak.is_repaired)
 
 
+def _better(judge: Judge, known: list[Supposed]) -> list[Supposed]:
+    """Where to begin: with all that is known, or, if that explains less, with what crews have told."""
+    told = [leak for leak in known if leak.is_repaired]
+    misfits = []
+    for leaks in (told, known):
+        judge.simulate(leaks)
+        misfits.append(judge.misfit(leaks))
+    return known if misfits[1] < misfits[0] else told
+
+
 def _explain(search: Search) -> None:
     """Move until nothing helps."""
     search.settle()
     for _ in range(_ROUNDS):
-        before = search.value
-        search.remove()
-        search.revise()
-        search.merge()
-        search.settle()
-        n_added = 0
+        before, n_added = search.value, 0
+        if search.judge.temper < _POOR:
+            search.remove()
+            search.revise()
+            search.merge()
+            search.settle()
         while n_added < _MOST_ADDED and search.add():
             n_added += 1
+        search.settle()
         search.revise()
         search.remove()
         search.settle()
-        if n_added == 0 and search.value < before + 2.0:
+        if n_added == 0 and search.value < before + _LITTLE:
             break
     search.rebuild()
     search.settle()
@@ -136,10 +156,7 @@ def _told(watch: Watch, search: Search, k: int, rules: Rules) -> Smoothed:
     leak, others = search.leaks[k], [*search.leaks[:k], *search.leaks[k + 1 :]]
     seeker: Seeker = search.seeker
     onsets, weights, evidence = seeker.doubted(leak, others)
-    mass = np.cumsum(weights) / weights.sum()
-    low, since, high = (
-        float(onsets[min(int(np.searchsorted(mass, p)), len(onsets) - 1)]) for p in (_LOW, _SURE, _HIGH)
-    )
+    low, since, high = _quantiles(onsets, weights, (_LOW, _SURE, _HIGH))
     link = int(watch.pipes[leak.at])
     if leak.is_repaired or evidence.gain.max() <= 0.0:
         place = Place(link, (Candidate(watch.topology.links[link], 1.0),), 1.0, float(watch.topology.length[link]))
@@ -147,3 +164,10 @@ def _told(watch: Watch, search: Search, k: int, rules: Rules) -> Smoothed:
         place = locate(evidence, watch.topology, watch.pipes, rules.temper, rules.temper_growth)
     unit = search.judge.effects.response(leak.at, leak.growth.peak)
     return Smoothed(place, leak.growth, unit, min(low, leak.growth.onset), max(high, leak.growth.onset), since)
+
+
+def _quantiles(onsets: Floats, weights: Floats, shares: tuple[float, ...]) -> list[float]:
+    """Quantiles of an onset's distribution: that of some onsets, each uncertain by what a block cannot tell."""
+    times = np.linspace(onsets[0] - 3.0 * _RESOLUTION, onsets[-1] + 3.0 * _RESOLUTION, 801)
+    reached = ndtr((times[:, None] - onsets[None, :]) / _RESOLUTION) @ (weights / weights.sum())
+    return [float(times[min(int(np.searchsorted(reached, share)), len(times) - 1)]) for share in shares]

@@ -23,6 +23,7 @@ _PATTERNS, _PATTERN_DOUBT = 12, 0.06
 _SMALL = 0.3  # doubts of less than this squared are lost in the noise
 _END_COST, _RISE_COST = 8.0, 3.0
 _MOST_KEPT = 600
+_RIDGE = 1e-6
 
 
 class Judge:
@@ -130,7 +131,8 @@ class Judge:
         weighed = np.stack([doubts.weigh(self.unit(leak)).ravel() for leak in leaks])
         units = np.stack([self.unit(leak).ravel() for leak in leaks])
         gram = weighed @ units.T
-        return gram + 1e-9 * np.diag(np.diag(gram)), weighed
+        # two leaks that do the same share their flow
+        return 0.5 * (gram + gram.T) + np.diag(_RIDGE * np.diag(gram) + 1e-12), weighed
 
     def losses(self, leaks: Sequence[Supposed]) -> Floats:
         """Log likelihood that each leak is worth to first order, with the others' flows fitted anew, float64 [n]."""
@@ -150,7 +152,8 @@ class Judge:
             gram, weighed = self._gram(leaks, self.doubts(leaks))
             peaks = np.array([leak.growth.peak for leak in leaks])
             right = weighed @ self.residual_in(leaks).ravel() + gram @ peaks - self.cost
-            root = np.linalg.cholesky(gram)
+            size, direction = np.linalg.eigh(gram)
+            root = direction * np.sqrt(np.maximum(size, _RIDGE * size[-1]))
             found = nnls(root.T, np.linalg.solve(root, right))[0]
             leaks = [
                 replace(leak, growth=replace(leak.growth, peak=float(q)))

@@ -15,9 +15,11 @@ from models.smooth_seek import Seeker
 
 Floats = NDArray[np.float64]
 
-_ALIKE = 0.1
-_TWINS = 0.5
+_LEAST = 0.5  # gain in log posterior for which a move is worth while
+_ALIKE = 0.1  # cosine of effects from which leaks' places and flows hang together
+_TWINS = 0.5  # and from which one may be taken for another
 _GROUP = 5
+_MOST_GROUPS = 20
 
 
 class Search:
@@ -33,16 +35,23 @@ class Search:
     def settle(self) -> None:
         """Simulate anew and fit all flows."""
         self.judge.simulate(self.leaks)
-        self.leaks = self.judge.balanced(self.leaks)
+        self.leaks, _ = self._fitted(self.leaks)
         self.judge.simulate(self.leaks)
-        self.judge.temper = float(np.clip(self.judge.misfit(self.leaks), 1.0, 5.0))
+        self.judge.temper = float(max(self.judge.misfit(self.leaks), 1.0))
         self.value = self.judge.value(self.leaks)
+
+    def _fitted(self, leaks: Sequence[Supposed]) -> tuple[list[Supposed], float]:
+        """Leaks with their flows fitted together, or as they are where that is better, and their value.
+
+        While much is unexplained, flows fitted to the little that the doubts leave are led astray.
+        """
+        choices = [(some, self.judge.value(some)) for some in (self.judge.balanced(leaks), list(leaks))]
+        return max(choices, key=lambda choice: choice[1])
 
     def offer(self, leaks: Sequence[Supposed], what: str) -> bool:
         """Take over a set of leaks if it is better."""
-        leaks = self.judge.balanced(leaks)
-        value = self.judge.value(leaks)
-        if value <= self.value + 0.5:
+        leaks, value = self._fitted(leaks)
+        if value <= self.value + _LEAST:
             return False
         self._log(f"{what}: {value - self.value:+.1f}")
         self.leaks, self.value = leaks, value
@@ -51,22 +60,24 @@ class Search:
     def revise(self) -> bool:
         """Seek every leak anew with the others running, but where neither it nor its neighbours have changed."""
         any_better = False
-        k = 0
+        k, keys = 0, self._neighbours()
         while k < len(self.leaks):
-            leak, key = self.leaks[k], self._neighbours()[k]
-            if key not in self._sought:
-                self._sought.add(key)
+            leak = self.leaks[k]
+            if keys[k] not in self._sought:
+                self._sought.add(keys[k])
                 others = [x for x in self.leaks if x is not leak]
                 found = self.seeker.best(others, leak)
-                if found is not None and found.gain > found.before + 0.5:
-                    any_better |= self.offer(
-                        [*others[:k], found.leak, *others[k:]], f"revise {self.name(leak)} -> {self.name(found.leak)}"
-                    )
+                if found is not None and found.gain > found.before + _LEAST:
+                    move = f"revise {self.name(leak)} -> {self.name(found.leak)}"
+                    if self.offer([*others[:k], found.leak, *others[k:]], move):
+                        any_better, keys = True, self._neighbours()
             k += 1
         return any_better
 
     def _neighbours(self) -> list[tuple[object, ...]]:
         """Each leak and those that look like it somewhere in time, as keys."""
+        if not self.leaks:
+            return []
         alike = self._alike(self.leaks) > _ALIKE
         keys = [_key(x) for x in self.leaks]
         return [(keys[k], frozenset(keys[j] for j in np.flatnonzero(alike[k]))) for k in range(len(keys))]
@@ -90,8 +101,7 @@ class Search:
             tried.add(pair)
             both = [x for x in self.leaks if _name(x) in pair]
             others = [x for x in self.leaks if x not in both]
-            found = [self.seeker.best(others, guess) for guess in _one_of(both)]
-            best = max((one for one in found if one is not None), key=lambda one: one.gain, default=None)
+            best = self.seeker.best(others, *_one_of(both))
             if best is not None:
                 names = " + ".join(self.name(x) for x in both)
                 any_better |= self.offer([*others, best.leak], f"merge {names} -> {self.name(best.leak)}")
@@ -120,7 +130,7 @@ class Search:
         done: set[tuple[object, ...]] = set()
         while True:
             groups = [(k, g) for k, g in self._groups() if k not in done]
-            if not groups:
+            if not groups or len(done) == _MOST_GROUPS:
                 return any_better
             key, group = groups[0]
             done.add(key)
@@ -132,7 +142,7 @@ class Search:
                 if not self.add():
                     break
             self.revise()
-            if self.value <= value + 0.5:
+            if self.value <= value + _LEAST:
                 self.leaks, self.value = kept, value
             else:
                 self._log(f"rebuilt {len(group)} {self.value - value:+.1f}")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.evidence import Evidence
 from models.kernels import best_shape
-from models.revise import at_size, best_size
+from models.sized import at_size, best_size
 from models.smooth_effect import Supposed
 from models.smooth_field import Doubts
 from models.smooth_judge import Judge
@@ -24,7 +24,15 @@ _TOP = 100
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where and how a leak would explain what is left."""
+    """Where and how a leak would explain what is left.
+
+    Attributes
+    ----------
+    gain
+        Half the chi-square that it explains.
+    before
+        The same of the leak near which it was sought, as that stands; 0 where it was sought everywhere.
+    """
 
     leak: Supposed
     gain: float
@@ -70,34 +78,29 @@ class Seeker:
         flow = np.maximum(match - self.judge.cost, 0.0) / energy
         return 0.5 * flow * flow * energy, flow
 
-    def best(self, others: Sequence[Supposed], near: Supposed | None = None) -> Found | None:
-        """The leak that explains best what others leave; with `near` only shapes like that leak's."""
+    def best(self, others: Sequence[Supposed], *near: Supposed) -> Found | None:
+        """The leak that explains best what others leave; with `near` only shapes like those leaks', anywhere."""
         doubts = self.judge.doubts(others, is_loose=True)
         weighed = doubts.weigh(self.judge.residual_in(others))
-        if near is None:
-            library, both = self.library, (self._rotated, self._squared)
-        else:
-            library = around(near.growth, self.effects.blocks, 1.0, near.is_repaired)
+        is_repaired = len(near) == 1 and near[0].is_repaired
+        library, both = self.library, (self._rotated, self._squared)
+        if near:
+            blocks = self.effects.blocks
+            library = Library.join([around(one.growth, blocks, 1.0, is_repaired) for one in near])
             rotated = self.field.flows(library.values)
             both = (rotated, self.field.precision @ (rotated**2).T)
         gain, at, _, used = self.scan(weighed, both)
         top = np.argsort(-gain)[:_TOP]
-        top = top[gain[top] > 0.0]
-        if near is not None and near.is_repaired:
-            top = np.array([near.at])
+        top = np.array([near[0].at]) if is_repaired else top[gain[top] > 0.0]
         if not len(top):
             return None
         better, flow = self.exact(weighed, doubts, used[top], both[0][at[top]])
         k = int(np.argmax(better))
-        leak = Supposed(
-            int(top[k]),
-            replace(library.growths[int(at[top[k]])], peak=float(flow[k])),
-            near is not None and near.is_repaired,
-        )
         if flow[k] <= 0.0:
             return None
-        found = self.refined(leak, weighed, doubts)
-        return found if near is None else replace(found, before=self._gain_of(near, weighed, doubts))
+        growth = replace(library.growths[int(at[top[k]])], peak=float(flow[k]))
+        found = self.refined(Supposed(int(top[k]), growth, is_repaired), weighed, doubts)
+        return replace(found, before=self._gain_of(near[0], weighed, doubts)) if near else found
 
     def _gain_of(self, leak: Supposed, weighed: Floats, doubts: Doubts) -> float:
         """What a leak explains as it stands, its flow fitted anew."""

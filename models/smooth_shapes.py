@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,6 +38,11 @@ class Library:
         values = np.stack([g.flow(blocks) for g in growths])
         shown = np.flatnonzero(values.max(axis=1) > 1e-6)
         return cls(tuple(growths[k] for k in shown), values[shown])
+
+    @classmethod
+    def join(cls, parts: Sequence[Library]) -> Library:
+        """Several libraries as one."""
+        return cls(tuple(g for part in parts for g in part.growths), np.vstack([part.values for part in parts]))
 
 
 def everywhere(blocks: Floats, rises: tuple[int, ...]) -> Library:

@@ -6,7 +6,7 @@ This is what the detector knows beforehand; it does not change while it watches.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,56 +16,32 @@ from numpy.typing import NDArray
 from hydro.calibration import Calibration, Prior, calibrate
 from hydro.derivatives import derivatives
 from hydro.driven import Drive, DrivenModel
-from hydro.errors import EpanetError
 from hydro.phase import find_phase
 from hydro.record import Record
 from models.channels import Channels, choose
-from models.doubt import jacobian
-from models.doubt import learn as learn_model
+from models.doubt import Doubts, doubts_of
 from models.errors import NotEnoughData
-from models.frame import PROBES, Frame, HourFrame, joined, steady_mean, typical_rows
+from models.frame import PROBES, Frame, HourFrame, by_part, evened, joined, steady_mean, typical_rows
+from models.health_bridge import Bridge
+from models.health_clock import Clocks
+from models.health_frames import clocks_of, leave_out
 from models.hours_frames import hourly
 from models.noise import Noise, learn
+from models.settings import Settings
+from models.sized import respond_at_size
 from models.structure import Meters, guess_noise
 from networks import Network, Topology
+
+__all__ = ["Settings", "Watch"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
-_LEARNING, _MEMORY = pd.Timedelta(days=7), pd.Timedelta(days=25)
+_DAY = pd.Timedelta(days=1)
 _RESPONSE_STATES = 24
 _HISTORY_STATES = 168
-_DOUBT_STATES, _DOUBT_ROWS, _DOUBT_PIPES = 48, 1600, 450
-_DOUBTS = 8
 _SECANT_SHARES = (0.025, 0.06, 0.15)
-_CHUNK = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How the watch is kept.
-
-    Attributes
-    ----------
-    step
-        Interval over which measurements are averaged before they drive the model.
-    block
-        Length of the detector's frames; whole days cancel what repeats daily.
-    learning
-        Length of the quiet period at the beginning of the history.
-    memory
-        Time over which slow biases of demand and sensors forget.
-    demand_noise
-        Day-to-day standard deviation of one junction's demand, as a share, before any was seen.
-    """
-
-    step: pd.Timedelta = _HOUR
-    block: pd.Timedelta = _DAY
-    learning: pd.Timedelta = _LEARNING
-    memory: pd.Timedelta = _MEMORY
-    demand_noise: float = 0.15
 
 
 class Watch:
@@ -89,6 +65,8 @@ class Watch:
     secants
         float64 [n_sizes, n_pipes, n_channels], the same for leaks of some sizes: where little flows usually, head loss
         grows far faster than with the first drop.
+    doubts
+        How far responses may be off.
     sizes
         float64 [n_sizes], those leaks' flows, m3/s.
     districts
@@ -113,6 +91,10 @@ class Watch:
                 f"from {self.settings.learning / pd.Timedelta('1D'):.0f}: give a longer record or a --history"
             )
         self.model = DrivenModel(network, quiet)
+        self.per_block = int(self.settings.block / self.settings.step)
+        self.bridge = Bridge(self.model, self.settings.step, self.per_block)
+        self.clocks: dict[pd.Timestamp, Clocks] = {}
+        self.silences: dict[str, pd.DatetimeIndex] = {}  # intervals in which a meter was not read
         try:
             self._prepare(learning)
         except BaseException:
@@ -123,35 +105,52 @@ class Watch:
         """Learn everything that does not change while it watches."""
         self.topology: Topology = self.model.topology
         self.pipes: Ints = self.topology.pipes
-        self._offset = np.zeros(len(self.model.instruments))
+        self._calibrate(learning)
+        self.settle(learning, {})
+
+    def settle(self, learning: Record, leaks: Mapping[int, float]) -> None:
+        """Learn zeros, what is usual, responses and noise from the learning period, as calibrated.
+
+        Parameters
+        ----------
+        learning
+            Of the settings' step.
+        leaks
+            What ran all through it: link -> m3/s; it is not usual.
+        """
         phase = find_phase(self.model, learning, self.settings.step)
-        self.calibration: Calibration = self._calibrate(learning, phase)
         drive = self.model.drive(learning, self.settings.step, phase)
-        measured = self._measured(learning, drive)
-        meters = Meters.of(self.model, measured[:, len(self.model.sensor_nodes) :])
+        running = self.with_leaks(drive, {k: np.full(len(drive.times), q) for k, q in leaks.items()})
+        lost = [sum(q * self.share(k, d) for k, q in leaks.items()) for d in range(len(self.model.districts))]
+        usual = replace(drive, inflow=drive.inflow - np.array(lost))
+        measured = self.measured(learning, drive)
+        self.meters = meters = Meters.of(self.model, measured[:, len(self.model.sensor_nodes) :])
         self.channels: Channels = choose(
-            self.model, drive, self._nominal(drive, phase), meters.through, self.settings.block >= _DAY
+            self.model, usual, self._nominal(drive, phase), meters.through, self.settings.block >= _DAY
         )
         self._steady_zero: Floats = np.zeros(len(self.channels.steady))
-        self._centre(drive, measured, phase)
+        self._centre(replace(running, inflow=usual.inflow), measured, phase)
         usable = np.flatnonzero(self.model.is_drivable(drive))
         rows = usable[np.unique(np.linspace(0, len(usable) - 1, _RESPONSE_STATES).astype(int))]
-        self._typical: Drive = drive.rows(rows)
-        self.responses = self.respond(self._typical, {})
+        self.typical: Drive = drive.rows(rows)
+        self.responses = self.respond(self.typical, {})
         seen = np.isfinite(drive.inflow).sum(axis=0)
         self.mean_inflow: Floats = np.nansum(np.abs(drive.inflow), axis=0) / np.maximum(seen, 1)
         districts = [self.district_of(int(link)) for link in self.pipes]
         self.districts: Ints = np.array([-1 if d is None else d for d in districts], dtype=np.int64)
         # m3/s that pass the district in which each pipe lies; where nothing is measured, no size is excluded
         self.inflow_of_pipes: Floats = np.array([meters.through[d] if d is not None else 0.0 for d in districts])
-        self.largest_take = max(float(self.mean_inflow.max()), 1e-3)
+        # a district whose inflow is not measured takes what the model says
+        nominal = self._nominal(drive, phase).mean(axis=0)
+        taken = [float(nominal[k]) for k, d in enumerate(self.model.districts) if not d.is_closed]
+        self.largest_take = max(float(self.mean_inflow.max()), *taken, 1e-3)
         self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = self.largest_take
         self.sizes: Floats = np.array(_SECANT_SHARES) * self.largest_take
-        self.secants: Floats = np.stack([self._respond_at_size(q) for q in self.sizes.tolist()])
-        self._doubt(drive, drive.demand)
-        by_node = self._node_response * self.settings.demand_noise
+        self.secants: Floats = np.stack([respond_at_size(self, self.typical, q) for q in self.sizes.tolist()])
+        self.doubts: Doubts = doubts_of(self, self.typical, running, drive.demand)
+        by_node = self.node_response * self.settings.demand_noise
         block, step, memory = self.settings.block, self.settings.step, self.settings.memory
-        self.noise: Noise = guess_noise(self.model, self.channels, drive, by_node, meters, block, step, memory)
+        self.noise: Noise = guess_noise(self.model, self.channels, usual, by_node, meters, block, step, memory)
 
     def close(self) -> None:
         """Free the model."""
@@ -166,6 +165,10 @@ class Watch:
                     if node in district.junctions:
                         return number
         return None
+
+    def mean_flow(self, meter: str) -> float:
+        """Mean flow at a meter while it was learnt from, m3/s."""
+        return float(self.meters.mean[self.model.flow_meters.index(meter)])
 
     def blind(self, frame: Frame | HourFrame) -> Bools:
         """Pipes in districts most of whose pressure sensors are missing in a frame, bool [n_pipes].
@@ -196,26 +199,27 @@ class Watch:
         model.scale(np.ones(len(self.topology.pipes)), np.ones(len(model.engine.junctions)))
         drive = model.drive(fine, step, phase)
         lost = self.lost(drive, running(drive.times))
-        self.calibration = calibrate(model, drive, self._measured(fine, drive), Prior(), lost, _HISTORY_STATES)
-        model.scale(self.calibration.resistance, self.calibration.demand)
-        n = len(self.calibration.offset)
-        self._offset[:n] = self.calibration.offset
-        self.responses = self.respond(self._typical, {})
-        self.secants = np.stack([self._respond_at_size(q) for q in self.sizes.tolist()])
+        self.adopt(calibrate(model, drive, self.measured(fine, drive), Prior(), lost, _HISTORY_STATES))
+        self.responses = self.respond(self.typical, {})
+        self.secants = np.stack([respond_at_size(self, self.typical, q) for q in self.sizes.tolist()])
         leaking = model.drive(fine, step, phase)
-        self._doubt(model.with_losses(leaking, lost), leaking.demand)
+        self.doubts = doubts_of(self, self.typical, model.with_losses(leaking, lost), leaking.demand)
 
     def centre(self, usual: Floats) -> None:
         """Take what channels show on average, float64 [n_channels], out of the instruments' zeros."""
         picked = self.channels.picked
         self._offset[picked] += np.nan_to_num(usual[: len(picked)])
 
-    def _calibrate(self, learning: Record, phase: int) -> Calibration:
-        drive = self.model.drive(learning, self.settings.step, phase)
-        found = calibrate(self.model, drive, self._measured(learning, drive), Prior())
+    def adopt(self, found: Calibration) -> None:
+        """Take a calibration over; instruments' zeros are the calibration's until `settle` or `centre`."""
+        self.calibration = found
         self.model.scale(found.resistance, found.demand)
+        self._offset = np.zeros(len(self.model.instruments))
         self._offset[: len(found.offset)] = found.offset
-        return found
+
+    def _calibrate(self, learning: Record) -> None:
+        drive = self.model.drive(learning, self.settings.step, find_phase(self.model, learning, self.settings.step))
+        self.adopt(calibrate(self.model, drive, self.measured(learning, drive), Prior()))
 
     def _centre(self, drive: Drive, measured: Floats, phase: int) -> None:
         """Take each channel's usual residual, as frames will see it, for its zero."""
@@ -240,7 +244,8 @@ class Watch:
     def _by_district(self, nominal: Floats) -> Floats:
         return np.stack([nominal[:, d.junctions].sum(axis=1) for d in self.model.districts], axis=1)
 
-    def _measured(self, record: Record, drive: Drive) -> Floats:
+    def measured(self, record: Record, drive: Drive) -> Floats:
+        """What the instruments say in a drive's intervals, float64 [n, n_instruments], m and m3/s."""
         pressure = record.pressure.reindex(index=drive.times, columns=list(self.model.pressure_sensors))
         flow = record.flow.reindex(index=drive.times, columns=list(self.model.flow_meters))
         told = np.where(self.model.is_adrift(drive), np.nan, pressure.to_numpy(dtype=float))
@@ -281,17 +286,25 @@ class Watch:
         with_parts
             Blocks that are left out, or not over yet, come too, for their hours.
         """
-        step, block = self.settings.step, self.settings.block
+        step, block, per_block = self.settings.step, self.settings.block, self.per_block
         fine = record.resampled(step)
         phase = find_phase(self.model, fine, step)
-        per_block = int(block / step)
-        drive = self.model.drive(fine, step, phase, per_block)
-        measured = self._measured(fine, drive)
+        times = self.model.intervals(fine, step)
+        bridged = self.bridge.bridged(fine, times)
+        for name, lost in zip(self.model.flow_meters, bridged.flow.T, strict=True):
+            self.silences[name] = self.silences.get(name, times[:0]).union(times[lost])
+        drive = self.model.drive(bridged.record, step, phase, per_block)
+        measured = self.measured(fine, drive)
         watched = self._watched(measured, per_block)
         expected = np.hstack(self.model.expect(drive, watched))
+        self.clocks[record.start] = clocks_of(self, record.start)
+        measured = self.clocks[record.start].retimed(measured, expected, drive.times)
+        untrusted = leave_out(self, measured, expected, bridged)
         nominal = self._nominal(drive, phase)
         residual = self.channels.residuals(measured, expected + self._offset, drive, nominal)
+        residual[:, len(self.channels.picked) :][untrusted] = np.nan
         by_hour = hourly(self, record, drive.times, measured, residual)
+        residual = evened(residual, per_block)
         for at in range(0, len(drive.times), per_block):
             part, start = slice(at, at + per_block), drive.times[at]
             hours = by_hour.of(start, block)
@@ -303,11 +316,13 @@ class Watch:
                     none = drive.rows(drivable[:0])
                     yield Frame(start, start + block, nothing, none, expected[:0], hours=hours, is_whole=False)
                 continue
-            probes = typical_rows(drive.demand[drivable].sum(axis=1), drivable)
+            total = drive.demand[drivable].sum(axis=1)
+            probes = typical_rows(total, drivable)
             seen = np.isfinite(residual[part]).mean(axis=0)
             seen = np.concatenate([seen, seen[len(self.channels.picked) + self.channels.steady]])
             values = np.where(seen >= 0.5 * self._pace, self._mean(residual[part], nominal[part]), np.nan)
-            yield Frame(start, start + block, values, drive.rows(probes), expected[probes], hours=hours)
+            parts = by_part(residual[drivable], total)
+            yield Frame(start, start + block, values, drive.rows(probes), expected[probes], parts, hours)
 
     # leaks --------------------------------------------------------------------------------------------------------
 
@@ -333,7 +348,7 @@ class Watch:
             total += self.model.leak_response(s.by_demand, leaking.demand[row])
         by_node = self.channels.responses(self.model, total / len(drive.times))
         if not leaks:
-            self._node_response = by_node
+            self.node_response = by_node
         return 0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]])
 
     def sized(self, responses: Floats) -> Floats:
@@ -342,105 +357,6 @@ class Watch:
         What other leaks change of a small leak's response, float64 [n_pipes, n_channels], they change of a large one's.
         """
         return np.concatenate([responses[None], self.secants + (responses - self.responses)])
-
-    def _respond_at_size(self, flow: float) -> Floats:
-        """Effect of a sizeable leak in each pipe, per m3/s, by simulation.
-
-        The leak comes on top of what flows in at a quiet time; what the driving takes off the other demands is small
-        beside them and is taken off by the tangent.
-        """
-        model, n_picked = self.model, len(self.channels.picked)
-        rows = typical_rows(self._typical.demand.sum(axis=1), np.arange(len(self._typical.times)))
-        drive = self._typical.rows(rows)
-        driving = self._driving(drive)
-        taken = np.empty((len(self.pipes), len(model.instruments)))
-        total = np.zeros_like(taken)
-        for row in range(len(rows)):
-            base = np.hstack(model.expect(drive.rows(np.array([row]))))
-            for at in range(0, len(self.pipes), _CHUNK):
-                # one pipe after another at the same moment: each solution begins near the last one
-                links = self.pipes[at : at + _CHUNK].tolist()
-                one = drive.rows(np.full(len(links), row))
-                lost = np.vstack([self.lost(drive.rows(np.array([row])), {k: np.full(1, flow)}) for k in links])
-                total[at : at + _CHUNK] += np.hstack(model.expect(replace(one, demand=one.demand + lost))) - base
-                taken[at : at + _CHUNK] = (lost / flow) @ driving
-        change = total / (len(rows) * flow) - taken
-        secants = self.responses.copy()
-        solved = np.asarray(np.isfinite(change).all(axis=1))
-        secants[solved, :n_picked] = change[solved][:, self.channels.picked]
-        return secants
-
-    def _doubt(self, drive: Drive, customers: Floats) -> None:
-        """Learn how far responses may be off: `doubt`, float64 [n_pipes, k, n_channels], directions per m3/s.
-
-        Parameters
-        ----------
-        drive
-            What the model was calibrated on, with known leaks in it.
-        customers
-            float64 [n, n_junctions], m3/s, demand without them.
-        """
-        model, n_picked = self.model, len(self.channels.picked)
-        usable = np.flatnonzero(model.is_drivable(drive) & np.isfinite(customers).all(axis=1))
-        n_states = int(np.clip(_DOUBT_ROWS // max(len(model.sensor_nodes), 1), 4, _DOUBT_STATES))
-        rows = usable[np.unique(np.linspace(0, len(usable) - 1, n_states).astype(int))]
-        learnt = learn_model(model, drive.rows(rows), customers[rows], self.calibration.after, Prior())
-        flow = float(self.sizes[1])
-        row = typical_rows(self._typical.demand.sum(axis=1), np.arange(len(self._typical.times)))[1]
-        one = self._typical.rows(np.array([row]))
-        model.forget()
-        base = jacobian(model, one, 0, one.demand[0])
-        tried = np.unique(np.linspace(0, len(self.pipes) - 1, _DOUBT_PIPES).astype(int))
-        found = np.zeros((len(tried), _DOUBTS, len(self.channels.names)))
-        for k, link in enumerate(self.pipes[tried].tolist()):
-            leaking = self.with_leaks(one, {link: np.full(1, flow)})
-            try:
-                change = (jacobian(model, leaking, 0, one.demand[0]) - base) / flow
-            except EpanetError:
-                model.forget()
-                continue
-            size, direction = np.linalg.eigh(learnt.covariance(change[self.channels.picked]))
-            kept = np.argsort(-size)[:_DOUBTS]
-            found[k, : len(kept), :n_picked] = np.sqrt(np.maximum(size[kept], 0.0))[:, None] * direction[:, kept].T
-        # a pipe that was not tried errs like the one that was and looks most like it
-        unit = self.secants[1][:, :n_picked] / self._sizes_of(self.secants[1])[:, None]
-        like = tried[np.argmax(unit @ unit[tried].T, axis=1)]
-        like[tried] = tried
-        share = self._sizes_of(self.secants[1]) / self._sizes_of(self.secants[1][like])
-        self.doubt: Floats = found[np.searchsorted(tried, like)] * share[:, None, None]
-
-    def _sizes_of(self, responses: Floats) -> Floats:
-        sizes: Floats = np.maximum(np.linalg.norm(responses[..., : len(self.channels.picked)], axis=-1), 1e-15)
-        return sizes
-
-    def doubt_of(self, used: Floats) -> Floats:
-        """Directions in which responses float64 [n_pipes, n_channels] may be off, float64 [n_pipes, k, n_channels].
-
-        What was made at one size is scaled to the size of those used.
-        """
-        return self._scaled(self.doubt, self.secants[1], used)
-
-    def doubt_at(self, pipe: int, used: Floats) -> Floats:
-        """The same for one pipe's response, float64 [k, n_channels]."""
-        return self._scaled(self.doubt[pipe], self.secants[1][pipe], used)
-
-    def _scaled(self, doubt: Floats, made: Floats, used: Floats) -> Floats:
-        share = np.minimum(self._sizes_of(used) / self._sizes_of(made), 30.0)
-        scaled: Floats = doubt * share[..., None, None]
-        return scaled
-
-    def _driving(self, drive: Drive) -> Floats:
-        """What the driving takes off per m3/s of leak at each junction, float64 [n_junctions, n_instruments]."""
-        model = self.model
-        junctions = model.engine.junctions
-        total = np.zeros((len(junctions), len(model.instruments)))
-        model.forget()
-        for row in range(len(drive.times)):
-            model.impose(drive, row)
-            model.solve()
-            by_demand = derivatives(model.engine, model.sensor_nodes, model.meter_links).by_demand
-            total += by_demand[junctions] - model.leak_response(by_demand, drive.demand[row])
-        return total / len(drive.times)
 
     def effect(self, frames: list[Frame], leaks: Mapping[int, Floats]) -> Floats:
         """Effect of leaks on the channels of each frame, by simulation.
@@ -472,10 +388,10 @@ class Watch:
             effect[running, :n_picked] = mean[:, self.channels.picked]
         for column, number in enumerate(self.channels.districts, start=n_picked):
             for link, flow in leaks.items():
-                effect[:, column] += flow * self._share(link, number)
+                effect[:, column] += flow * self.share(link, number)
         return effect
 
-    def _share(self, link: int, district: int) -> float:
+    def share(self, link: int, district: int) -> float:
         """Share of a link's two ends that lies in a district."""
         inside = self.model.engine.junctions[self.model.districts[district].junctions]
         return float(np.isin([self.topology.start[link], self.topology.end[link]], inside).mean())

@@ -73,6 +73,11 @@ class Window:
         self.blocks = np.append(self.blocks[drop:], round(self.number(frame.start)))
         return drop
 
+    def put(self, row: int, frame: Frame, expected: Floats, noise: Noise) -> None:
+        """Take another version of a frame in the place of one; `expected` as in `append`."""
+        self.frames[row] = frame
+        self.values[row] = filled(frame.values, expected, noise)
+
     def clear(self) -> None:
         """Forget all frames; the clock goes on."""
         self.frames, self.values, self.blocks = [], self.values[:0], self.blocks[:0]

@@ -15,6 +15,7 @@ import pandas as pd
 from hydro.record import Record, read_record
 from models.detect import Detection, Progress, detect
 from models.rules import Repair, Rules
+from models.searches import DrySearch
 from models.watch import Settings
 from networks import Network
 from networks.whole import whole_file
@@ -24,38 +25,65 @@ from umanflow.report.measured import FILE as DAYS_FILE
 from umanflow.report.measured import days_of, own_steps
 from umanflow.report.storing import replace_text
 from umanflow.report.xlsx import REPAIRS_SHEET
+from umanflow.zonefiles import write_zones
 
 
 def read_repairs(path: Path, timezone: str | None = None) -> tuple[Repair, ...]:
     """Read a CSV `pipe,repaired[,found,measured_flow_m3h]`, or the sheet `repairs` of a report's workbook.
 
-    Rows with `found` = dry are no repairs, nor are rows of the workbook that nobody has filled in.
+    Rows with `found` = dry are no repairs (`read_searches`), nor are rows of the workbook that nobody has filled in.
 
     Raises
     ------
     UserError
         If the file, a column or a time cannot be read.
     """
+    table, times = _told(path, timezone, is_dry=False)
+    flows = pd.Series(np.nan, table.index)
+    if "measured_flow_m3h" in table.columns:
+        flows = pd.to_numeric(table["measured_flow_m3h"], errors="coerce") / 3600.0
+    return tuple(
+        Repair(str(pipe), time, float(flow) if flow > 0.0 else None)
+        for pipe, time, flow in zip(table["pipe"], times, flows, strict=True)
+    )
+
+
+def read_searches(path: Path, timezone: str | None = None) -> tuple[DrySearch, ...]:
+    """Read the rows with `found` = dry of such a file: pipes at which a crew looked for a leak and found none.
+
+    Raises
+    ------
+    UserError
+        If the file, a column or a time cannot be read.
+    """
+    table, times = _told(path, timezone, is_dry=True)
+    return tuple(DrySearch(str(pipe), time) for pipe, time in zip(table["pipe"], times, strict=True))
+
+
+def _told(path: Path, timezone: str | None, is_dry: bool) -> tuple[pd.DataFrame, list[pd.Timestamp]]:
+    """Rows of what crews tell, of one kind, and their times in UTC."""
     table = _workbook(path) if path.suffix.lower() == ".xlsx" else _csv(path)
     missing = {"pipe", "repaired"} - set(table.columns)
     if missing:
         raise UserError(f"{path}: has no column '{sorted(missing)[0]}'; its header is pipe,repaired[,found]")
+    dry = pd.Series(False, table.index)
     if "found" in table.columns:
-        table = table[table["found"].fillna("yes").str.lower() != "dry"]
+        outcome = table["found"].fillna("yes").str.strip().str.lower().replace("", "yes")
+        strange = ~outcome.isin(["yes", "dry"])
+        if strange.any():
+            raise UserError(f"{path}: column found: '{outcome[strange].iloc[0]}' is neither yes nor dry")
+        dry = outcome == "dry"
+    table = table[dry if is_dry else ~dry]
     try:
         times = pd.to_datetime(table["repaired"], format="ISO8601")
     except ValueError as error:
         raise UserError(f"{path}: column repaired: {str(error).splitlines()[0]}") from error
-    flows = pd.Series(np.nan, table.index)
-    if "measured_flow_m3h" in table.columns:
-        flows = pd.to_numeric(table["measured_flow_m3h"], errors="coerce") / 3600.0
-    repairs = []
-    for pipe, time, flow in zip(table["pipe"], times, flows, strict=True):
-        stamp = pd.Timestamp(time)
-        if stamp.tz is None:
-            stamp = stamp.tz_localize(timezone or "UTC", ambiguous=False, nonexistent="shift_forward")
-        repairs.append(Repair(str(pipe), stamp.tz_convert("UTC"), float(flow) if flow > 0.0 else None))
-    return tuple(repairs)
+    stamps = [pd.Timestamp(time) for time in times]
+    local = [
+        t.tz_localize(timezone or "UTC", ambiguous=False, nonexistent="shift_forward") if t.tz is None else t
+        for t in stamps
+    ]
+    return table, [t.tz_convert("UTC") for t in local]
 
 
 def _csv(path: Path) -> pd.DataFrame:
@@ -104,20 +132,22 @@ def detect_folder(
     record = read_record(data, timezone)
     before = read_record(history, timezone) if history is not None else None
     known = read_repairs(repairs, timezone) if repairs is not None else ()
-    found = detect(network, record, before, known, progress=progress)
+    dry = read_searches(repairs, timezone) if repairs is not None else ()
+    found = detect(network, record, before, known, progress=progress, searches=dry)
     write_detection(found, record, network, out, timezone)
     return found
 
 
 def write_detection(found: Detection, record: Record, network: Network, out: Path, timezone: str | None) -> None:
-    """Write everything that is told of a detection: leaks, residuals, days, health, hindsight, run."""
+    """Write everything that is told of a detection: leaks, zones, residuals, days, health, hindsight, run."""
     out.mkdir(parents=True, exist_ok=True)
     write_leaks(found.leaks, found.topology, out, network.crs, timezone, network.pipes)
     with whole_file(out / "residuals.parquet") as temporary:
         found.residuals.to_parquet(temporary)
     with whole_file(out / DAYS_FILE) as temporary:
         days_of(record, timezone).to_parquet(temporary)
-    write_json(health(found, record), out / "health.json")
+    write_zones(found.statement, out, timezone)
+    write_json(health(found, record, timezone), out / "health.json")
     write_json(_untold(found, timezone), out / "hindsight.json")
     write_json(_run(found, record, network, timezone), out / "run.json")
 
@@ -127,8 +157,9 @@ def write_json(content: object, path: Path) -> None:
     replace_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
-def health(found: Detection, record: Record) -> list[dict[str, object]]:
-    """State of every instrument: how much is missing, whether it ever moves, how far off its last week is."""
+def health(found: Detection, record: Record, timezone: str | None = None) -> list[dict[str, object]]:
+    """State of every instrument: how much came in, what was wrong with it and when; then valves found closed."""
+    zone = timezone or "UTC"
     rows: list[dict[str, object]] = []
     for quantity in ("pressure", "flow", "level", "demand"):
         table: pd.DataFrame = getattr(record, quantity)
@@ -137,14 +168,23 @@ def health(found: Detection, record: Record) -> list[dict[str, object]]:
             values = table[name].to_numpy(dtype=float)
             seen = np.isfinite(values)
             moved = float(np.nanmax(values) - np.nanmin(values)) if seen.any() else 0.0
+            faults = found.health.of(str(name), quantity)
+            open_now = [f.kind for f in faults if f.until is None]
+            state = "silent" if not seen.any() else "flat" if moved == 0.0 else open_now[-1] if open_now else "ok"
             rows.append(
                 {
                     "instrument": str(name),
                     "quantity": quantity,
                     "available": round(min(1.0, float(seen.mean()) * int(every[name])), 4),
-                    "state": "silent" if not seen.any() else "flat" if moved == 0.0 else "ok",
+                    "state": state,
+                    "faults": [fault.plain(zone) for fault in faults],
                 }
             )
+    for fault in found.health.faults:
+        if fault.quantity == "pipe":
+            state = "closed" if fault.until is None else "ok"
+            plain = {"instrument": fault.element, "quantity": "pipe", "available": 1.0, "state": state}
+            rows.append(plain | {"faults": [fault.plain(zone)]})
     return rows
 
 
@@ -183,6 +223,7 @@ def _run(found: Detection, record: Record, network: Network, timezone: str | Non
             {"name": name, "inflow_m3h": round(3600.0 * inflow, 3), "is_closed": is_closed}
             for name, inflow, is_closed in found.districts
         ],
+        "limits": found.health.limits,
         "versions": {
             "python": platform.python_version(),
             **{p: version(p) for p in ("umanflow", "wntr", "owa-epanet", "numpy", "pandas", "numba")},

@@ -259,8 +259,8 @@ def report_period(
             f"{config.historian_url}: holds no good samples of the period; poll first, or widen --from and --to"
         )
     record = record_of(frame, wanted)
-    known = repairs_of(repairs, config.timezone)
-    found = detect(network, record, repairs=known, progress=progress)
+    known, dry = repairs_of(repairs, config.timezone), searches_of(repairs, config.timezone)
+    found = detect(network, record, repairs=known, progress=progress, searches=dry)
     end = record.end.tz_convert(config.timezone).tz_localize(None).to_pydatetime()
     folder = dated(request.out, end) / "detection"
     write_detection(found, record, network, folder, config.timezone)
@@ -272,3 +272,10 @@ def repairs_of(path: Path | None, timezone: str | None) -> Sequence[Any]:
     from umanflow.detection import read_repairs
 
     return () if path is None else read_repairs(path, timezone)
+
+
+def searches_of(path: Path | None, timezone: str | None) -> Sequence[Any]:
+    """Searches of such a file that found nothing; none where no file is given."""
+    from umanflow.detection import read_searches
+
+    return () if path is None else read_searches(path, timezone)

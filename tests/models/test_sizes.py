@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from models.frame import steady_mean
 from models.growth import Growth
-from models.revise import at_size, best_size
+from models.sized import at_size, best_size
 
 SIZES = np.array([0.001, 0.002, 0.004])
 

@@ -141,3 +141,11 @@ def test_the_gain_that_a_search_promises_is_what_the_posterior_gains() -> None:
     # the doubts about the leak itself take up a little more of the residual than the search counts on
     assert gained >= found.gain
     assert gained == pytest.approx(found.gain, rel=0.1)
+
+
+def test_a_leak_that_is_known_twice_is_one_and_one_that_never_shows_is_none() -> None:
+    true = TownLeak(10, Growth(30.0, 0.0, 6.0 * Q))
+    twice = [Known(10, Growth(30.0, 0.0, 3.0 * Q))] * 2
+    found = look_back(LinearTown(), [true], [*twice, Known(20, Growth(10.0, 0.0, Q, 10.0))])
+    assert len(found) == 1
+    assert near(found, true).growth.peak == pytest.approx(6.0 * Q, rel=0.15)

@@ -11,10 +11,11 @@ from models.errors import NotEnoughData
 from models.watch import Settings
 from networks import load
 from tests.umanflow.ky4 import build_network, build_tags, read_layout
-from umanflow.detection import detect_folder, read_repairs
+from umanflow.detection import detect_folder, read_repairs, read_searches
 from umanflow.errors import UserError
 from umanflow.pipeline import record_of
 from umanflow.twin import TrueLeak, Twin
+from umanflow.zonefiles import COLUMNS
 
 START = pd.Timestamp("2026-01-05", tz="UTC")
 DAYS, STEP = 13, pd.Timedelta("15min")
@@ -100,6 +101,16 @@ def test_folder_in_folder_out(city, tmp_path):
     run = json.loads((out / "run.json").read_text())
     assert run["sha256"] == load(inp).sha256
     assert {row["instrument"] for row in json.loads((out / "health.json").read_text())} >= {"P-1141", "T-1"}
+    zones = pd.read_csv(out / "zones.csv")
+    assert list(zones.columns) == list(COLUMNS)
+    assert set(zones["period"]) == {"first", "last"}
+    told = zones[zones["excess_m3h"].notna()]
+    parts = told["legitimate_use_m3h"] + told["background_m3h"] + told["excess_m3h"]
+    assert parts.to_numpy() == pytest.approx(told["night_flow_m3h"].to_numpy(), abs=0.01)
+    assert (told["excess_low_m3h"] <= told["excess_m3h"]).all()
+    assert zones.loc[zones["excess_m3h"].isna(), "lack"].notna().all()
+    content = json.loads((out / "zones.json").read_text())
+    assert [row["zone"] for row in content["zones"]] == list(zones["zone"])
 
 
 def test_repairs_are_read_and_dry_holes_are_none(tmp_path):
@@ -107,7 +118,11 @@ def test_repairs_are_read_and_dry_holes_are_none(tmp_path):
     path.write_text("pipe,repaired,found\nP1,2018-04-02 11:40:00,yes\nP2,2018-05-01 08:00:00,dry\n")
     repairs = read_repairs(path, "Europe/Kyiv")
     assert [r.pipe for r in repairs] == ["P1"]
+    assert [(s.pipe, s.time.hour) for s in read_searches(path, "Europe/Kyiv")] == [("P2", 5)]
     assert repairs[0].time == pd.Timestamp("2018-04-02 08:40:00", tz="UTC")
+    path.write_text("pipe,repaired,found\nP1,2018-04-02,maybe\n")
+    with pytest.raises(UserError, match="neither yes nor dry"):
+        read_repairs(path)
     path.write_text("pipe;repaired\nP1;2018\n")
     with pytest.raises(UserError, match="header"):
         read_repairs(path)

@@ -32,10 +32,11 @@ def umanflow(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_findable_leakage_year_by_year() -> None:
-    section = {"findable": 0.4, "rise": 0.1, "found_a_year": 0.5, "found_without": 0.0}
+    section = {"findable": 0.4, "rise": 0.1, "found_by_survey": 0.5, "found_without": 0.0}
     rules = PlanInput.model_validate({"leakage": section})
-    left = findable(rules, 3, {2: True, 3: True})
+    left = findable(rules, 3, {2: 1, 3: 1})
     assert left == pytest.approx([0.4, 0.5, 0.3, 0.2])
+    assert findable(rules, 3, {2: 1, 3: 2}) == pytest.approx([0.4, 0.5, 0.3, 0.1])
 
 
 def test_money_energy_and_co2_of_a_year() -> None:

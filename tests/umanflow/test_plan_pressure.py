@@ -7,9 +7,10 @@ import pytest
 
 from hydro.engine import Engine
 from networks import Network, load
-from networks.export import inp_bytes
 from umanflow.errors import UserError
-from umanflow.planner.pressure import Norm, PressurePlan, control_lines, plan_pressure
+from umanflow.planner.places import Prices
+from umanflow.planner.pressure import DEFAULT_PRICES, Norm, PressurePlan, plan_pressure
+from umanflow.planner.simulation import run_day
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::SyntaxWarning")
 
@@ -64,16 +65,14 @@ def town(folder: Path, setting: float = 60.0, storeys: int = 5) -> Network:
 
 
 def with_controls(network: Network, plan: PressurePlan, folder: Path) -> Path:
-    """The network's file with the plan's set-points."""
-    text = inp_bytes(network).decode("utf-8", "replace")
+    """The model that the plan has written."""
     path = folder / "planned.inp"
-    lines = "\n".join(control_lines(plan))
-    path.write_text(text.replace("[TIMES]", f"[CONTROLS]\n{lines}\n[TIMES]", 1), "utf-8")
+    path.write_bytes(plan.inp)
     return path
 
 
 def second_day(path: Path | Network) -> tuple[np.ndarray, np.ndarray]:
-    """Pressure of every node at every step, and the volume that leaks, m3, by node."""
+    """Pressure of every node at every step, and the volume that leaks, m3, by node; chambers of new valves go."""
     pressures, lost = [], []
     with Engine(path) as engine:
         engine.duration = 2 * _DAY
@@ -123,11 +122,65 @@ def test_free_head_that_is_short_is_not_made_shorter(tmp_path: Path) -> None:
     assert plan.saved > 0.0  # at night there is more than at the worst hour
 
 
-def test_a_network_without_blocks_is_told_what_it_needs(tmp_path: Path) -> None:
+def test_a_network_without_blocks_and_valves_is_told_what_it_needs(tmp_path: Path) -> None:
     network = town(tmp_path)
     (tmp_path / "town.tables" / "dmas.csv").unlink()
+    network.source.write_text(network.source.read_text().replace("V X1 X2 200 PRV 60 0", "V X1 X2 200 TCV 1 0"))
     with pytest.raises(UserError, match=r"nodes\.csv and dmas\.csv into the folder town\.tables beside the INP"):
         plan_pressure(load(network.source), Norm())
+
+
+def test_a_valve_that_no_table_names_is_planned_too(tmp_path: Path) -> None:
+    """The same town without tables of blocks: its valve is found in the model, with what lies behind it."""
+    with_table = plan_pressure(town(tmp_path), Norm())
+    (tmp_path / "town.tables" / "dmas.csv").unlink()
+    without = plan_pressure(load(tmp_path / "town.inp"), Norm())
+    assert [valve.valve for valve in without.valves] == ["V"]
+    assert without.valves[0].after == pytest.approx(with_table.valves[0].after, abs=0.1)
+    assert without.saved == pytest.approx(with_table.saved, rel=0.01)
+
+
+def test_a_low_part_of_a_block_gets_a_valve_of_its_own_where_that_pays(tmp_path: Path) -> None:
+    network = town(tmp_path)
+    low = (
+        network.source.read_text()
+        .replace("C 22 4 day", "C 2 4 day\nC2 0 2 day")
+        .replace("P3 A C 700 150 110", "P3 A C 700 150 110\nP4 C C2 300 100 110")
+        .replace("C 0.2\n[PAT", "C 0.3\nC2 0.3\n[PAT")
+    )
+    network.source.write_text(low)
+    with (tmp_path / "town.tables" / "nodes.csv").open("a") as file:
+        file.write("C2,Z,street,10,2\n")
+    dear = Prices(1e9, 120_000.0, (15_000.0, 180_000.0), 12.0, 35_000.0, 20, 0.08)
+    none = plan_pressure(load(network.source), Norm(), dear)
+    assert none.places == ()
+    plan = plan_pressure(load(network.source), Norm())
+    (place,) = [place for place in plan.places if place.is_chosen]
+    assert (place.block, place.pipe) == ("Z", "P3")
+    assert place.worth > place.cost
+    assert plan.saved > none.saved + 0.8 * place.saved > none.saved
+    assert plan.saved == pytest.approx(plan.checked, rel=0.01)
+    assert plan.n_met_after == plan.n_met_before
+    # from the file alone: customers behind it have what is due, and not much more at the worst of them
+    with Engine(with_controls(network, plan, tmp_path)) as engine:
+        day = run_day(engine)
+        at = [engine.topology.node(n) for n in ("C", "C2")]
+        assert (day.pressure[:, at[0]] >= 10.0 + 4.0 * 4 - 0.01).all()
+        assert day.pressure[:, at[0]].min() < 10.0 + 4.0 * 4 + 2.5
+    assert DEFAULT_PRICES.worth(1.0, 0.0) == pytest.approx(
+        sum(365.25 * 12.0 / 1.08**year for year in range(1, 21)), rel=1e-9
+    )
+
+
+def test_set_points_are_written_in_the_unit_of_the_file(tmp_path: Path) -> None:
+    network = town(tmp_path)
+    metres = plan_pressure(network, Norm())
+    network.source.write_text(network.source.read_text().replace("[OPTIONS]", "[OPTIONS]\nPressure kPa").replace(
+        "PRV 60 0", f"PRV {60 / 0.101972:.4f} 0"))  # fmt: skip
+    kilopascals = plan_pressure(load(network.source), Norm())
+    assert kilopascals.unit == pytest.approx(0.102, abs=1e-3)
+    assert kilopascals.valves[0].after == pytest.approx(metres.valves[0].after, abs=0.2)
+    assert kilopascals.checked == pytest.approx(metres.checked, rel=0.03)
 
 
 def test_a_block_without_nodes_is_told(tmp_path: Path) -> None:
@@ -155,17 +208,19 @@ def test_a_block_without_a_valve_gets_one_where_it_pays(tmp_path: Path) -> None:
 
 def test_plan_of_uman_keeps_what_was_kept_and_saves_what_it_says(tmp_path: Path) -> None:
     uman = load("uman")
-    plan = plan_pressure(uman, Norm())
+    plan = plan_pressure(uman, Norm(), places=0)
     pressure, leakage = second_day(with_controls(uman, plan, tmp_path))
     before, lost = second_day(uman)
     assert uman.nodes is not None
     homes = uman.nodes[uman.nodes["connections"] > 0]
     with Engine(uman) as engine:
         at = [engine.topology.node(n) for n in homes["node"]]
+    with Engine(tmp_path / "planned.inp") as engine:
+        there = [engine.topology.node(n) for n in homes["node"]]
     due = 10.0 + 4.0 * (homes["storeys"].to_numpy() - 1)
     kept = (before[:, at] >= due).all(axis=0)
     assert kept.sum() == plan.n_met_before > 2_000
-    assert (pressure[:, at] >= due - 0.01)[:, kept].all()
+    assert (pressure[:, there] >= due - 0.01)[:, kept].all()
     assert lost.sum() - leakage.sum() == pytest.approx(plan.saved, rel=0.03)
     assert plan.saved > 0.02 * lost.sum()
     for valve in plan.valves:

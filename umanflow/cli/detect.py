@@ -18,7 +18,7 @@ def detect(
     crs: Annotated[str | None, typer.Option(help="CRS of the INP's coordinates, such as EPSG:32636.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Find leaks in a folder of measurements.
+    """Find leaks in a folder of measurements, and say what each zone loses at night.
 
     Example: umanflow detect --network city.inp --history 2018 --data 2019 --repairs repairs.csv --out found
     """
@@ -26,6 +26,7 @@ def detect(
     from umanflow.cli.progress import progress_bar
     from umanflow.cli.table import show
     from umanflow.detection import detect_folder
+    from umanflow.zonefiles import zone_rows
 
     with progress_bar() as move:
         found = detect_folder(load(network, crs), data, history, repairs, out, timezone, move)
@@ -44,3 +45,8 @@ def detect(
         ],
         as_json,
     )
+    if not as_json:
+        print()
+        show(zone_rows(found.statement), as_json=False)
+    for limit in found.health.limits:
+        typer.echo(limit, err=True)

@@ -23,7 +23,11 @@ _TRUNK_SHARE = 0.15  # of the length, where no table says what is a trunk
 
 @dataclass(frozen=True)
 class Facts:
-    """What does not depend on the design."""
+    """What does not depend on the design.
+
+    `lowest` is the least pressure of each node over a day with everything open that may be, `present` as the network
+    is now: whoever has his free head now is to keep it.
+    """
 
     topology: Topology
     connections: Floats
@@ -34,6 +38,7 @@ class Facts:
     has_valve: Bools
     flow: Floats
     lowest: Floats
+    present: Floats
     worst_hour: int
 
 
@@ -52,6 +57,7 @@ def facts_of(engine: Engine, network: Network, norm: Norm, reopen: bool) -> Fact
         connections[engine.junctions] = demand * _DAY / 0.5
         due[connections > 0.0] = norm.first
     diameter = engine.read("link", "diameter")
+    present = usual_day(engine)[1]
     if reopen:
         for link in np.flatnonzero(is_closed & topology.is_pipe).tolist():
             engine.set_status(topology.links[link], is_open=True)
@@ -59,7 +65,7 @@ def facts_of(engine: Engine, network: Network, norm: Norm, reopen: bool) -> Fact
     flow, lowest, worst = usual_day(engine)
     return Facts(
         topology, connections, due, diameter, _trunks(network, topology, diameter), is_closed,
-        _valved(network, topology), flow, lowest, worst,
+        _valved(network, topology), flow, lowest, present, worst,
     )  # fmt: skip
 
 

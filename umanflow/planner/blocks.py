@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from hydro.engine import Engine
 from networks import Network
 from umanflow.errors import UserError
+from umanflow.planner.blockdesign import Block, BlockRules, Design, Short
 from umanflow.planner.blockfacts import Facts, facts_of, usual_day
 from umanflow.planner.partition import Streets, partition
 from umanflow.planner.pressure import Norm
+
+__all__ = ["Block", "BlockRules", "Design", "design_blocks"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -24,111 +27,9 @@ _CAPACITY = 2.63  # Hazen-Williams: flow by diameter
 _SLACKS = (0.35, 0.2, 0.5)
 _NONE = -1
 _SHORT_M = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class BlockRules:
-    """What a design has to keep.
-
-    Attributes
-    ----------
-    least, most
-        Connections of a block.
-    inlets
-        Most meters of a block.
-    fire_flow, fire_head
-        m3/s at one hydrant of a block in the hour of most demand, and the free head that has to be left there, m.
-    meter_cost, valve_cost
-        By diameter in m: price = first + second x diameter, UAH.
-    """
-
-    least: float = 500.0
-    most: float = 1500.0
-    inlets: int = 2
-    fire_flow: float = 0.010
-    fire_head: float = 10.0
-    meter_cost: tuple[float, float] = (120_000.0, 900_000.0)
-    valve_cost: tuple[float, float] = (15_000.0, 180_000.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One block of a design.
-
-    Attributes
-    ----------
-    name
-        Of the design.
-    nodes
-        Names.
-    connections, length
-        Number, and m of pipe with both ends inside.
-    inlets
-        Links that get a meter.
-    closed
-        Links across the border that are shut; `new_valves` of them need a valve.
-    new_valves
-        Links.
-    is_isolated
-        Whether no open link leads from a source into the block when the meters at its border are shut, at the
-        statuses that EPANET computes.
-    fire_left
-        Least free head at a node with the fire flow, m; `fire_before` without blocks.
-    fire_before
-        See there.
-    cost
-        Of its meters and new valves, UAH; what stands between two blocks counts for the one that water runs into, or
-        for the first.
-    """
-
-    name: str
-    nodes: tuple[str, ...]
-    connections: float
-    length: float
-    inlets: tuple[str, ...]
-    closed: tuple[str, ...]
-    new_valves: tuple[str, ...]
-    is_isolated: bool
-    fire_left: float
-    fire_before: float
-    cost: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Design:
-    """Blocks of a whole network.
-
-    Attributes
-    ----------
-    blocks
-        By number.
-    cost
-        Of meters and valves, UAH.
-    n_boundary
-        Links across borders, inlets among them.
-    newly_short
-        Nodes with customers that keep their free head all day now, and would not.
-    outside
-        Connections on trunks, in no block.
-    slack
-        Of the partition that gave it.
-    """
-
-    blocks: tuple[Block, ...]
-    cost: float
-    n_boundary: int
-    newly_short: tuple[str, ...]
-    outside: float
-    slack: float
-
-    @property
-    def is_isolated(self) -> bool:
-        """Whether every block is."""
-        return all(block.is_isolated for block in self.blocks)
-
-    def without_fire(self, least: float) -> tuple[str, ...]:
-        """Blocks in which a fire had a free head of so much, m, and would not have it any more."""
-        return tuple(block.name for block in self.blocks if block.fire_left < least <= block.fire_before)
+_PRV = 3
+_RAISES, _MENDS = 4, 20
+_MORE_INLETS, _TRIED = 2, 12  # beyond the rules where customers go short; border pipes that are tried at a time
 
 
 def design_blocks(network: Network, rules: BlockRules, norm: Norm, reopen: bool = False) -> list[Design]:
@@ -141,7 +42,9 @@ def design_blocks(network: Network, rules: BlockRules, norm: Norm, reopen: bool 
     rules, norm
         What has to be kept.
     reopen
-        Forget which links are shut now, as if nobody had ever cut the network.
+        Forget which links are shut now, as if nobody had ever cut the network. Where every such design leaves customers
+        short (pressure zones that are joined may have no common inlet), designs that leave shut what is shut are made
+        too.
 
     Returns
     -------
@@ -153,6 +56,15 @@ def design_blocks(network: Network, rules: BlockRules, norm: Norm, reopen: bool 
     UserError
         If no street network is left beside the trunks.
     """
+    designs = _designs(network, rules, norm, reopen)
+    if reopen and all(design.short for design in designs):
+        designs += _designs(network, rules, norm, reopen=False)
+    return sorted(
+        designs, key=lambda d: (len(d.newly_short), len(d.without_fire(rules.fire_head)), not d.is_isolated, d.cost)
+    )
+
+
+def _designs(network: Network, rules: BlockRules, norm: Norm, reopen: bool) -> list[Design]:
     with Engine(network) as engine:
         facts = facts_of(engine, network, norm, reopen)
         designer, seen, designs = _Designer(engine, facts, rules), set(), []
@@ -160,10 +72,8 @@ def design_blocks(network: Network, rules: BlockRules, norm: Norm, reopen: bool 
             label = designer.labels(slack)
             if label.tobytes() not in seen:
                 seen.add(label.tobytes())
-                designs.append(designer.design(label, slack))
-    return sorted(
-        designs, key=lambda d: (len(d.newly_short), len(d.without_fire(rules.fire_head)), not d.is_isolated, d.cost)
-    )
+                designs.append(replace(designer.design(label, slack), is_reopened=reopen))
+    return designs
 
 
 class _Designer:
@@ -176,19 +86,111 @@ class _Designer:
         """Choose inlets, simulate, and add inlets where customers would go short."""
         facts = self._facts
         inlets = self._inlets(label)
-        short = self._newly_short(label, inlets)
+        short, lowest = self._newly_short(label, inlets)
         for _ in range(self._rules.inlets - 1):
             more = self._second_inlets(label, inlets, short)
             if not more:
                 break
             inlets |= more
-            short = self._newly_short(label, inlets)
+            short, lowest = self._newly_short(label, inlets)
+        raised, short, lowest = self._raised(label, inlets, short, lowest)
+        inlets, short, lowest = self._mended(label, inlets, short, lowest)
         closed = self._closures(label, inlets)
         blocks = self._blocks(label, inlets, closed)
         outside = float(facts.connections[label == _NONE].sum())
         crossing = (label[facts.topology.start] != label[facts.topology.end]) & ~facts.is_closed
-        names = tuple(facts.topology.nodes[k] for k in short.tolist())
-        return Design(blocks, sum(block.cost for block in blocks), int(crossing.sum()), names, outside, slack)
+        left = self._told(label, short, lowest, blocks)
+        for name, (before, _) in raised.items():
+            self._engine.set_setting(name, before)
+        settings = {name: after for name, (_, after) in raised.items()}
+        cost = sum(block.cost for block in blocks)
+        return Design(blocks, cost, int(crossing.sum()), left, settings, outside, slack)
+
+    def _raised(
+        self, label: Ints, inlets: set[int], short: Ints, lowest: Floats
+    ) -> tuple[dict[str, tuple[float, float]], Ints, Floats]:
+        """Raise set-points that were made for other blocks, by what customers behind the valves would be short.
+
+        Returns
+        -------
+        dict, Ints, Floats
+            Set-point before and after, m, by valve; who is short then, and the least pressure of every node.
+        """
+        engine, topology = self._engine, self._facts.topology
+        raised: dict[str, tuple[float, float]] = {}
+        for _ in range(_RAISES):
+            behind = label[topology.end]
+            moved = False
+            for valve in np.flatnonzero((engine.link_types == _PRV) & np.isin(behind, label[short])).tolist():
+                mine = short[label[short] == behind[valve]]
+                if behind[valve] == _NONE or not len(mine):
+                    continue
+                name = topology.links[valve]
+                now = engine.value("link", valve, "init_setting") * engine.pressure_unit
+                first = raised[name][0] if name in raised else now
+                after = now + float((self._facts.due[mine] - lowest[mine]).max()) + _SHORT_M
+                raised[name] = first, after
+                engine.set_setting(name, after)
+                moved = True
+            if not moved:
+                break
+            short, lowest = self._newly_short(label, inlets)
+        return raised, short, lowest
+
+    def _mended(self, label: Ints, inlets: set[int], short: Ints, lowest: Floats) -> tuple[set[int], Ints, Floats]:
+        """Open border pipes again, with a meter, while that leaves fewer customers short."""
+        for _ in range(_MENDS):
+            if not len(short):
+                break
+            best = (len(short), self._missing(short, lowest)), inlets, short, lowest
+            for link in self._worth_opening(label, inlets, short):
+                now, then = self._newly_short(label, inlets | {link})
+                found = (len(now), self._missing(now, then)), inlets | {link}, now, then
+                if found[0] < best[0]:
+                    best = found
+            if best[0] >= (len(short), self._missing(short, lowest) - _SHORT_M):
+                break
+            _, inlets, short, lowest = best
+        return inlets, short, lowest
+
+    def _missing(self, short: Ints, lowest: Floats) -> float:
+        return float((self._facts.due[short] - lowest[short]).sum())
+
+    def _worth_opening(self, label: Ints, inlets: set[int], short: Ints) -> list[int]:
+        """Closed border pipes of blocks with short customers, those first that carry most when all is open."""
+        found: set[int] = set()
+        for block in np.unique(label[short]).tolist():
+            if block == _NONE:
+                found |= self._closures(label, inlets)
+                continue
+            links, _ = self._border(label, block)
+            found |= set(links.tolist()) - inlets
+        topology = self._facts.topology
+        full = {
+            int(block)
+            for block in np.unique(label[label >= 0]).tolist()
+            if len(inlets & set(self._border(label, block)[0].tolist())) >= self._rules.inlets + _MORE_INLETS
+        }
+        found = {k for k in found if not full & {int(label[topology.start[k]]), int(label[topology.end[k]])}}
+        return sorted(found, key=lambda k: (-abs(float(self._facts.flow[k])), k))[:_TRIED]
+
+    def _told(self, label: Ints, short: Ints, lowest: Floats, blocks: Sequence[Block]) -> tuple[Short, ...]:
+        """Who stays short, and why."""
+        facts = self._facts
+        numbers = np.unique(label[label >= 0]).tolist()
+        found = []
+        for node in short.tolist():
+            block = blocks[numbers.index(int(label[node]))] if label[node] != _NONE else None
+            why = (
+                f"fed through {', '.join(block.inlets)}; no other border pipe that is opened leaves fewer short"
+                if block is not None
+                else "on a trunk, whose flow the closed borders of blocks change"
+            )
+            found.append(Short(
+                facts.topology.nodes[node], block.name if block is not None else "", float(facts.due[node]),
+                float(facts.present[node]), float(lowest[node]), why,
+            ))  # fmt: skip
+        return tuple(found)
 
     def labels(self, slack: float) -> Ints:
         """Block of every node; `_NONE` for trunks and chambers."""
@@ -293,14 +295,14 @@ class _Designer:
         for link in links:
             self._engine.set_status(self._facts.topology.links[link], is_open=True)
 
-    def _newly_short(self, label: Ints, inlets: set[int]) -> Ints:
-        """Customers whose free head was kept and would not be."""
+    def _newly_short(self, label: Ints, inlets: set[int]) -> tuple[Ints, Floats]:
+        """Customers whose free head is kept now and would not be, and the least pressure of every node."""
         facts, closed = self._facts, sorted(self._closures(label, inlets))
         self._shut(closed)
         _, lowest, _ = usual_day(self._engine)
         self._open(closed)
-        kept = (facts.due > 0.0) & (facts.lowest >= facts.due)
-        return np.flatnonzero(kept & (lowest < facts.due - _SHORT_M))
+        kept = (facts.due > 0.0) & (facts.present >= facts.due)
+        return np.flatnonzero(kept & (lowest < facts.due - _SHORT_M)), lowest
 
     def _blocks(self, label: Ints, inlets: set[int], closed: set[int]) -> tuple[Block, ...]:
         facts, topology = self._facts, self._facts.topology
@@ -310,9 +312,13 @@ class _Designer:
         self._shut(sorted(closed))
         for number, block in enumerate(np.unique(label[label >= 0]).tolist()):
             inside = label == block
-            links, _ = self._border(label, block)
+            links, others = self._border(label, block)
+            beyond = dict(zip(links.tolist(), others.tolist(), strict=True))
             meters = [k for k in links.tolist() if k in inlets]
-            mine = [k for k in meters if self._inflow(label, block, np.array([k]))[0] >= 0.0] or meters
+            # between two blocks a meter is named with the one that it feeds
+            mine = [
+                k for k in meters if beyond[k] == _NONE or self._inflow(label, block, np.array([k]))[0] >= 0.0
+            ] or meters
             shut = [k for k in links.tolist() if k in closed]
             both = inside[topology.start] & inside[topology.end] & topology.is_pipe
             found.append(Block(

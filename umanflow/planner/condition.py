@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from networks import Network, Topology
+from umanflow.planner.customers import customers_of
 from umanflow.planner.pressure import Norm
 from umanflow.planner.renewal import break_years
 from umanflow.planner.simulation import Day
@@ -56,7 +57,8 @@ def condition_of(network: Network, topology: Topology, day: Day, leakage: Floats
     leakage
         float64 [n_links], m3 a day of each link.
     """
-    at, due = customers_of(network, topology, day, norm)
+    customers = customers_of(network, topology, day, norm)
+    at, due = customers.at, customers.due
     pipes = topology.pipes
     km = np.maximum(topology.length[pipes], 0.1) / 1000.0
     names = tuple(topology.links[k] for k in pipes.tolist())
@@ -65,16 +67,6 @@ def condition_of(network: Network, topology: Topology, day: Day, leakage: Floats
         tuple(topology.nodes[k] for k in at.tolist()), day.pressure[:, at].min(axis=0), day.pressure[:, at].max(axis=0),
         due, names, day.velocity[pipes], leakage[pipes] / km, breaks, laid,
     )  # fmt: skip
-
-
-def customers_of(network: Network, topology: Topology, day: Day, norm: Norm) -> tuple[NDArray[np.int64], Floats]:
-    """Nodes with customers, int64 [n], and the free head that they are due, float64 [n], m."""
-    if network.nodes is not None:
-        homes = network.nodes[network.nodes["connections"] > 0]
-        at = np.array([topology.node(n) for n in homes["node"]], dtype=np.int64)
-        return at, norm.head(homes["storeys"].to_numpy())
-    at = np.flatnonzero(day.demand_m3d > 0.0)
-    return at, np.full(len(at), norm.first)
 
 
 def _records(network: Network, names: tuple[str, ...], km: Floats) -> tuple[Floats, Floats]:

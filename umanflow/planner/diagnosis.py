@@ -1,15 +1,17 @@
-"""Where a network is worst, and what is not known about it: pressure, velocity, losses, breaks, gaps in the data."""
+"""Where a network is worst, and what is not known of it: pressure, velocity, age, losses, breaks, gaps in the data."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hydro.engine import Engine
-from networks import Network
-from umanflow.planner.condition import customers_of
+from networks import Network, Topology
+from umanflow.planner.age import WaterAge
+from umanflow.planner.customers import customers_of
 from umanflow.planner.pressure import Norm
 from umanflow.planner.renewal import break_years
 from umanflow.planner.simulation import Day
@@ -33,7 +35,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class BlockState:
-    """A block as it is: m3/d taken and leaking, L per connection and day, mean pressure m, breaks per km and year."""
+    """A block as it is: m3/d taken and leaking, L per connection and day, mean pressure m, breaks per km and year.
+
+    `age` is the mean age of what its customers take, h, `age_highest` that at the worst of them; NaN where no age was
+    simulated.
+    """
 
     block: str
     connections: float
@@ -43,6 +49,19 @@ class BlockState:
     per_connection: float
     pressure: float
     breaks: float
+    age: float
+    age_highest: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAge:
+    """Age of the water at a node: mean and highest of the last simulated day, h, and whether it had settled."""
+
+    node: str
+    block: str
+    mean: float
+    highest: float
+    is_settled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +76,11 @@ class Diagnosis:
         Customers with too little and too much pressure, worst first, m; and how many there are of each.
     fast
         Pipes with the highest velocity, m/s.
+    old, n_old
+        Customers with the oldest water, mean of a day in h, and how many have older water than is due.
+    age_median, age_days, age_settled
+        Median over customers, h; days that were simulated; share of customers' nodes whose age had settled: where it
+        has not, it is at least what is shown. NaN and 0 where no age was simulated.
     blocks
         In the order of the network.
     gaps
@@ -72,8 +96,19 @@ class Diagnosis:
     short: tuple[Place, ...]
     high: tuple[Place, ...]
     fast: tuple[Place, ...]
+    n_old: int
+    old: tuple[Place, ...]
+    age_median: float
+    age_days: int
+    age_settled: float
     blocks: tuple[BlockState, ...]
     gaps: tuple[str, ...]
+    _nodes_age: tuple[NodeAge, ...]
+
+    @property
+    def nodes_age(self) -> tuple[NodeAge, ...]:
+        """Age of the water at every node; empty where none was simulated."""
+        return self._nodes_age
 
 
 _GAPS = {
@@ -81,13 +116,16 @@ _GAPS = {
     "breaks": mark("breaks.csv: no break rates"),
     "nodes": mark("nodes.csv (connections, storeys): free head is taken as for one storey, connections from demand"),
     "valves": mark("valves.csv: customers out of water during a repair are unknown"),
-    "dmas": mark("dmas.csv: no blocks, so no pressure plan before blocks are built"),
+    "dmas": mark("dmas.csv: no blocks, so pressure is planned at the model's own valves alone"),
     "hydrants": mark("hydrants.csv: fire flow is tried at customers"),
 }
 _NO_LEAKAGE = mark("leakage: the model has none, so nothing can be saved by pressure or renewal; calibrate it first")
 
 
-def diagnose(network: Network, engine: Engine, day: Day, norm: Norm, lengths: Floats) -> Diagnosis:
+def diagnose(
+    network: Network, engine: Engine, day: Day, norm: Norm, lengths: Floats, age: WaterAge | None = None,
+    oldest: float = 72.0,
+) -> Diagnosis:  # fmt: skip
     """Look at a simulated day.
 
     Parameters
@@ -98,11 +136,14 @@ def diagnose(network: Network, engine: Engine, day: Day, norm: Norm, lengths: Fl
         As it is.
     lengths
         float64 [n_links], m.
+    age, oldest
+        Of the water, and the age above which it counts as old, h.
     """
     topology, nodes = engine.topology, network.nodes
     block_of = dict(zip(nodes["node"], nodes["dma"], strict=True)) if nodes is not None else {}
     demand, leakage = day.demand_m3d, day.leakage_m3d
-    at, due = customers_of(network, topology, day, norm)
+    customers = customers_of(network, topology, day, norm)
+    at, due = customers.at, customers.due
     lowest, highest = day.pressure[:, at].min(axis=0), day.pressure[:, at].max(axis=0)
 
     def places(order: NDArray[np.int64], value: Floats, bound: Floats) -> tuple[Place, ...]:
@@ -123,17 +164,33 @@ def diagnose(network: Network, engine: Engine, day: Day, norm: Norm, lengths: Fl
         for k in quick
         if day.velocity[k] > _FAST_M_S
     )
+    hours = age.mean[at] if age is not None else np.full(len(at), np.nan)
+    by_age = np.argsort(-hours, kind="stable")[:_WORST] if age is not None else np.zeros(0, dtype=np.int64)
     gaps = tuple(text for table, text in _GAPS.items() if getattr(network, table) is None)
     if not leakage.sum() > 0.0:
         gaps += (_NO_LEAKAGE,)
     return Diagnosis(
         float(demand.sum()), float(leakage.sum()), day.pumping, len(at), int((lowest < due).sum()),
         int((highest > norm.most).sum()), places(np.array(short, dtype=np.int64), lowest, due),
-        places(np.array(high, dtype=np.int64), highest, most), fast, _blocks(network, engine, day, lengths), gaps,
+        places(np.array(high, dtype=np.int64), highest, most), fast, int((hours > oldest).sum()),
+        places(by_age, hours, np.full(len(at), oldest)), float(np.median(hours)) if len(at) else float("nan"),
+        age.days if age is not None else 0, float(age.is_settled[at].mean()) if age is not None else 0.0,
+        _blocks(network, engine, day, lengths, age), gaps, _ages(topology, age, block_of),
     )  # fmt: skip
 
 
-def _blocks(network: Network, engine: Engine, day: Day, lengths: Floats) -> tuple[BlockState, ...]:
+def _ages(topology: Topology, age: WaterAge | None, block_of: Mapping[str, str]) -> tuple[NodeAge, ...]:
+    if age is None:
+        return ()
+    return tuple(
+        NodeAge(name, str(block_of.get(name, "")), float(age.mean[k]), float(age.highest[k]), bool(age.is_settled[k]))
+        for k, name in enumerate(topology.nodes)
+    )
+
+
+def _blocks(
+    network: Network, engine: Engine, day: Day, lengths: Floats, age: WaterAge | None
+) -> tuple[BlockState, ...]:
     nodes, topology = network.nodes, engine.topology
     if nodes is None:
         return ()
@@ -156,6 +213,14 @@ def _blocks(network: Network, engine: Engine, day: Day, lengths: Floats) -> tupl
             str(name), connections, 1000.0 * km, float(demand[at].sum()), lost,
             1000.0 * lost / connections if connections else float("nan"),
             float(np.average(day.pressure[:, at].mean(axis=1), weights=day.weight)),
-            broken.get(str(name), 0.0) / years / km if km else float("nan"),
+            broken.get(str(name), 0.0) / years / km if km else float("nan"), *_age_of(age, at, demand),
         ))  # fmt: skip
     return tuple(found)
+
+
+def _age_of(age: WaterAge | None, at: NDArray[np.int64], demand: Floats) -> tuple[float, float]:
+    """Mean age of what customers of a block take, and that at the worst of them, h."""
+    taking = at[demand[at] > 0.0]
+    if age is None or not len(taking):
+        return float("nan"), float("nan")
+    return float(np.average(age.mean[taking], weights=demand[taking])), float(age.mean[taking].max())

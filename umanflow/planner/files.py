@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,11 @@ import numpy as np
 
 from networks.whole import whole_file
 from umanflow.planner.inputs import input_text
-from umanflow.planner.pressure import control_lines
-from umanflow.planner.programme import Year
+from umanflow.planner.plantables import tables
+from umanflow.planner.pressurefacts import control_lines
 from umanflow.planner.study import Plan
 
-Row = Sequence[object]
+__all__ = ["tables", "write_plan"]
 
 
 def write_plan(plan: Plan, folder: Path) -> list[Path]:
@@ -41,82 +40,21 @@ def write_plan(plan: Plan, folder: Path) -> list[Path]:
     texts = {"plan.toml": input_text(plan.given)}
     if plan.pressure is not None:
         texts["setpoints.inp"] = "[CONTROLS]\n" + "\n".join(control_lines(plan.pressure)) + "\n"
+    models = {}
+    if plan.pressure is not None:
+        models["pressure.inp"] = plan.pressure.inp
+    if plan.pumping is not None and plan.pumping.is_kept:
+        models["pumps.inp"] = plan.pumping.inp
+    for name, data in models.items():
+        with whole_file(folder / name) as temporary:
+            temporary.write_bytes(data)
+        written.append(folder / name)
     texts["plan.json"] = json.dumps(_plain(plan), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     for name, text in texts.items():
         with whole_file(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
         written.append(folder / name)
     return written
-
-
-def tables(plan: Plan) -> dict[str, tuple[tuple[str, ...], Iterable[Row]]]:
-    """Every table of a plan by name: header and rows."""
-    found: dict[str, tuple[tuple[str, ...], Iterable[Row]]] = {
-        "trajectory": (tuple(f.name for f in fields(Year)), [tuple(asdict(y).values()) for y in plan.programme.years]),
-        "measures": (
-            ("year", "kind", "what", "cost_uah", "verify"),
-            [(m.year, m.kind, m.what, m.cost, m.verify) for m in plan.programme.measures],
-        ),
-        "blocks": (
-            ("block", "connections", "length_m", "inlets", "closed", "new_valves", "isolated", "fire_left_m",
-             "fire_before_m"),
-            [
-                (b.name, b.connections, b.length, " ".join(b.inlets), " ".join(b.closed), " ".join(b.new_valves),
-                 b.is_isolated, b.fire_left, b.fire_before)
-                for b in plan.designs[0].blocks
-            ],
-        ),
-        "block_nodes": (("node", "block"), [(n, b.name) for b in plan.designs[0].blocks for n in b.nodes]),
-        "state": (
-            ("block", "connections", "length_m", "demand_m3d", "leakage_m3d", "leakage_l_per_connection_d",
-             "pressure_m", "breaks_per_km_year"),
-            [tuple(asdict(b).values()) for b in plan.diagnosis.blocks],
-        ),
-    }  # fmt: skip
-    if plan.pressure is not None:
-        found["setpoints"] = (
-            ("valve", "block", "new", "hour", "before_m", "after_m"),
-            [
-                (v.valve, v.zone, v.is_new, hour, v.before[hour], v.after[hour])
-                for v in plan.pressure.valves
-                for hour in range(24)
-            ],
-        )
-        found["pressure"] = (
-            tuple(f.name for f in fields(plan.pressure.zones[0])) if plan.pressure.zones else ("zone",),
-            [tuple(asdict(z).values()) for z in plan.pressure.zones],
-        )
-    if plan.loggers is not None:
-        confused = plan.loggers.placement.confused
-        found["loggers"] = (
-            ("rank", "node", "confused_m"),
-            [(k + 1, name, confused[k + 1]) for k, name in enumerate(plan.loggers.placement.sensors)],
-        )
-        found["logger_promises"] = (
-            ("loggers", "leaks_seen", "median_distance_m", "within_300_m"),
-            [(count, p.detected, p.distance, p.within) for count, p in plan.loggers.promises.items()],
-        )
-    if plan.renewal is not None:
-        r = plan.renewal
-        found["renewal"] = (
-            (
-                "rank",
-                "pipe",
-                "length_m",
-                "cost_uah",
-                "avoided_uah",
-                "breaks_per_km_year",
-                "low",
-                "high",
-                "connections_out",
-            ),
-            [
-                (k + 1, name, r.length[k], r.cost[k], r.avoided[k], r.rate[k], r.low[k], r.high[k], r.customers[k])
-                for k, name in enumerate(r.pipes)
-            ],
-        )
-        found["renewal_sensitivity"] = (("assumption", "first_fifth_kept"), list(r.steady.items()))
-    return found
 
 
 def _cell(value: object) -> object:

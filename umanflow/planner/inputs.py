@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from umanflow.errors import ConfigError
 
@@ -82,21 +82,24 @@ class LeakageSection(_Section):
         Growth of leak areas a year where nobody looks, share.
     findable
         Share of present leakage that is single leaks which crews can find.
-    found_a_year
-        Share of the findable that is found and repaired in a year once blocks and loggers are there.
+    found_by_survey
+        Share of the findable in a district that a survey of it finds, and that is repaired then.
     found_without
-        The same without them.
+        Share of the findable that is found in a year in which nobody surveys.
     repair
-        UAH for finding and repairing one m3/d of leakage.
+        UAH for repairing one m3/d of leakage.
+    survey_km
+        UAH for a survey of one km of pipe (listening, step test, correlator).
     spread
         Relative standard deviation of what is found, of the rise, and of what renewal and pressure save.
     """
 
     rise: float = Field(default=0.03, ge=0, le=0.5)
     findable: float = Field(default=0.45, ge=0, le=1)
-    found_a_year: float = Field(default=0.4, ge=0, le=1)
+    found_by_survey: float = Field(default=0.7, ge=0, le=1)
     found_without: float = Field(default=0.05, ge=0, le=1)
     repair: float = Field(default=2_500.0, ge=0)
+    survey_km: float = Field(default=6_000.0, ge=0)
     spread: float = Field(default=0.25, ge=0, le=1)
 
 
@@ -123,10 +126,61 @@ class BlocksSection(_Section):
 
 
 class PressureSection(_Section):
-    """Pressure control: UAH for a new valve with its chamber, and for a controller with set-points by the hour."""
+    """Pressure control: UAH for a new valve with its chamber, and for a controller with set-points by the hour.
+
+    `places` is how many places inside blocks are simulated (0: inlets alone).
+    """
 
     valve_cost: float = Field(default=450_000.0, ge=0)
     controller_cost: float = Field(default=120_000.0, ge=0)
+    places: int = Field(default=6, ge=0, le=50)
+
+
+class AgeSection(_Section):
+    """Water age: days that are followed at most (0: none), and hours above which water counts as old."""
+
+    days: int = Field(default=10, ge=0, le=60)
+    most: float = Field(default=72.0, gt=0)
+
+
+class TariffSection(_Section):
+    """Price of electricity by hour of the clock, UAH/kWh, from midnight: 24 of them, or none for the model's own."""
+
+    prices: tuple[float, ...] = ()
+
+    @field_validator("prices")
+    @classmethod
+    def _whole_day(cls, prices: tuple[float, ...]) -> tuple[float, ...]:
+        if len(prices) not in (0, 24) or any(not price >= 0.0 for price in prices):
+            raise ValueError("write 24 prices, one for each hour of the clock, none below zero; or leave it out")
+        return prices
+
+
+class PumpsSection(_Section):
+    """Pump schedules.
+
+    Attributes
+    ----------
+    plan
+        Whether they are planned.
+    outage
+        Hours of a power cut that tanks are to bridge at any time.
+    start_cost
+        UAH for each start of a pump.
+    variable
+        Pumps of variable speed beside those that the model's controls set: name, lowest and highest relative speed.
+    station_cost
+        UAH for a station's controller with a timetable.
+    spread
+        Relative standard deviation of what schedules save.
+    """
+
+    plan: bool = True
+    outage: float = Field(default=2.0, ge=0, le=24)
+    start_cost: float = Field(default=20.0, ge=0)
+    variable: tuple[tuple[str, float, float], ...] = ()
+    station_cost: float = Field(default=150_000.0, ge=0)
+    spread: float = Field(default=0.25, ge=0, le=1)
 
 
 class SensorsSection(_Section):
@@ -161,6 +215,9 @@ class PlanInput(_Section):
     norm: NormSection = NormSection()
     blocks: BlocksSection = BlocksSection()
     pressure: PressureSection = PressureSection()
+    age: AgeSection = AgeSection()
+    tariff: TariffSection = TariffSection()
+    pumps: PumpsSection = PumpsSection()
     sensors: SensorsSection = SensorsSection()
     renewal: RenewalSection = RenewalSection()
 

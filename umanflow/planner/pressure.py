@@ -1,306 +1,294 @@
-"""Set-points of pressure-reducing valves by the hour: as low as customers' free head allows, and simulated again."""
+"""Set-points of pressure-reducing valves by the hour: as low as customers' free head allows, and simulated again.
+
+Valves of blocks' inlets, other valves that the model has (such as those at a station's outlet), inlets that have none,
+and places inside blocks where a valve of its own pays.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hydro.engine import Engine
 from networks import Network, load
+from networks.export import inp_bytes
+from networks.inp.controlled import controlled
 from umanflow.errors import UserError
-from umanflow.planner.simulation import Day, run_day
+from umanflow.planner.places import Candidate, Ground, Prices, candidates, hourly_flow
+from umanflow.planner.pressurefacts import (
+    Norm,
+    PlaceTried,
+    PressurePlan,
+    ValvePlan,
+    ZoneEffect,
+    control_lines,
+    equipped_network,
+)
+from umanflow.planner.setpoints import Search, Zone
+from umanflow.planner.simulation import Day, night_flow, run_day
+from umanflow.planner.valvezones import NamedZone, bare_inlets, members_of, present_zones
+from umanflow.planner.valving import NewValve, with_valves
+
+__all__ = [
+    "DEFAULT_PRICES", "Norm", "NothingToSet", "PlaceTried", "PressurePlan", "ValvePlan", "ZoneEffect", "control_lines",
+    "equipped_network", "plan_pressure",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_ROUNDS = 8
-_SETTLED_M = 0.05
-_LEAST_SETTING_M = 5.0
-_WORTH_M = 2.0  # a new valve has to take this much off, on average
-_PRV = 3
+_WORTH_M = 2.0  # a new valve at an inlet has to take this much off, on average
 _BURSTS_BY_PRESSURE = 1.4  # percent fewer bursts for each percent of maximum pressure (Thornton and Lambert 2007)
 
 
-@dataclass(frozen=True, slots=True)
-class Norm:
-    """Free head that customers are due, m, by storeys (ДБН В.2.5-74:2013: 10 m for one, 4 m for each further).
-
-    Attributes
-    ----------
-    first, further, most
-        m; no customer is to have more than `most`.
-    margin
-        Kept above the norm, m, for what the model does not know.
-    """
-
-    first: float = 10.0
-    further: float = 4.0
-    most: float = 60.0
-    margin: float = 1.0
-
-    def head(self, storeys: Ints) -> Floats:
-        """Free head by number of storeys, m; houses of none count as of one."""
-        return self.first + self.further * (np.maximum(storeys, 1) - 1.0)
+class NothingToSet(UserError):
+    """A network has neither blocks nor valves whose pressure could be set."""
 
 
-@dataclass(frozen=True, slots=True)
-class ValvePlan:
-    """One valve: what it is to hold.
-
-    Attributes
-    ----------
-    valve, zone, inlet
-        Names.
-    is_new
-        Whether it has to be bought.
-    before, after
-        float64 [24], m behind the valve, by hour of the day.
-    fixed
-        The one setting that would do all day, m.
-    """
-
-    valve: str
-    zone: str
-    inlet: str
-    is_new: bool
-    before: Floats
-    after: Floats
-    fixed: float
+DEFAULT_PRICES = Prices(450_000.0, 120_000.0, (15_000.0, 180_000.0), 12.0, 35_000.0, 20, 0.08)
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneEffect:
-    """What a zone gains, re-simulated: leakage m3/d, mean and highest pressure m, share of bursts that stays away."""
+def plan_pressure(network: Network, norm: Norm, prices: Prices = DEFAULT_PRICES, places: int = 6) -> PressurePlan:
+    """Find set-points for the valves that there are, and new valves where they pay.
 
-    zone: str
-    leakage_before: float
-    leakage_fixed: float
-    leakage_after: float
-    mean_before: float
-    mean_after: float
-    highest_before: float
-    highest_after: float
-    fewer_bursts: float
-
-
-@dataclass(frozen=True, slots=True)
-class PressurePlan:
-    """Set-points and their effect.
-
-    Attributes
-    ----------
-    valves, zones
-        In the order of the network's table of blocks.
-    saved, saved_fixed
-        m3 a day, with set-points by hour and with one set-point each.
-    n_customers, n_met_before, n_met_after
-        Nodes with customers, and those of them whose free head is kept all day.
-    least_slack
-        Least of what nodes that had their free head before have above it now, m; not below zero.
-    """
-
-    valves: tuple[ValvePlan, ...]
-    zones: tuple[ZoneEffect, ...]
-    saved: float
-    saved_fixed: float
-    n_customers: int
-    n_met_before: int
-    n_met_after: int
-    least_slack: float
-
-
-@dataclass(frozen=True)
-class _Zone:
-    name: str
-    valve: str
-    inlet: str
-    is_new: bool
-    nodes: Ints
-    outlet: int
-
-
-def plan_pressure(network: Network, norm: Norm) -> PressurePlan:
-    """Find set-points for the blocks' valves, and new valves where they pay.
-
-    The day is the second of the model's run. A set-point is lowered by what the worst customer of the block has to
+    The day is the second of the model's run. A set-point is lowered by what the worst customer of the zone has to
     spare in that hour, and simulated again until nothing moves; free head that was short before is not made shorter.
 
     Parameters
     ----------
     network
-        With tables of nodes (storeys) and blocks.
+        With tables of nodes (storeys) and blocks, or valves of its own; without a table every customer is due one
+        storey's head.
     norm
         What customers are due.
+    prices
+        Of valves inside blocks.
+    places
+        Inside blocks, that are simulated at most.
 
     Raises
     ------
+    NothingToSet
+        If there is neither a table of blocks nor a valve.
     UserError
-        If the network has no tables of blocks and nodes.
+        If the tables do not fit one another.
     """
-    if network.nodes is None or network.dmas is None:
-        raise UserError(
-            f"{network.source}: pressure is planned by blocks; put nodes.csv and dmas.csv into the folder "
-            f"{network.source.stem}.tables beside the INP, or let the plan design blocks first"
-        )
     with Engine(network) as engine:
-        new = _new_valves(engine, network)
-    equipped = _with_valves(network, new)
-    with Engine(equipped) as engine:
-        return _Search(engine, network, new, norm).plan()
+        before = run_day(engine)
+        fixed = present_zones(engine, network)
+        inlets = bare_inlets(engine, network)
+        if not fixed and not inlets:
+            raise NothingToSet(
+                f"{network.source}: pressure is planned by blocks or valves, and there is none; put nodes.csv and "
+                f"dmas.csv into the folder {network.source.stem}.tables beside the INP, or build blocks first"
+            )
+    return _Planner(network, norm, prices, before, places).plan(fixed, inlets)
 
 
-def control_lines(plan: PressurePlan, unit: float = 1.0) -> list[str]:
-    """Lines for `[CONTROLS]` of an INP that hold the set-points by the clock.
+class _Planner:
+    """Inlets first, then places inside what they feed, then everything from the written file."""
 
-    Parameters
-    ----------
-    unit
-        m per unit of pressure of the file: 1 for metres, 0.7032 for psi.
-    """
-    return [
-        f"LINK {valve.valve} {setting / unit:.2f} AT CLOCKTIME {hour}:00"
-        for valve in plan.valves
-        for hour, setting in enumerate(valve.after.tolist())
-    ]
+    def __init__(self, network: Network, norm: Norm, prices: Prices, before: Day, places: int) -> None:
+        self._network, self._norm, self._prices, self._before = network, norm, prices, before
+        self._places = places
 
+    def plan(self, fixed: Sequence[NamedZone], inlets: Sequence[NamedZone]) -> PressurePlan:
+        """Search, leave out new valves that do not pay, look inside, and simulate what is written."""
+        outer = [*fixed, *inlets]
+        if self._network.dmas is not None:
+            order = [str(dma) for dma in self._network.dmas["dma"]]
+            outer.sort(key=lambda zone: order.index(zone.name) if zone.name in order else len(order))
+        estimates: list[Candidate] = []
+        promising: list[NamedZone] = []
+        while True:
+            with Engine(self._with(outer)) as engine:
+                search, _, own = self._begin(engine, outer)
+                every = np.ones(len(outer), dtype=bool)
+                settings = search.settle(own, own, every, every)
+                drop = (own - settings).mean(axis=0)
+                kept = [z for z, off in zip(outer, drop.tolist(), strict=True) if z.new is None or off >= _WORTH_M]
+                if len(kept) == len(outer):
+                    if self._places:
+                        ground = self._ground(engine, search, outer, settings)
+                        estimates = candidates(ground, self._prices, self._places)
+                        promising = [self._named(engine, candidate) for candidate in estimates]
+                    break
+            outer = kept
+        zones, places = self._inside(outer, promising, estimates, settings)
+        return self._told(zones, places)
 
-def _new_valves(engine: Engine, network: Network) -> dict[str, tuple[str, bool]]:
-    """Inlets without a valve by block: the link, and whether water runs from its first node to its second."""
-    assert network.dmas is not None
-    engine.start()
-    engine.solve()
-    flow = engine.read("link", "flow")
-    rows = zip(network.dmas["dma"], network.dmas["inlet"], network.dmas["prv"], strict=True)
-    return {
-        str(dma): (str(inlet), bool(flow[engine.topology.link(inlet)] >= 0.0)) for dma, inlet, prv in rows if not prv
-    }
+    def _with(self, zones: Sequence[NamedZone], closed: Sequence[str] = ()) -> Network:
+        new = [zone.new for zone in zones if zone.new is not None]
+        return with_valves(self._network, new, closed) if new else self._network
 
+    def _begin(self, engine: Engine, zones: Sequence[NamedZone], coarse: bool = False) -> tuple[Search, Day, Floats]:
+        """A search, the day as it is, and what stands behind each valve then."""
+        search = Search(engine, [zone.at(engine) for zone in zones], self._need(engine), coarse)
+        before = search.run(None, np.ones(len(zones), dtype=bool))
+        return search, before, search.behind(before)
 
-def equipped_network(network: Network, plan: PressurePlan) -> Network:
-    """The network with the new valves of a plan."""
-    with Engine(network) as engine:
-        bare = _new_valves(engine, network)
-    wanted = {valve.zone for valve in plan.valves if valve.is_new}
-    return _with_valves(network, {dma: where for dma, where in bare.items() if dma in wanted}) if wanted else network
+    def _due(self, engine: Engine) -> Floats:
+        """Free head that is due at each node, float64 [n_nodes]; minus infinite where there is no customer."""
+        topology, due = engine.topology, np.full(len(engine.topology.nodes), -np.inf)
+        if self._network.nodes is not None:
+            homes = self._network.nodes[self._network.nodes["connections"] > 0]
+            due[[topology.node(str(n)) for n in homes["node"]]] = self._norm.head(homes["storeys"].to_numpy())
+            return due
+        with Engine(self._network) as plain:
+            taking = np.flatnonzero(self._before.demand_m3d > 0.0)
+            due[[topology.node(plain.topology.nodes[k]) for k in taking.tolist()]] = self._norm.first
+        return due
 
+    def _need(self, engine: Engine) -> Floats:
+        """What is to be kept: as it was where that was less than the norm and its margin; never lower there."""
+        due, lowest = self._due(engine), np.full(len(engine.topology.nodes), np.inf)
+        with Engine(self._network) as plain:
+            at = [engine.topology.node(name) for name in plain.topology.nodes]
+        lowest[at] = self._before.pressure.min(axis=0)
+        return np.asarray(np.minimum(due + self._norm.margin, lowest))
 
-def _with_valves(network: Network, new: Mapping[str, tuple[str, bool]]) -> Network:
-    """The network with a valve behind each of these inlets, wide open."""
-    changed = load(network.source, network.crs, network.folder)
-    model = changed.model
-    for dma, (inlet, is_forward) in new.items():
-        link = model.get_link(inlet)
-        behind = link.end_node if is_forward else link.start_node
-        chamber = f"PLAN-{dma}"
-        model.add_junction(chamber, elevation=behind.elevation, coordinates=behind.coordinates)
-        node = model.get_node(chamber)
-        if is_forward:
-            link.end_node = node
-        else:
-            link.start_node = node
-        model.add_valve(
-            f"PLAN-PRV-{dma}", chamber, behind.name, diameter=link.diameter, valve_type="PRV", initial_setting=200.0,
-            initial_status="ACTIVE",
-        )  # fmt: skip
-    return changed
-
-
-class _Search:
-    """Set-points are tried on one open engine, a run of two days for each trial."""
-
-    def __init__(self, engine: Engine, network: Network, new: Mapping[str, tuple[str, bool]], norm: Norm) -> None:
-        assert network.nodes is not None
-        assert network.dmas is not None
-        self._engine, self._norm = engine, norm
+    def _ground(self, engine: Engine, search: Search, zones: Sequence[NamedZone], settings: Floats) -> Ground:
+        """What places inside are looked for on: blocks, other valves' zones, and what lies in neither."""
         topology = engine.topology
-        members = {str(name): rows["node"] for name, rows in network.nodes.groupby("dma")}
-        self._zones: list[_Zone] = []
-        for dma, inlet, prv in zip(network.dmas["dma"], network.dmas["inlet"], network.dmas["prv"], strict=True):
-            valve = str(prv) or f"PLAN-PRV-{dma}"
-            nodes = np.array([topology.node(n) for n in members.get(str(dma), ())], dtype=np.int64)
-            if not len(nodes):
-                raise UserError(f"dmas.csv has the block '{dma}', of which nodes.csv has no node; mend either")
-            outlet = int(topology.end[topology.link(valve)])
-            self._zones.append(_Zone(str(dma), valve, str(inlet), dma in new, nodes, outlet))
-        homes = network.nodes[network.nodes["connections"] > 0]
-        self._customers = np.array([topology.node(n) for n in homes["node"]], dtype=np.int64)
-        self._due = np.full(len(topology.nodes), -np.inf)
-        self._due[self._customers] = norm.head(homes["storeys"].to_numpy())
+        every = np.ones(len(zones), dtype=bool)
+        held = {zone.valve: settings[:, k] for k, zone in enumerate(zones)}
+        areas = {name: np.array([topology.node(n) for n in nodes]) for name, nodes in members_of(self._network).items()}
+        for zone in zones:
+            areas.setdefault(zone.name, np.array([topology.node(n) for n in zone.nodes]))
+        inside = np.zeros(len(topology.nodes), dtype=bool)
+        for nodes in areas.values():
+            inside[nodes] = True
+        at_pump = np.zeros(len(topology.nodes), dtype=bool)
+        at_pump[topology.start[engine.pumps]] = at_pump[topology.end[engine.pumps]] = True
+        rest = np.flatnonzero(~inside & ~at_pump & topology.is_junction)
+        if len(rest):
+            areas[""] = rest
+        has_valve = ~topology.is_pipe
+        if self._network.valves is not None:
+            known = [str(p) for p in self._network.valves["pipe"] if str(p) in topology.link_index]
+            has_valve[[topology.link(p) for p in known]] = True
+        engine.start()
+        engine.solve()
+        is_open = engine.read("link", "status") > 0.0
+        engine.stop()
+        return Ground(
+            topology, areas, search.run(settings, every), search.need, hourly_flow(engine, held), is_open, has_valve,
+            engine.read("link", "diameter"),
+        )  # fmt: skip
 
-    def plan(self) -> PressurePlan:
-        """Search, and leave out new valves that do not pay."""
-        before = self._run(None)
-        own = self._behind(before)
-        # as it was where that was less than the norm; never lower there
-        need = np.minimum(self._due + self._norm.margin, before.pressure.min(axis=0))
-        is_free = np.array([True] * len(self._zones))
-        settings = self._settle(own, need, is_free)
-        for k, zone in enumerate(self._zones):
-            is_free[k] = not zone.is_new or float((own[:, k] - settings[:, k]).mean()) >= _WORTH_M
-        if not is_free.all():
-            settings = self._settle(own, need, is_free)
-        after = self._run(settings, is_free)
-        fixed = np.broadcast_to(settings.max(axis=0), settings.shape).copy()
-        return self._told(before, self._run(fixed, is_free), after, own, settings, is_free)
+    def _named(self, engine: Engine, candidate: Candidate) -> NamedZone:
+        topology = engine.topology
+        pipe = topology.links[candidate.inlet]
+        name = f"{candidate.area}/{pipe}" if candidate.area else pipe
+        new = NewValve(f"PLAN-PRV-{pipe}", pipe, candidate.is_forward)
+        return NamedZone(
+            name, new.name, pipe, new, tuple(topology.nodes[k] for k in candidate.nodes.tolist()),
+            tuple(topology.links[k] for k in candidate.closes.tolist()),
+        )  # fmt: skip
 
-    def _run(self, settings: Floats | None, is_free: NDArray[np.bool_] | None = None) -> Day:
-        """Simulate a day; settings float64 [24, n_zones]."""
-        if settings is None:
-            return run_day(self._engine)
-        held = {z.valve: settings[:, k] for k, z in enumerate(self._zones) if is_free is None or is_free[k]}
-        return run_day(self._engine, held)
+    def _inside(
+        self, outer: list[NamedZone], inner: list[NamedZone], estimates: Sequence[Candidate], settings: Floats
+    ) -> tuple[list[NamedZone], list[PlaceTried]]:
+        """Simulate each place by itself beside the inlets' set-points, and keep those that pay."""
+        if not inner:
+            return outer, []
+        zones, places, breaks = [*outer, *inner], [], self._breaks()
+        with Engine(self._with(zones)) as engine:
+            search, _, own = self._begin(engine, zones, coarse=True)
+            n = len(outer)
+            start = np.concatenate((settings, own[:, n:]), axis=1)
+            alone = search.run(start, np.arange(len(zones)) < n)
+            start[:, n:] = search.behind(alone)[:, n:]
+            for k, (zone, guess) in enumerate(zip(inner, estimates, strict=True), start=n):
+                is_set = (np.arange(len(zones)) < n) | (np.arange(len(zones)) == k)
+                found = search.settle(start, start, is_set, np.arange(len(zones)) == k)
+                day = search.run(found, is_set)
+                nodes = search.zones[k].nodes
+                saved = float(alone.leakage_m3d.sum() - day.leakage_m3d.sum())
+                top = [float(d.pressure[:, nodes].max()) for d in (alone, day)]
+                fewer = _BURSTS_BY_PRESSURE * max(1.0 - top[1] / top[0], 0.0) * self._broken(engine, nodes, breaks)
+                kept = bool((day.pressure.min(axis=0) >= np.minimum(search.need, alone.pressure.min(axis=0)) - 0.1)
+                            [np.isfinite(search.need)].all())  # fmt: skip
+                worth = self._prices.worth(saved, fewer)
+                places.append(PlaceTried(
+                    zone.name, guess.area, zone.inlet, zone.closes,
+                    int(np.isfinite(search.need[nodes]).sum()), guess.leakage, guess.estimate, saved, fewer,
+                    guess.cost, worth, kept and worth > guess.cost,
+                ))  # fmt: skip
+        chosen = [zone for zone, place in zip(inner, places, strict=True) if place.is_chosen]
+        return [*outer, *chosen], places
 
-    def _behind(self, day: Day) -> Floats:
-        """Highest pressure behind each valve in each hour, float64 [24, n_zones]."""
-        outlets = [zone.outlet for zone in self._zones]
-        return np.array([day.pressure[day.hour == hour][:, outlets].max(axis=0) for hour in range(24)])
+    def _breaks(self) -> dict[str, float]:
+        """Recorded breaks a year by pipe; none where there is no record."""
+        table = self._network.breaks
+        if table is None or not len(table):
+            return {}
+        years = [int(str(month)[:4]) for month in table["month"] if str(month)[:4].isdecimal()]
+        span = max(years) - min(years) + 1.0 if years else 1.0
+        return {str(pipe): count / span for pipe, count in table["pipe"].value_counts().items()}
 
-    def _settle(self, own: Floats, need: Floats, is_free: NDArray[np.bool_]) -> Floats:
-        """Lower set-points until the worst customer of each block has just what is due."""
-        settings = own.copy()
-        for _ in range(_ROUNDS):
-            day = self._run(settings, is_free)
-            behind, moved = self._behind(day), 0.0
-            for hour in range(24):
-                slack = (day.pressure[day.hour == hour] - need).min(axis=0)
-                for k, zone in enumerate(self._zones):
-                    if is_free[k] and len(zone.nodes):
-                        spare = float(slack[zone.nodes].min())
-                        wanted = min(behind[hour, k], settings[hour, k]) - spare
-                        new = float(np.clip(wanted, _LEAST_SETTING_M, max(own[hour, k], _LEAST_SETTING_M)))
-                        moved = max(moved, abs(new - settings[hour, k]))
-                        settings[hour, k] = new
-            if moved < _SETTLED_M:
-                break
-        return settings
+    def _broken(self, engine: Engine, nodes: Ints, breaks: Mapping[str, float]) -> float:
+        """Breaks a year on pipes whose both ends lie in a zone."""
+        topology, inside = engine.topology, np.zeros(len(engine.topology.nodes), dtype=bool)
+        inside[nodes] = True
+        links = [(topology.link(pipe), rate) for pipe, rate in breaks.items() if pipe in topology.link_index]
+        return float(sum(rate for k, rate in links if inside[topology.start[k]] and inside[topology.end[k]]))
 
-    def _told(
-        self, before: Day, fixed: Day, after: Day, own: Floats, settings: Floats, is_free: NDArray[np.bool_]
-    ) -> PressurePlan:
-        due, customers = self._due[self._customers], self._customers
-        met = [(day.pressure[:, customers] >= due - 1e-3).all(axis=0) for day in (before, after)]
-        slack = after.pressure[:, customers][:, met[0]].min(axis=0) - due[met[0]]
-        lost = [day.leakage_m3d for day in (before, fixed, after)]
-        valves, zones = [], []
-        for k, zone in enumerate(self._zones):
-            if not is_free[k]:
-                continue
-            valves.append(ValvePlan(
-                zone.valve, zone.name, zone.inlet, zone.is_new, own[:, k], settings[:, k], float(settings[:, k].max())
-            ))  # fmt: skip
-            here = [np.average(day.pressure[:, zone.nodes].mean(axis=1), weights=day.weight) for day in (before, after)]
-            top = [float(day.pressure[:, zone.nodes].max()) for day in (before, after)]
-            fewer = _BURSTS_BY_PRESSURE * (1.0 - top[1] / top[0])
-            leaks = [float(values[zone.nodes].sum()) for values in lost]
-            zones.append(ZoneEffect(
-                zone.name, leaks[0], leaks[1], leaks[2], float(here[0]), float(here[1]), top[0], top[1],
-                float(np.clip(fewer, 0.0, 1.0)),
-            ))  # fmt: skip
-        total = [float(values.sum()) for values in lost]
-        return PressurePlan(
-            tuple(valves), tuple(zones), total[0] - total[2], total[0] - total[1], len(customers), int(met[0].sum()),
-            int(met[1].sum()), float(slack.min()) if len(slack) else 0.0,
+    def _told(self, zones: list[NamedZone], places: list[PlaceTried]) -> PressurePlan:
+        """Settle everything together, and read what it does from the written file."""
+        closed = [name for zone in zones for name in zone.closes]
+        network = self._with(zones)
+        with Engine(network) as engine:
+            search, before, own = self._begin(engine, zones)
+            every = np.ones(len(zones), dtype=bool)
+            settings = search.settle(own, own, every, every)
+            after = search.run(settings, every)
+            fixed = np.broadcast_to(settings.max(axis=0), settings.shape).copy()
+            steady = search.run(fixed, every)
+            due = self._due(engine)
+        valves = tuple(
+            ValvePlan(z.valve, z.name, z.inlet, z.new is not None, own[:, k], settings[:, k],
+                      float(settings[:, k].max()), z.closes, z.new is None or z.new.is_forward)
+            for k, z in enumerate(zones)
+        )  # fmt: skip
+        effects = tuple(self._effect(zone, before, steady, after) for zone in search.zones)
+        at = np.flatnonzero(np.isfinite(due))
+        met = [(day.pressure[:, at] >= due[at] - 1e-3).all(axis=0) for day in (before, after)]
+        slack = after.pressure[:, at][:, met[0]].min(axis=0) - due[at][met[0]]
+        total = [float(day.leakage_m3d.sum()) for day in (before, steady, after)]
+        plan = PressurePlan(
+            valves, effects, tuple(places), total[0] - total[2], total[0] - total[1], len(at), int(met[0].sum()),
+            int(met[1].sum()), float(slack.min()) if len(slack) else 0.0, 0.0, 1.0, b"",
+        )  # fmt: skip
+        return self._checked(plan, self._with(zones, closed), total[0])
+
+    def _checked(self, plan: PressurePlan, network: Network, leakage: float) -> PressurePlan:
+        """Write the whole model and simulate the file."""
+        bare = inp_bytes(network)
+        with tempfile.TemporaryDirectory(prefix="umanflow-") as folder:
+            path = Path(folder) / "planned.inp"
+            path.write_bytes(bare)
+            with Engine(load(path)) as engine:
+                unit = engine.pressure_unit
+            plan = replace(plan, unit=unit)
+            data = controlled(bare, [valve.valve for valve in plan.valves], control_lines(plan))
+            path.write_bytes(data)
+            with Engine(load(path)) as engine:
+                day = run_day(engine)
+        return replace(plan, checked=leakage - float(day.leakage_m3d.sum()), _inp=data)
+
+    def _effect(self, zone: Zone, before: Day, steady: Day, after: Day) -> ZoneEffect:
+        nodes = zone.nodes
+        mean = [float(np.average(d.pressure[:, nodes].mean(axis=1), weights=d.weight)) for d in (before, after)]
+        top = [float(day.pressure[:, nodes].max()) for day in (before, after)]
+        fewer = _BURSTS_BY_PRESSURE * (1.0 - top[1] / top[0]) if top[0] > 0.0 else 0.0
+        lost = [float(day.leakage_m3d[nodes].sum()) for day in (before, steady, after)]
+        return ZoneEffect(
+            zone.name, lost[0], lost[1], lost[2], mean[0], mean[1], top[0], top[1], float(np.clip(fewer, 0.0, 1.0)),
+            night_flow(before, nodes), night_flow(after, nodes),
         )  # fmt: skip

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from umanflow.planner.inputs import PlanInput
+from umanflow.planner.surveys import Survey
+from umanflow.planner.verification import Check
 
 Floats = NDArray[np.float64]
 
@@ -18,7 +20,7 @@ _BAND = (0.05, 0.95)
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One thing to do in one year: what, how much of it, UAH, how to see that it worked.
+    """One thing to do in one year: what, how much of it, UAH, how to see that it worked (figures: `Check`).
 
     `what` and `verify` may be a `Sentence`, which a report tells in its own language.
     """
@@ -88,12 +90,18 @@ class Programme:
         Pipes that are renewed, by year.
     parts
         float64 [n_years] by part of the programme: what it takes off the leakage of doing nothing, m3/d.
+    surveys
+        Active leakage control of each district.
+    checks
+        What to measure to see that a step worked, in order of time.
     """
 
     measures: tuple[Measure, ...]
     years: tuple[Year, ...]
     renewed: dict[int, tuple[str, ...]] = field(default_factory=dict)
     parts: dict[str, Floats] = field(default_factory=dict)
+    surveys: tuple[Survey, ...] = ()
+    checks: tuple[Check, ...] = ()
 
     @property
     def payback(self) -> int | None:
@@ -105,17 +113,23 @@ class Programme:
         return next((year.year for year in self.years if year.ratio >= target), None)
 
 
-def findable(given: PlanInput, years: int, looks: Mapping[int, bool]) -> Floats:
+def findable(given: PlanInput, years: int, surveys: Mapping[int, int]) -> Floats:
     """Findable leakage at the end of each year as a share of all leakage at first, float64 [years + 1].
 
-    New leaks come to `rise` of the first leakage a year and are findable; of what is there a share is found each year,
-    larger once blocks and loggers are there (`looks`, by year from 1).
+    New leaks come to `rise` of the first leakage a year and are findable. A year without a survey finds
+    `found_without` of what is there, each survey of a year `found_by_survey` of what the one before has left.
+
+    Parameters
+    ----------
+    surveys
+        How many there are, by year from 1.
     """
     rules, left = given.leakage, np.empty(years + 1)
     left[0] = rules.findable
     for year in range(1, years + 1):
-        found = rules.found_a_year if looks.get(year, False) else rules.found_without
-        left[year] = (left[year - 1] + rules.rise) * (1.0 - found)
+        number = surveys.get(year, 0)
+        kept = (1.0 - rules.found_by_survey) ** number if number else 1.0 - rules.found_without
+        left[year] = (left[year - 1] + rules.rise) * kept
     return left
 
 

@@ -15,6 +15,7 @@ Ints = NDArray[np.int64]
 
 DAY, HOUR = 86_400, 3_600
 _WEIGHT = 9.80665  # kN/m3 of water
+_NIGHT = (2, 3)  # hours of the clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Day:
     Attributes
     ----------
     hour
-        int64 [n_steps].
+        int64 [n_steps], of the clock.
     weight
         float64 [n_steps], share of the day.
     pressure, leakage, demand
@@ -54,7 +55,7 @@ class Day:
         return np.asarray(self.weight @ self.demand * DAY)
 
 
-def run_day(engine: Engine, settings: Mapping[str, Floats] | None = None) -> Day:
+def run_day(engine: Engine, settings: Mapping[str, Floats] | None = None, coarse: bool = False) -> Day:
     """Simulate two days and give the second.
 
     Parameters
@@ -63,17 +64,21 @@ def run_day(engine: Engine, settings: Mapping[str, Floats] | None = None) -> Day
         With the network.
     settings
         float64 [24] by valve, m: what each holds in each hour of the day.
+    coarse
+        Go by the hour even where the model's step is shorter: to compare many variants.
     """
     topology, rows = engine.topology, []
     pumps = np.flatnonzero(engine.link_types == 2)
     velocity, pumping = np.zeros(len(topology.links)), 0.0
     engine.duration = 2 * DAY
-    step = engine.hydraulic_step
-    engine.set_hydraulic_step(min(step, HOUR))
+    step, report = engine.hydraulic_step, engine.report_step
+    engine.set_hydraulic_step(HOUR if coarse else min(step, HOUR))
+    if coarse:
+        engine.set_report_step(HOUR)
     engine.start()
     last = -1
     while True:
-        hour = engine.now // HOUR % 24
+        hour = (engine.clock_start + engine.now) // HOUR % 24
         if settings is not None and hour != last:
             for valve, values in settings.items():
                 engine.set_setting(valve, float(values[hour]))
@@ -92,10 +97,11 @@ def run_day(engine: Engine, settings: Mapping[str, Floats] | None = None) -> Day
         if now >= DAY:
             taken = np.zeros(len(topology.nodes))
             taken[engine.junctions] = np.maximum(demand, 0.0)
-            rows.append((now // HOUR % 24, seconds, pressure, leakage, taken))
+            rows.append(((engine.clock_start + now) // HOUR % 24, seconds, pressure, leakage, taken))
             pumping += power * seconds / HOUR
     engine.stop()
     engine.set_hydraulic_step(step)
+    engine.set_report_step(report)
     hours, lengths, pressures, leakages, demands = zip(*rows, strict=True)
     return Day(
         np.array(hours), np.array(lengths) / sum(lengths), np.array(pressures), np.array(leakages), np.array(demands),
@@ -110,3 +116,12 @@ def leakage_of(engine: Engine) -> Floats:
     if engine.leaks:
         lost += engine.read("node", "leakage")
     return lost
+
+
+def night_flow(day: Day, nodes: Ints) -> float:
+    """What some nodes take and leak from two to four at night, m3/h; NaN where the day has no such hours."""
+    is_night = np.isin(day.hour, _NIGHT)
+    if not is_night.any():
+        return float("nan")
+    flow = (day.demand[:, nodes] + day.leakage[:, nodes]).sum(axis=1)
+    return float(np.average(flow[is_night], weights=day.weight[is_night]) * HOUR)

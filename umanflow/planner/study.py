@@ -2,51 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hydro.engine import Engine
-from models.breaks import fit_breaks
-from models.prospect import Prospect, expect
+from models.prospect import expect
 from models.sensing import Assumptions, Placement, Zone, place_sensors, zones_of
-from networks import Network
+from networks import Network, load
+from umanflow.errors import UserError
+from umanflow.planner.age import WaterAge, water_age
 from umanflow.planner.blocks import BlockRules, Design, design_blocks
 from umanflow.planner.condition import Condition, condition_of
+from umanflow.planner.customers import customers_of
 from umanflow.planner.diagnosis import Diagnosis, diagnose
 from umanflow.planner.inputs import PlanInput
 from umanflow.planner.leaking import Leaking
 from umanflow.planner.modelcheck import Checked, check_model
-from umanflow.planner.pressure import Norm, PressurePlan, equipped_network, plan_pressure
-from umanflow.planner.programme import Measure, Programme, Year, findable, limits, saved_money, spread_of_ratio
+from umanflow.planner.parts import Loggers, Parts
+from umanflow.planner.places import Prices
+from umanflow.planner.pressure import Norm, NothingToSet, PressurePlan, plan_pressure
+from umanflow.planner.programme import Programme
+from umanflow.planner.pumping import PumpPlan, PumpRules, plan_pumps
 from umanflow.planner.renewal import Renewal, RenewalCosts, history_of, rank_pipes
 from umanflow.planner.sentence import Sentence
 from umanflow.planner.simulation import Day, run_day
+from umanflow.planner.yearly import Builder
 from umanflow.report.site import site_of
 from umanflow.report.wording import mark
+
+__all__ = ["Loggers", "Plan", "make_plan"]
 
 Floats = NDArray[np.float64]
 
 _COUNTS = (5, 10, 20, 40, 80)
-
-
-@dataclass(frozen=True, slots=True)
-class Loggers:
-    """Where loggers go, and what so many of them promise.
-
-    Attributes
-    ----------
-    placement
-        In the order in which they help.
-    promises
-        By number of loggers: share of leaks seen, median distance, share placed within 300 m.
-    """
-
-    placement: Placement
-    promises: dict[int, Prospect]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +53,7 @@ class Plan:
     diagnosis: Diagnosis
     designs: tuple[Design, ...]
     pressure: PressurePlan | None
+    pumping: PumpPlan | None
     loggers: Loggers | None
     renewal: Renewal | None
     programme: Programme
@@ -91,21 +85,21 @@ def make_plan(network: Network, given: PlanInput, progress: Callable[[float], No
     with Engine(network) as engine:
         day = run_day(engine)
         topology = engine.topology
-        diagnosis = diagnose(network, engine, day, norm, topology.length)
+        diagnosis = diagnose(network, engine, day, norm, topology.length, _age(network, given), given.age.most)
         leakage = Leaking.of(engine).by_pipe(day.leakage_m3d)
         condition = condition_of(network, topology, day, leakage, norm)
         diameter = engine.read("link", "diameter")
     tell(0.1)
     rules = BlockRules(**given.blocks.model_dump(exclude={"reopen"}))
-    designs = tuple(design_blocks(network, rules, norm, given.blocks.reopen))
-    tell(0.35)
-    pressure = None
-    if network.dmas is not None and network.nodes is not None:
-        pressure = plan_pressure(network, norm)
-    else:
-        notes.append(mark("pressure: set-points are planned once blocks are built and listed in dmas.csv"))
+    designs = _designs(network, rules, norm, given, notes)
+    tell(0.2)
+    pressure = _pressure(network, norm, given, notes)
+    tell(0.4)
+    pumping = _pumping(network, given, norm, day, pressure, notes)
     tell(0.55)
-    loggers = _loggers(network, designs[0], given)
+    loggers = _loggers(network, designs[0] if designs else None, given)
+    if loggers is None and given.sensors.count:
+        notes.append(mark("loggers: there is no block to place them in"))
     tell(0.7)
     renewal = None
     if network.pipes is not None and network.breaks is not None and len(network.breaks):
@@ -121,16 +115,101 @@ def make_plan(network: Network, given: PlanInput, progress: Callable[[float], No
         renewal = rank_pipes(names, history, leakage[at], np.nan_to_num(customers), costs)
     else:
         notes.append(mark("renewal: needs pipes.csv (material, year) and breaks.csv"))
-    notes.append(mark("pump schedules against tariff and power cuts are not part of this plan yet"))
-    programme = _Builder(network, given, designs[0], pressure, renewal, day).build(tell)
+    parts = Parts(designs[0] if designs else None, pressure, pumping, loggers, renewal)
+    programme = Builder(network, given, parts, day).build(tell)
     tell(1.0)
     return Plan(
-        network.name, network.sha256, network.is_synthetic, given, diagnosis, designs, pressure, loggers, renewal,
-        programme, tuple(notes), condition, check_model(network),
+        network.name, network.sha256, network.is_synthetic, given, diagnosis, designs, pressure, pumping, loggers,
+        renewal, programme, tuple(notes), condition, check_model(network),
     )  # fmt: skip
 
 
-def _loggers(network: Network, design: Design, given: PlanInput) -> Loggers | None:
+def _age(network: Network, given: PlanInput) -> WaterAge | None:
+    """Age of the water, in an engine of its own: quality stays asked for in it."""
+    if not given.age.days:
+        return None
+    with Engine(network) as engine:
+        return water_age(engine, given.age.days)
+
+
+def _designs(network: Network, rules: BlockRules, norm: Norm, given: PlanInput, notes: list[str]) -> tuple[Design, ...]:
+    """Designs of blocks, the best first; none where every customer is on a trunk."""
+    try:
+        designs = tuple(design_blocks(network, rules, norm, given.blocks.reopen))
+    except UserError as error:
+        notes.append(Sentence(mark("blocks: {why}"), why=str(error)))
+        return ()
+    if designs[0].newly_short:
+        told = mark(
+            "blocks: the best design leaves {n} nodes newly short ({names} …; short.csv says where and why); it is no "
+            "advice until they are mended"
+        )
+        notes.append(Sentence(told, n=len(designs[0].short), names=", ".join(designs[0].newly_short[:5])))
+    elif given.blocks.reopen and not designs[0].is_reopened:
+        least = min(len(design.short) for design in designs if design.is_reopened)
+        told = mark(
+            "blocks: every design that opens what is shut now leaves customers newly short (at least {n} nodes); the "
+            "one shown leaves it shut"
+        )
+        notes.append(Sentence(told, n=least))
+    if designs[0].raised:
+        heads = ", ".join(f"{name}: {head:.1f}" for name, head in designs[0].raised.items())
+        notes.append(Sentence(mark("blocks: the design needs set-points of valves raised, m: {heads}"), heads=heads))
+    return designs
+
+
+def _pressure(network: Network, norm: Norm, given: PlanInput, notes: list[str]) -> PressurePlan | None:
+    rules, blocks = given.pressure, given.blocks
+    prices = Prices(
+        rules.valve_cost, rules.controller_cost, blocks.valve_cost, given.water.variable_cost, given.renewal.repair,
+        given.renewal.horizon, given.programme.discount,
+    )  # fmt: skip
+    try:
+        return plan_pressure(network, norm, prices, rules.places)
+    except NothingToSet as error:
+        notes.append(Sentence(mark("pressure: {why}"), why=str(error)))
+        return None
+
+
+def _pumping(
+    network: Network, given: PlanInput, norm: Norm, day: Day, pressure: PressurePlan | None, notes: list[str]
+) -> PumpPlan | None:
+    """Schedules on the network as it is once pressure is controlled; free heads are those kept before any of it."""
+    if not given.pumps.plan:
+        notes.append(mark("pumps: not asked for ([pumps] plan)"))
+        return None
+    rules = PumpRules(
+        given.pumps.outage, given.pumps.start_cost, given.tariff.prices, given.water.energy_price,
+        given.pumps.variable,
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="umanflow-") as folder:
+        planned = network
+        if pressure is not None:
+            path = Path(folder) / "planned.inp"
+            path.write_bytes(pressure.inp)
+            planned = load(path)
+        with Engine(network) as engine:
+            lowest = dict(zip(engine.topology.nodes, day.pressure.min(axis=0).tolist(), strict=True))
+        with Engine(planned) as engine:
+            customers = customers_of(network, engine.topology, run_day(engine), norm)
+            names = [engine.topology.nodes[k] for k in customers.at.tolist()]
+        kept = np.minimum(customers.due, [lowest.get(name, -np.inf) for name in names])
+        plan = plan_pumps(planned, customers, kept, rules)
+    if plan is None:
+        notes.append(mark("pumps: the network has none"))
+    elif not plan.is_kept:
+        told = mark("pumps: no schedule was found that keeps everything ({why}); it is no advice")
+        notes.append(Sentence(told, why="; ".join(plan.why)))
+    elif plan.after.even_cost >= plan.before.even_cost:
+        notes.append(mark("pumps: the present controls cost no more than the schedule that was found; leave them"))
+    elif plan.price_source == "flat":
+        notes.append(
+            mark("pumps: neither [tariff] nor the model has prices by the hour, so nothing is gained by the hour")
+        )
+    return plan
+
+
+def _loggers(network: Network, design: Design | None, given: PlanInput) -> Loggers | None:
     """Place loggers in the blocks that there are, or else in those of the design."""
     if not given.sensors.count:
         return None
@@ -138,7 +217,8 @@ def _loggers(network: Network, design: Design, given: PlanInput) -> Loggers | No
         rows = network.nodes[network.nodes["dma"] != ""]
         members: Mapping[str, list[str]] = {str(k): list(v["node"]) for k, v in rows.groupby("dma", sort=False)}
     else:
-        members = {block.name: list(block.nodes) for block in design.blocks if block.length > 0.0}
+        blocks = design.blocks if design is not None else ()
+        members = {block.name: list(block.nodes) for block in blocks if block.length > 0.0}
     if not members:
         return None
     assumed = Assumptions(leak=given.sensors.leak / 3600.0)
@@ -167,190 +247,3 @@ def _customers_out(network: Network, links: list[int]) -> Floats:
         if segment not in out:
             out[segment] = site.customers(segments.isolate(link).nodes) or 0
     return np.array([out[int(segments.of_link[link])] for link in links], dtype=np.float64)
-
-
-def _parts(lost: Mapping[str, Floats]) -> dict[str, Floats]:
-    """What each part takes off the leakage of doing nothing in each year, float64 [n_years], m3/d."""
-    return {
-        "finding": lost["nothing"] - lost["finding"], "pressure": lost["finding"] - lost["pressure"],
-        "renewal": lost["pressure"] - lost["plan"], "growth": lost["nothing"][:1] - lost["nothing"],
-    }  # fmt: skip
-
-
-class _Builder:
-    """Spends the budget year by year and simulates each year's state."""
-
-    def __init__(
-        self, network: Network, given: PlanInput, design: Design, pressure: PressurePlan | None,
-        renewal: Renewal | None, day: Day,
-    ) -> None:  # fmt: skip
-        self._network, self._given, self._design = network, given, design
-        self._pressure, self._renewal, self._day = pressure, renewal, day
-        self._measures: list[Measure] = []
-
-    def build(self, tell: Callable[[float], None]) -> Programme:
-        """Schedule, simulate, count."""
-        given = self._given
-        first, count = given.programme.start_year, given.programme.years
-        renewed = self._schedule()
-        ready = max((m.year for m in self._measures if m.kind in ("blocks", "loggers")), default=first) - first + 1
-        held = next((m.year - first + 1 for m in self._measures if m.kind == "pressure"), None)
-        looks = {year: year > ready for year in range(1, count + 1)}
-        left = {"plan": findable(given, count, looks), "nothing": findable(given, count, {})}
-        states: dict[str, list[Day]] = {"plan": [], "nothing": [], "finding": [], "pressure": []}
-        with self._engine() as (engine, settings):
-            leaking = Leaking.of(engine)
-            links, fixed = engine.topology.link_index, 1.0 - given.leakage.findable
-            for year in range(1, count + 1):
-                for kind, days in states.items():
-                    factor = np.full(
-                        len(engine.topology.links), fixed + left["nothing" if kind == "nothing" else "plan"][year]
-                    )
-                    if kind == "plan":
-                        factor[[links[name] for name in renewed[year]]] *= given.renewal.new_leakage
-                    leaking.scale(factor)
-                    has_pressure = kind in ("plan", "pressure") and held is not None and year >= held
-                    days.append(run_day(engine, settings if has_pressure else None))
-                tell(0.75 + 0.25 * year / count)
-        new = {first + k - 1: tuple(renewed[k][len(renewed[k - 1]) :]) for k in range(1, count + 1)}
-        parts = _parts({kind: np.array([day.leakage_m3d.sum() for day in days]) for kind, days in states.items()})
-        measured = {name: parts[name] for name in ("finding", "pressure", "renewal")}
-        return Programme(tuple(self._measures), self._years(states, renewed), new, measured)
-
-    @contextmanager
-    def _engine(self) -> Iterator[tuple[Engine, dict[str, Floats]]]:
-        """The network with the plan's valves, and their set-points."""
-        network, settings = self._network, {}
-        if self._pressure is not None:
-            network = equipped_network(self._network, self._pressure)
-            settings = {valve.valve: valve.after for valve in self._pressure.valves}
-        with Engine(network) as engine:
-            yield engine, settings
-
-    def _schedule(self) -> dict[int, list[str]]:
-        """Fill years with measures; the renewed pipes by year from 1, all years before included."""
-        given = self._given
-        first, count, budget = given.programme.start_year, given.programme.years, given.programme.budget
-        waiting: list[tuple[str, str, float, str]] = []
-        new = self._network.dmas is None
-        if new and self._design.blocks:
-            meters = sum(len(block.inlets) for block in self._design.blocks)
-            valves = len({v for block in self._design.blocks for v in block.new_valves})
-            what = mark("{n} blocks: {meters} meters, {valves} new valves")
-            waiting.append((
-                "blocks", Sentence(what, n=len(self._design.blocks), meters=meters, valves=valves), self._design.cost,
-                Sentence(mark("shut each block's inlets at night: its flow is zero and its pressure falls")),
-            ))  # fmt: skip
-        if self._pressure is not None and self._pressure.valves:
-            bought = sum(valve.is_new for valve in self._pressure.valves)
-            cost = bought * given.pressure.valve_cost + len(self._pressure.valves) * given.pressure.controller_cost
-            what = mark("set-points by the hour at {n} valves, {new} new")
-            seen = mark("leakage falls by {saved} m³/d; night flows as simulated, within a third")
-            waiting.append((
-                "pressure", Sentence(what, n=len(self._pressure.valves), new=bought), cost,
-                Sentence(seen, saved=round(self._pressure.saved)),
-            ))  # fmt: skip
-        if given.sensors.count:
-            seen = mark("open a hydrant by {leak} m³/h in each block: it is found within the stated metres")
-            waiting.append((
-                "loggers", Sentence(mark("{n} pressure loggers"), n=given.sensors.count),
-                given.sensors.count * given.sensors.cost, Sentence(seen, leak=given.sensors.leak),
-            ))  # fmt: skip
-        renewed: dict[int, list[str]] = {0: []}
-        at = 0
-        for year in range(1, count + 1):
-            purse = budget
-            while waiting and waiting[0][2] <= purse:
-                kind, what, cost, verify = waiting.pop(0)
-                purse -= cost
-                self._measures.append(Measure(first + year - 1, kind, what, cost, verify))
-            if waiting and waiting[0][2] > budget and purse == budget:  # larger than a year's money: saved up for
-                kind, what, cost, verify = waiting.pop(0)
-                self._measures.append(Measure(first + year - 1, kind, what, cost, verify))
-                purse = 0.0
-            chosen, at, spent = self._renew(at, min(purse, given.renewal.share_of_budget * budget))
-            renewed[year] = renewed[year - 1] + chosen
-            if chosen:
-                metres = sum(self._length(name) for name in chosen)
-                what = Sentence(mark("{km} km in {n} pipes"), km=round(metres / 1000.0, 1), n=len(chosen))
-                self._measures.append(Measure(
-                    first + year - 1, "renewal", what, spent,
-                    Sentence(mark("breaks of these pipes in the three years after, beside those expected of them")),
-                ))  # fmt: skip
-        return renewed
-
-    def _renew(self, at: int, purse: float) -> tuple[list[str], int, float]:
-        renewal, chosen, spent = self._renewal, [], 0.0
-        if renewal is None:
-            return [], at, 0.0
-        while at < len(renewal.pipes) and spent + renewal.cost[at] <= purse:
-            chosen.append(renewal.pipes[at])
-            spent += float(renewal.cost[at])
-            at += 1
-        return chosen, at, spent
-
-    def _length(self, pipe: str) -> float:
-        assert self._renewal is not None
-        return float(self._renewal.length[self._renewal.pipes.index(pipe)])
-
-    def _years(self, states: Mapping[str, list[Day]], renewed: Mapping[int, list[str]]) -> tuple[Year, ...]:
-        given, count = self._given, self._given.programme.years
-        lost = {kind: np.array([day.leakage_m3d.sum() for day in days]) for kind, days in states.items()}
-        demand = self._demand()
-        billed = given.water.billed_share * demand
-        parts = _parts(lost)
-        drawn = spread_of_ratio(given, billed, demand, lost["plan"], parts)
-        low, high = limits(drawn)
-        breaks = self._breaks(renewed)
-        spent = [sum(m.cost for m in self._measures if m.year == given.programme.start_year + k) for k in range(count)]
-        found, balance = [], 0.0
-        for k in range(count):
-            less = float(lost["nothing"][k] - lost["plan"][k])
-            pumping = states["nothing"][k].pumping - states["plan"][k].pumping
-            money, energy, co2 = saved_money(given, less, breaks[1][k] - breaks[0][k], pumping)
-            repairs = (
-                max(float(parts["finding"][k] - (parts["finding"][k - 1] if k else 0.0)), 0.0) * given.leakage.repair
-            )
-            cost = spent[k] + repairs
-            balance += (money - cost) / (1.0 + given.programme.discount) ** k
-            found.append(Year(
-                given.programme.start_year + k, float(lost["plan"][k]), float(lost["nothing"][k]), demand,
-                float(billed / (demand + lost["plan"][k])), float(low[k]), float(high[k]),
-                float(billed / (demand + lost["nothing"][k])), float(billed / (demand + lost["pressure"][k])),
-                float((drawn[:, k] >= given.programme.target).mean()),
-                breaks[0][k], breaks[1][k], sum(self._length(n) for n in renewed[k + 1]) / 1000.0, cost, money, energy,
-                co2, balance,
-            ))  # fmt: skip
-        return tuple(found)
-
-    def _demand(self) -> float:
-        """What the city's customers take, m3/d: a table of nodes leaves out those who are served on the way to it."""
-        taken = self._day.demand_m3d
-        if self._network.nodes is None:
-            return float(taken.sum())
-        with Engine(self._network) as engine:
-            return float(taken[[engine.topology.node(name) for name in self._network.nodes["node"]]].sum())
-
-    def _breaks(self, renewed: Mapping[int, list[str]]) -> tuple[list[float], list[float]]:
-        """Expected breaks of each year with the programme and without; nothing without a record."""
-        given, count = self._given, self._given.programme.years
-        if self._renewal is None:
-            return [0.0] * count, [0.0] * count
-        with Engine(self._network) as engine:
-            names, history = history_of(self._network, engine.topology, engine.read("link", "diameter"))
-        model, row = fit_breaks(history), {name: k for k, name in enumerate(names)}
-        fewer = np.zeros(len(names))
-        if self._pressure is not None and self._network.pipes is not None:
-            by_zone = {zone.zone: zone.fewer_bursts for zone in self._pressure.zones}
-            fewer = np.array([by_zone.get(str(dma), 0.0) for dma in self._network.pipes["dma"]])
-        held = next((m.year for m in self._measures if m.kind == "pressure"), None)
-        plan, nothing = [], []
-        for k in range(count):
-            year = given.programme.start_year + k
-            expected = model.rate(year)[0] * history.length
-            nothing.append(float(expected.sum()))
-            new = np.zeros(len(names), dtype=bool)
-            new[[row[name] for name in renewed[k]]] = True
-            kept = np.where(new, given.renewal.new_breaks * history.length, expected)
-            plan.append(float((kept * (1.0 - fewer * (held is not None and year > held))).sum()))
-        return plan, nothing

@@ -216,6 +216,7 @@ def _health(findings: Findings) -> tuple[SensorHealth, ...]:
             daily=daily.get((str(h["instrument"]), str(h["quantity"])), ()),
         )
         for h in findings.health
+        if h["quantity"] != "pipe"
     )
 
 

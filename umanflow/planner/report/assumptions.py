@@ -10,6 +10,7 @@ from umanflow.planner.report.story import Story
 from umanflow.planner.report.words import GIVEN
 from umanflow.report.blocks import Block, Heading, Text
 from umanflow.report.listing import Field, Listing, yes_or_no
+from umanflow.report.wording import NONE
 
 _PROGRAMS = ("umanflow", "wntr", "owa-epanet", "numpy", "scipy", "scikit-learn")
 Given = tuple[str, object, bool]
@@ -59,7 +60,7 @@ def _value(story: Story, row: Given) -> str:
         digits = 0 if whole else len(f"{value:.9f}".rstrip("0").rpartition(".")[2])
         return str(value) if key.endswith((".start_year", ".seed")) else story.wording.number(value, digits)
     if isinstance(value, tuple):
-        return "; ".join(_value(story, ("", part, False)) for part in value)
+        return "; ".join(_value(story, ("", part, False)) for part in value) or NONE
     return str(value)
 
 

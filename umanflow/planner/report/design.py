@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from umanflow.planner.blocks import Block, Design
+from umanflow.planner.blockdesign import Block, Design, Short
 from umanflow.planner.report.section import Section
 from umanflow.planner.report.story import Story
 from umanflow.report import blocks as page
@@ -16,6 +16,7 @@ from umanflow.report.ground import Clicks, Pin, Spot, line_icon, sign_icon
 from umanflow.report.listing import Field, Listing
 
 _COLOURS = 9
+_MOST_SHORT = 20
 _NEAREST = 4  # blocks beyond a trunk look like neighbours too
 
 
@@ -58,14 +59,31 @@ def design(story: Story) -> Section:
         page.Heading(say("Designs compared"), 3),
         compared.table(wording, is_compact=True),
     ]  # fmt: skip
-    if best.newly_short:
-        text = story.fill("Customers newly short of free head: {names}.", names=", ".join(best.newly_short[:20]))
-        blocks.append(page.Text(text, "warn"))
+    short = _short(story, best)
+    if short.rows:
+        text = story.wording.count(
+            "{n} place newly short of free head: this design is no advice until it is mended.",
+            "{n} places newly short of free head: this design is no advice until they are mended.", len(short.rows),
+        )  # fmt: skip
+        blocks += [page.Text(text, "warn"), short.table(wording, _MOST_SHORT, is_compact=True)]
     layers = (
         border.layer("borders", "POINT", lambda b: story.point(b.link)),
         _parts(story).layer("blocks", "LINESTRING", lambda part: story.line(part[0])),
     )
-    return Section(tuple(blocks), (table, border, compared), layers)
+    return Section(tuple(blocks), (table, border, compared, short), layers)
+
+
+def _short(story: Story, best: Design) -> Listing[Short]:
+    say = story.say
+    fields = (
+        Field[Short]("node", say("Node"), lambda s: s.node),
+        Field[Short]("block", say("Block"), lambda s: s.block, weight=0.8),
+        Field[Short]("due_m", say("Due, m"), lambda s: s.due, "number", 1),
+        Field[Short]("before_m", say("Least now, m"), lambda s: s.before, "number", 1),
+        Field[Short]("after_m", say("Least then, m"), lambda s: s.after, "number", 1),
+        Field[Short]("why", say("Why"), lambda s: story.sentence(s.why), weight=4.0),
+    )
+    return Listing(say("Newly short"), fields, best.short)
 
 
 def _told(story: Story, best: Design) -> str:

@@ -27,11 +27,15 @@ def diagnosis(story: Story) -> Section:
         _worst(story, say("Too much pressure"), found.high, say("Highest, m"), say("Allowed, m"), say("Node")),
         _worst(story, say("Fast water"), found.fast, say("Highest, m/s"), say("Economic, m/s"), say("Pipe")),
     ]
+    if found.age_days:
+        worst.append(_worst(story, say("Old water"), found.old, say("Mean age, h"), say("Allowed, h"), say("Node")))
     blocks: list[Block] = [
         Heading(say("Diagnosis"), 2, "diagnosis", is_on_new_sheet=True),
         _facts(story),
         *_maps(story),
     ]
+    if found.age_days and found.age_settled < 1.0:
+        blocks.append(Text(_unsettled(story), "soft"))
     if state.rows:
         blocks += [Heading(say("State of the blocks"), 3), state.table(story.wording, is_compact=True)]
     for listing in worst:
@@ -55,7 +59,26 @@ def _facts(story: Story) -> Facts:
         (say("Places with customers"), wording.number(found.n_customers)),
         (say("Of them with too little free head"), wording.number(found.n_short)),
         (say("Of them with too much pressure"), wording.number(found.n_high)),
+        *_age_facts(story),
     ))  # fmt: skip
+
+
+def _age_facts(story: Story) -> tuple[tuple[str, str], ...]:
+    found, wording, say = story.plan.diagnosis, story.wording, story.say
+    if not found.age_days:
+        return ()
+    return (
+        (say("Median age of the water"), story.fill("{n} h", n=wording.number(found.age_median, 1))),
+        (say("Of them with old water"), wording.number(found.n_old)),
+    )
+
+
+def _unsettled(story: Story) -> str:
+    found, wording = story.plan.diagnosis, story.wording
+    return story.fill(
+        "Age was followed for {days} days; at {share} of the places it had settled, elsewhere it is at least what is "
+        "shown.", days=found.age_days, share=wording.percent(found.age_settled),
+    )  # fmt: skip
 
 
 def _maps(story: Story) -> list[Block]:
@@ -82,6 +105,8 @@ def _state(story: Story) -> Listing[BlockState]:
         Field[BlockState]("leakage_l_per_connection_d", say("L per connection and day"),
                           lambda b: b.per_connection, "number", weight=1.1),
         Field[BlockState]("pressure_m", say("Mean pressure, m"), lambda b: b.pressure, "number", 1),
+        Field[BlockState]("age_h", say("Mean age, h"), lambda b: b.age, "number", 1, 0.8),
+        Field[BlockState]("age_highest_h", say("Oldest, h"), lambda b: b.age_highest, "number", 1, 0.8),
         Field[BlockState]("breaks_per_km_year", say("Breaks a km and year"), lambda b: b.breaks, "number", 2),
     )  # fmt: skip
     return Listing(say("State of the blocks"), fields, story.plan.diagnosis.blocks)

@@ -57,6 +57,13 @@ def themes_of(plan: Plan, wording: Wording) -> tuple[Theme, ...]:
             say("a year and km"), first=say("none"),
         ),
     ]  # fmt: skip
+    ages = {n.node: n.mean for n in plan.diagnosis.nodes_age}
+    if ages:
+        bounds, unit = _bounds(np.array(list(ages.values())), 2), say("h")
+        found.append(Theme(
+            "map-age", say("Mean age of the water, h"), ages, grades_of(bounds, _UPWARDS, wording),
+            lambda v: f"{wording.number(v, 1)}\u00a0{unit}", True,
+        ))  # fmt: skip
     laid = Theme(
         "map-laid", say("Year of laying"), dict(zip(state.links, state.laid.tolist(), strict=True)),
         _by_year((1960, 1975, 1990, 2005), wording), lambda v: str(int(v)),
@@ -73,12 +80,12 @@ def _by_year(bounds: tuple[int, ...], wording: Wording) -> tuple[Grade, ...]:
     )
 
 
-def _bounds(values: Floats) -> tuple[float, ...]:
-    """Round bounds that part values into about even shares."""
+def _bounds(values: Floats, figures: int = 1) -> tuple[float, ...]:
+    """Bounds of so many figures that part values into about even shares."""
     known = values[np.isfinite(values) & (values > 0.0)]
     if not len(known):
         return (1.0, 3.0, 10.0, 30.0)
-    found = sorted({float(f"{q:.1g}") for q in np.quantile(known, (0.25, 0.5, 0.75, 0.95))})
+    found = sorted({float(f"{q:.{figures}g}") for q in np.quantile(known, (0.25, 0.5, 0.75, 0.95))})
     while len(found) < len(_UPWARDS) - 1:
         found.append(2.0 * found[-1])
     return tuple(found)

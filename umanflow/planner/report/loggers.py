@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from umanflow.planner.parts import Loggers
 from umanflow.planner.report.plots import promise_plots
 from umanflow.planner.report.section import Section
 from umanflow.planner.report.story import Story
-from umanflow.planner.study import Loggers
 from umanflow.report.blocks import Block, Figure, Heading, Legend, Pair, Text
 from umanflow.report.ground import Clicks, Pin, line_icon, sign_icon
 from umanflow.report.listing import Field, Listing

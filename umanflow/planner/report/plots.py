@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from umanflow.planner.pressure import ValvePlan
+from umanflow.planner.parts import Loggers
+from umanflow.planner.pressurefacts import ValvePlan
 from umanflow.planner.programme import Programme, Year
 from umanflow.planner.renewal import Renewal
-from umanflow.planner.study import Loggers
 from umanflow.report.axes import Axes, Box
 from umanflow.report.blocks import Figure, Legend
 from umanflow.report.drawing import Picture, shorten
@@ -26,7 +26,8 @@ _LEAST_SPAN = 10.0  # m
 _LETTERS = 26
 
 
-def _axes(picture: Picture, across: tuple[float, float], values: Sequence[float]) -> Axes:
+def axes_of(picture: Picture, across: tuple[float, float], values: Sequence[float]) -> Axes:
+    """Axes that fill a picture but for its numbers."""
     box = Box(_LEFT, _TOP, picture.width - _LEFT - _RIGHT, picture.height - _TOP - _BOTTOM)
     return Axes(picture, box, across, values)
 
@@ -47,7 +48,7 @@ def ratio_plot(programme: Programme, target: float, wording: Wording, name: str,
     picture = Picture(width, _TALL, wording.say("Revenue water by year, with the programme and without"))
     across = [float(y.year) for y in years]
     seen = [v for y in years for v in (y.ratio_low, y.ratio_high, y.ratio_nothing)]
-    axes = _axes(picture, (min(across) - 0.15, max(across) + 0.15), [*seen, target])
+    axes = axes_of(picture, (min(across) - 0.15, max(across) + 0.15), [*seen, target])
     axes.draw_scale(wording, 100.0, "\u00a0%")
     _years(axes, years)
     axes.band(across, [y.ratio_low for y in years], [y.ratio_high for y in years], "range")
@@ -76,7 +77,7 @@ def parts_plot(programme: Programme, wording: Wording) -> Figure:
     years = programme.years
     picture = Picture(HALF, _HEIGHT, wording.say("Leakage that each part saves, by year"))
     total = [float(sum(max(values[k], 0.0) for values in programme.parts.values())) for k in range(len(years))]
-    axes = _axes(picture, (years[0].year - 0.5, years[-1].year + 0.5), [0.0, *total])
+    axes = axes_of(picture, (years[0].year - 0.5, years[-1].year + 0.5), [0.0, *total])
     axes.draw_scale(wording)
     _years(axes, years)
     picture.text(2.0, 10.0, wording.say("m³ a day less than by doing nothing"), "soft small")
@@ -95,7 +96,7 @@ def money_plot(programme: Programme, wording: Wording) -> Figure:
     years = programme.years
     picture = Picture(HALF, _HEIGHT, wording.say("Spent and saved by year, and the balance of all years until then"))
     values = [v / 1e6 for y in years for v in (y.saved, -y.cost, y.balance)]
-    axes = _axes(picture, (years[0].year - 0.5, years[-1].year + 0.5), [0.0, *values])
+    axes = axes_of(picture, (years[0].year - 0.5, years[-1].year + 0.5), [0.0, *values])
     axes.draw_scale(wording)
     _years(axes, years)
     picture.text(2.0, 10.0, wording.fill("million {currency}", currency=wording.currency_sign), "soft small")
@@ -151,14 +152,14 @@ def promise_plots(loggers: Loggers, wording: Wording) -> tuple[Figure, Figure]:
     across = (0.0, numbers[-1] * 1.04)
     far = Picture(HALF, 190.0, wording.say("Expected distance to the leak by number of loggers"))
     distance = [(float(n), loggers.promises[n].distance) for n in numbers]
-    axes = _axes(far, across, [0.0, *(value for _, value in distance)])
+    axes = axes_of(far, across, [0.0, *(value for _, value in distance)])
     axes.draw_scale(wording)
     axes.draw_ticks((float(n), str(n)) for n in numbers)
     far.text(2.0, 10.0, wording.say("median distance to the leak, m"), "soft small")
     axes.line(distance, "la")
     axes.dots(distance, "dot fa")
     seen = Picture(HALF, 190.0, wording.say("Expected share of leaks seen and placed by number of loggers"))
-    axes = _axes(seen, across, [0.0, 1.0])
+    axes = axes_of(seen, across, [0.0, 1.0])
     axes.draw_scale(wording, 100.0, "\u00a0%")
     axes.draw_ticks((float(n), str(n)) for n in numbers)
     found = [(float(n), loggers.promises[n].detected) for n in numbers]
@@ -183,7 +184,7 @@ def caught_plot(renewal: Renewal, wording: Wording) -> Figure:
         "la": (renewal.avoided, wording.say("avoided money")),
         "lb": (renewal.rate * renewal.length, wording.say("next year's expected breaks")),
     }
-    axes = _axes(picture, (0.0, 1.0), [0.0, 1.0])
+    axes = axes_of(picture, (0.0, 1.0), [0.0, 1.0])
     axes.draw_scale(wording, 100.0, "\u00a0%")
     axes.draw_ticks((share, wording.percent(share)) for share in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
     few = np.unique(np.searchsorted(along, np.linspace(0.0, 1.0, 101)).clip(0, len(along) - 1))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from umanflow.planner.programme import Measure, Year
 from umanflow.planner.report.plots import money_plot, parts_plot
 from umanflow.planner.report.section import Section
 from umanflow.planner.report.story import Story
 from umanflow.planner.report.words import KINDS
-from umanflow.report.blocks import Block, Heading, Pair, Text
+from umanflow.planner.surveys import Survey
+from umanflow.planner.verification import Check
+from umanflow.report.blocks import Block, Heading, Pair, Table, Text
 from umanflow.report.layers import Layer
 from umanflow.report.listing import Field, Listing
 
@@ -15,7 +19,7 @@ from umanflow.report.listing import Field, Listing
 def programme(story: Story) -> Section:
     """The section on the years."""
     say, wording = story.say, story.wording
-    measures, years = _measures(story), _years(story)
+    measures, years, surveys, checks = _measures(story), _years(story), _surveys(story), _checks(story)
     text = story.fill(
         "Under a budget of {budget} a year. Every year is simulated with everything, with finding and pressure, with "
         "finding alone, and with nothing done.", budget=wording.millions(story.plan.given.programme.budget)
@@ -34,9 +38,75 @@ def programme(story: Story) -> Section:
             "breaks, electricity. Balance: discounted, all years until then."
         ), "soft"),
     ]  # fmt: skip
-    return Section(tuple(blocks), (measures, years), (_layer(story),))
+    if surveys.rows:
+        blocks += [Heading(say("How often it pays to look for leaks"), 3), surveys.table(wording, is_compact=True)]
+        blocks.append(
+            Text(
+                say(
+                    "Between two surveys unreported leakage rises; a survey pays once what was lost since the last "
+                    "one is worth what it costs. Unavoidable: background of a system in good order. Remains: "
+                    "unreported leakage on average."
+                ),
+                "soft",
+            )
+        )
+    if checks.rows:
+        blocks += [Heading(say("What to measure to see that a step worked"), 3), _checks_table(story, checks)]
+        blocks.append(
+            Text(
+                say(
+                    "A value measured within its 90 % limits is what was promised; one outside says that the step, or "
+                    "the model, is wrong. The workbook says with what and when."
+                ),
+                "soft",
+            )
+        )
+    return Section(tuple(blocks), (measures, years, surveys, checks), (_layer(story),))
 
 
+def _surveys(story: Story) -> Listing[Survey]:
+    say = story.say
+    fields = (
+        Field[Survey]("district", say("District"), lambda s: s.district),
+        Field[Survey]("length_m", say("Length, m"), lambda s: s.length, "number"),
+        Field[Survey]("connections", say("Connections"), lambda s: s.connections, "count", weight=1.2),
+        Field[Survey]("leakage_m3d", say("Leakage, m³/d"), lambda s: s.leakage, "number"),
+        Field[Survey]("unavoidable_m3d", say("Unavoidable, m³/d"), lambda s: s.unavoidable, "number", weight=1.2),
+        Field[Survey]("rise_m3d", say("Rises by, m³/d a year"), lambda s: s.rise, "number", 1, 1.1),
+        Field[Survey]("cost", say("Survey"), lambda s: s.cost, "money"),
+        Field[Survey]("interval_months", say("Every so many months"), lambda s: s.interval, "number", 1, 1.1),
+        Field[Survey]("remains_m3d", say("Remains, m³/d"), lambda s: s.economic, "number", 1),
+        Field[Survey]("first_year", say("First in"), lambda s: s.first_year or None, "year", weight=0.8),
+    )
+    return Listing(say("Surveys"), fields, story.plan.programme.surveys)
+
+
+def _checks(story: Story) -> Listing[Check]:
+    say, wording = story.say, story.wording
+    fields = (
+        Field[Check]("year", say("Year"), lambda c: c.year or None, "year", weight=0.6),
+        Field[Check]("kind", say("Measure"), lambda c: wording.words(KINDS, c.kind)),
+        Field[Check]("where", say("Where"), lambda c: story.sentence(c.where)),
+        Field[Check]("quantity", say("What"), lambda c: story.sentence(c.quantity), weight=2.2),
+        Field[Check]("unit", say("Unit"), lambda c: say(c.unit), weight=0.8),
+        Field[Check]("instrument", say("With what"), lambda c: story.sentence(c.instrument), weight=2.0),
+        Field[Check]("when", say("When"), lambda c: story.sentence(c.when), weight=2.6),
+        Field[Check]("before", say("Before"), lambda c: c.before, "number", 1, 0.8),
+        Field[Check]("expected", say("Expected"), lambda c: c.expected, "number", 1, 1.0),
+        Field[Check]("low", say("Low"), lambda c: c.low, "number", 1, 0.7),
+        Field[Check]("high", say("High"), lambda c: c.high, "number", 1, 0.7),
+    )
+    return Listing(say("Verification"), fields, story.plan.programme.checks)
+
+
+def _checks_table(story: Story, checks: Listing[Check]) -> Table:
+    """Every check once: those that come back year by year stand in the workbook."""
+    first = {(c.kind, c.where, c.quantity): c for c in reversed(checks.rows)}
+    rows = sorted(first.values(), key=lambda c: (c.year == 0, c.year))
+    return replace(checks, rows=rows).table(story.wording, _MOST_CHECKS, ("instrument", "when"), is_compact=True)
+
+
+_MOST_CHECKS = 60
 _ONLY_IN_BOOK = (
     "leakage_nothing_m3d", "demand_m3d", "ratio_low", "ratio_high", "ratio_nothing", "ratio_without_renewal",
     "breaks_nothing",

@@ -7,6 +7,7 @@ from umanflow.planner.report.design import design
 from umanflow.planner.report.diagnosis import diagnosis
 from umanflow.planner.report.loggers import loggers
 from umanflow.planner.report.programme import programme
+from umanflow.planner.report.pumps import pumps
 from umanflow.planner.report.renewal import renewal
 from umanflow.planner.report.section import Maker
 from umanflow.planner.report.setpoints import setpoints
@@ -17,6 +18,7 @@ SECTIONS: tuple[Maker, ...] = (
     diagnosis,
     design,
     setpoints,
+    pumps,
     loggers,
     renewal,
     programme,

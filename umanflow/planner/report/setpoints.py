@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from umanflow.planner.pressure import PressurePlan, ValvePlan, ZoneEffect
+from umanflow.planner.pressurefacts import PlaceTried, PressurePlan, ValvePlan, ZoneEffect
 from umanflow.planner.report.plots import setpoint_plots
 from umanflow.planner.report.section import Section
 from umanflow.planner.report.story import Story, share
@@ -15,6 +15,7 @@ from umanflow.report.listing import Field, Listing
 
 _HOURS = 24
 _HALF_DAY = 12
+_ONLY_IN_BOOK = ("fixed_m3d", "night_before_m3h", "night_after_m3h")
 
 
 def setpoints(story: Story) -> Section | None:
@@ -30,11 +31,26 @@ def setpoints(story: Story) -> Section | None:
     effects, by_hour = _effects(story, plan), _by_hour(story, plan)
     blocks: list[Block] = [heading, _facts(story, plan), _map(story, plan)]
     blocks += [Heading(say("What each block gains, simulated again"), 3)]
-    blocks.append(effects.table(story.wording, without=("fixed_m3d",), is_compact=True))
+    blocks.append(
+        effects.table(story.wording, without=("fixed_m3d", "night_before_m3h", "night_after_m3h"), is_compact=True)
+    )
     blocks.append(Text(say(
         "Leakage: today and with the set-points, m³/d. Mean and highest pressure: today and with the set-points, m. "
         "Bursts: fewer by 1.4 % for each 1 % of the highest pressure."
     ), "soft"))  # fmt: skip
+    places = _places(story, plan)
+    if places.rows:
+        blocks.append(Heading(say("Places inside blocks that were tried"), 3))
+        blocks.append(places.table(wording=story.wording, without=("estimate_m3d", "zone"), is_compact=True))
+        blocks.append(
+            Text(
+                say(
+                    "Saved: beside what the blocks' own set-points save, simulated. Worth: water and repairs over the "
+                    "horizon, discounted. A place is chosen where it is worth more than it costs."
+                ),
+                "soft",
+            )
+        )
     blocks.append(Heading(say("Set-points by the hour of the day"), 3))
     blocks += setpoint_plots(plan.valves, story.wording)
     for first in range(0, _HOURS, _HALF_DAY):
@@ -46,7 +62,25 @@ def setpoints(story: Story) -> Section | None:
         "critical customer's pressure before the next."
     )))  # fmt: skip
     layers = (_layer(story, by_hour),)
-    return Section(tuple(blocks), (effects, by_hour), layers)
+    return Section(tuple(blocks), (effects, places, by_hour), layers)
+
+
+def _places(story: Story, plan: PressurePlan) -> Listing[PlaceTried]:
+    say = story.say
+    fields = (
+        Field[PlaceTried]("zone", say("Zone"), lambda p: p.zone),
+        Field[PlaceTried]("block", say("Block"), lambda p: p.block),
+        Field[PlaceTried]("pipe", say("Pipe"), lambda p: p.pipe),
+        Field[PlaceTried]("closes", say("Shut for it"), lambda p: ", ".join(p.closes), weight=1.4),
+        Field[PlaceTried]("customers", say("Places with customers"), lambda p: p.n_customers, "count"),
+        Field[PlaceTried]("leakage_m3d", say("Leakage, m³/d"), lambda p: p.leakage, "number", 1),
+        Field[PlaceTried]("estimate_m3d", say("Estimated, m³/d"), lambda p: p.estimate, "number", 1),
+        Field[PlaceTried]("saved_m3d", say("Saved, m³/d"), lambda p: p.saved, "number", 1),
+        Field[PlaceTried]("cost", say("Cost"), lambda p: p.cost, "money"),
+        Field[PlaceTried]("worth", say("Worth"), lambda p: p.worth, "money"),
+        Field[PlaceTried]("chosen", say("Chosen"), lambda p: p.is_chosen, "flag"),
+    )
+    return Listing(say("Places of valves"), fields, plan.places)
 
 
 def _facts(story: Story, plan: PressurePlan) -> Facts:
@@ -81,6 +115,8 @@ def _effects(story: Story, plan: PressurePlan) -> Listing[ZoneEffect]:
         Field[ZoneEffect]("mean_after_m", say("Mean pressure then"), lambda z: z.mean_after, "number", 1),
         Field[ZoneEffect]("highest_before_m", say("Highest pressure today"), lambda z: z.highest_before, "number", 1),
         Field[ZoneEffect]("highest_after_m", say("Highest pressure then"), lambda z: z.highest_after, "number", 1),
+        Field[ZoneEffect]("night_before_m3h", say("Night flow today, m³/h"), lambda z: z.night_before, "number", 1),
+        Field[ZoneEffect]("night_after_m3h", say("Night flow then, m³/h"), lambda z: z.night_after, "number", 1),
         Field[ZoneEffect]("fewer_bursts", say("Fewer bursts"), lambda z: z.fewer_bursts, "share", 1),
     )  # fmt: skip
     return Listing(say("Pressure"), fields, plan.zones)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from umanflow.planner.blocks import Block, Design
+from umanflow.planner.blockdesign import Block, Design
 from umanflow.planner.report.grounds import themes_of
 from umanflow.planner.sentence import Sentence
 from umanflow.planner.study import Plan

@@ -88,8 +88,10 @@ def _steps(story: Story) -> list[str]:
     for kind, measures in grouped.items():
         first, last = measures[0].year, measures[-1].year
         when = str(first) if first == last else story.fill("{first} to {last}", first=first, last=last)
-        if len(measures) == 1 or kind != "renewal":
-            what = "; ".join(story.sentence(m.what) for m in measures)
+        if len(measures) == 1:
+            what = story.sentence(measures[0].what)
+        elif kind == "survey":
+            what = story.fill("leaks looked for in {n} years", n=len(measures))
         else:
             what = story.fill(
                 "{km} km in {n} pipes, best first", km=story.wording.number(story.plan.programme.years[-1].renewed, 1),

@@ -7,8 +7,15 @@ from umanflow.report.wording import mark
 KINDS = {
     "blocks": mark("Blocks"),
     "pressure": mark("Pressure"),
+    "pumps": mark("Pumps"),
+    "survey": mark("Looking for leaks"),
     "loggers": mark("Loggers"),
     "renewal": mark("Renewal"),
+}
+PRICES = {
+    "study": mark("as stated in plan.toml"),
+    "model": mark("as the model has it"),
+    "flat": mark("the same at every hour"),
 }
 SEVERITY = {"error": mark("error"), "warning": mark("warning"), "note": mark("note")}
 MATERIALS = {
@@ -34,9 +41,10 @@ GIVEN = {
     "water.supply_energy": mark("Energy before the model's sources, kWh/m³"),
     "leakage.rise": mark("Growth of leakage a year where nobody looks"),
     "leakage.findable": mark("Share of leakage that crews can find"),
-    "leakage.found_a_year": mark("Share of it found a year, with blocks and loggers"),
-    "leakage.found_without": mark("Share of it found a year without them"),
-    "leakage.repair": mark("Finding and repairing, UAH for m³/d"),
+    "leakage.found_by_survey": mark("Share of it that a survey finds"),
+    "leakage.found_without": mark("Share of it found in a year without a survey"),
+    "leakage.repair": mark("Repairing, UAH for m³/d"),
+    "leakage.survey_km": mark("Survey, UAH/km"),
     "leakage.spread": mark("Relative uncertainty of each effect"),
     "norm.first": mark("Free head for one storey, m"),
     "norm.further": mark("Free head for each further storey, m"),
@@ -52,6 +60,16 @@ GIVEN = {
     "blocks.reopen": mark("Forget which links are shut now"),
     "pressure.valve_cost": mark("New pressure valve with its chamber, UAH"),
     "pressure.controller_cost": mark("Controller with set-points by the hour, UAH"),
+    "pressure.places": mark("Places of valves inside blocks that are simulated"),
+    "age.days": mark("Days over which the water's age is followed"),
+    "age.most": mark("Age above which water counts as old, h"),
+    "tariff.prices": mark("Prices of electricity by the hour, UAH/kWh; none: the model's"),
+    "pumps.plan": mark("Plan pump timetables"),
+    "pumps.outage": mark("Power cut that tanks are to bridge, h"),
+    "pumps.start_cost": mark("Start of a pump, UAH"),
+    "pumps.variable": mark("Further pumps of variable speed"),
+    "pumps.station_cost": mark("Station's controller with a timetable, UAH"),
+    "pumps.spread": mark("Relative uncertainty of what timetables save"),
     "sensors.count": mark("Number of pressure loggers"),
     "sensors.cost": mark("Logger, UAH"),
     "sensors.leak": mark("Leak that they are placed for, m³/h"),

@@ -1,0 +1,96 @@
+"""Responses by a leak's own size: head loss grows faster than flow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hydro.derivatives import derivatives
+from hydro.driven import Drive, DrivenModel
+from models.frame import typical_rows
+
+if TYPE_CHECKING:
+    from models.watch import Watch
+
+Floats = NDArray[np.float64]
+
+_CHUNK = 64
+
+
+def best_size(now: Floats, sizes: Floats) -> NDArray[np.int64]:
+    """Which of some responses by size suits each candidate, int64 [n]: the one nearest to the flow that it gives.
+
+    Parameters
+    ----------
+    now
+        float64 [1 + n_sizes, n], flow that each response gives, m3/s.
+    sizes
+        float64 [n_sizes], flow that each response was made with but the first, which is a small leak's.
+    """
+    made = np.concatenate([[0.4 * sizes[0]], sizes])[:, None]
+    found: NDArray[np.int64] = np.argmin(np.abs(np.log(np.maximum(now, 1e-9) / made)), axis=0)
+    return found
+
+
+def at_size(sized: Floats, flow: Floats, sizes: Floats) -> Floats:
+    """Response of each candidate at a flow of its own, between those by size, float64 [n, n_channels].
+
+    Parameters
+    ----------
+    sized
+        float64 [1 + n_sizes, n, n_channels].
+    flow
+        float64 [n], m3/s.
+    sizes
+        float64 [n_sizes], see `best_size`.
+    """
+    made = np.log(np.concatenate([[0.4 * sizes[0]], sizes]))
+    position = np.interp(np.log(np.maximum(flow, 1e-9)), made, np.arange(len(made)))
+    low = np.minimum(position.astype(np.int64), len(sizes) - 1)
+    share, everyone = (position - low)[:, None], np.arange(len(flow))
+    between: Floats = (1.0 - share) * sized[low, everyone] + share * sized[low + 1, everyone]
+    return between
+
+
+def respond_at_size(watch: Watch, typical: Drive, flow: float) -> Floats:
+    """Effect of a sizeable leak in each pipe, per m3/s, by simulation.
+
+    The leak comes on top of what flows in at a quiet time; what the driving takes off the other demands is small
+    beside them and is taken off by the tangent.
+    """
+    model, n_picked = watch.model, len(watch.channels.picked)
+    rows = typical_rows(typical.demand.sum(axis=1), np.arange(len(typical.times)))
+    drive = typical.rows(rows)
+    driving = _driving(model, drive)
+    taken = np.empty((len(watch.pipes), len(model.instruments)))
+    total = np.zeros_like(taken)
+    for row in range(len(rows)):
+        base = np.hstack(model.expect(drive.rows(np.array([row]))))
+        for at in range(0, len(watch.pipes), _CHUNK):
+            # one pipe after another at the same moment: each solution begins near the last one
+            links = watch.pipes[at : at + _CHUNK].tolist()
+            one = drive.rows(np.full(len(links), row))
+            lost = np.vstack([watch.lost(drive.rows(np.array([row])), {k: np.full(1, flow)}) for k in links])
+            total[at : at + _CHUNK] += np.hstack(model.expect(replace(one, demand=one.demand + lost))) - base
+            taken[at : at + _CHUNK] = (lost / flow) @ driving
+    change = total / (len(rows) * flow) - taken
+    secants = watch.responses.copy()
+    solved = np.asarray(np.isfinite(change).all(axis=1))
+    secants[solved, :n_picked] = change[solved][:, watch.channels.picked]
+    return secants
+
+
+def _driving(model: DrivenModel, drive: Drive) -> Floats:
+    """What the driving takes off per m3/s of leak at each junction, float64 [n_junctions, n_instruments]."""
+    junctions = model.engine.junctions
+    total = np.zeros((len(junctions), len(model.instruments)))
+    model.forget()
+    for row in range(len(drive.times)):
+        model.impose(drive, row)
+        model.solve()
+        by_demand = derivatives(model.engine, model.sensor_nodes, model.meter_links).by_demand
+        total += by_demand[junctions] - model.leak_response(by_demand, drive.demand[row])
+    return total / len(drive.times)
