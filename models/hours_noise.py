@@ -122,7 +122,8 @@ def once_in(days: float, daily: Floats) -> float:
     """
     low, high = np.quantile(daily, _TAIL)
     at_low, at_high = -np.log(-np.log(np.array(_TAIL)))
-    scale = (high - low) / (at_high - at_low)
+    # what few days tell of a tail is taken at its upper limit
+    scale = (high - low) / (at_high - at_low) * (1.0 + 2.0 / np.sqrt(len(daily)))
     return float(low + scale * (np.log(days) - at_low))
 
 
