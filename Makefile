@@ -19,9 +19,9 @@ install: $(VENV)/installed  ## make .venv with the pinned versions
 demo: install  ## the whole road on a simulated city, about two minutes
 	$(BIN)/umanflow demo
 
-test: install  ## all tests, with coverage
+test: install  ## all tests on all processors, with coverage
 	@tests/programs.sh || true
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: install  ## format, lint, types, import contract
 	$(BIN)/ruff format --check .
@@ -59,9 +59,11 @@ bench: $(VENV)/compared  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/renewal.py
 	$(BIN)/python benchmarks/sensors.py
 	$(BIN)/python benchmarks/demo_seeds.py
+	$(BIN)/python benchmarks/calibration_of_places.py --tables docs/validation/other_networks.csv
 	@if [ -d ../shared/data/bwdf ]; then $(BIN)/python benchmarks/forecast.py && $(BIN)/python benchmarks/inflow_leaks.py; else echo 'no DMA inflows: python benchmarks/forecast.py --data FILE'; fi
 	$(BIN)/python benchmarks/hanoi_leaks.py --scenarios 10
-	@if [ -d ../shared/data/ltown ]; then $(BIN)/python benchmarks/ltown.py && $(BIN)/python benchmarks/estimation.py && $(BIN)/python benchmarks/report.py; else echo 'no L-Town data: python benchmarks/ltown.py --data DIR'; fi
+	$(BIN)/python benchmarks/other_networks.py --quick
+	@if [ -d ../shared/data/ltown ]; then $(BIN)/python benchmarks/ltown.py && $(BIN)/python benchmarks/ablation.py --quick && $(BIN)/python benchmarks/rules_beside.py --quick && $(BIN)/python benchmarks/estimation.py && $(BIN)/python benchmarks/report.py; else echo 'no L-Town data: python benchmarks/ltown.py --data DIR'; fi
 
 clean:  ## remove what is made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage out

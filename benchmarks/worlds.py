@@ -33,6 +33,7 @@ Floats = NDArray[np.float64]
 _STEP_S, _GRAVITY = 300, 9.80665
 _START = pd.Timestamp("2018-01-01")
 _DISCHARGE = 0.75
+KEPT = float(np.exp(-1 / 30))  # of a junction's wander, from day to day
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Mismatch:
     pressure_m: float = 0.015
     flow: float = 0.004
     customer: float = 0.02
+
+    @classmethod
+    def drawn(cls, random: np.random.Generator) -> Mismatch:
+        """One world's own."""
+        return cls(**{k: v * float(np.exp(random.uniform(-0.4, 0.4))) for k, v in vars(cls()).items()})
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,24 @@ def draw_leaks(engine: Engine, random: np.random.Generator, days: int, pressure:
     return sorted(leaks, key=lambda leak: leak.start)
 
 
+def vary_pipes(engine: Engine, random: np.random.Generator, m: Mismatch) -> None:
+    """Give every pipe a roughness and a diameter of its own."""
+    pipes = engine.topology.pipes
+    for name, spread in (("roughness", m.roughness), ("diameter", m.diameter)):
+        engine.set_values(
+            "link", pipes, name, engine.read("link", name)[pipes] * np.exp(random.normal(0.0, spread, len(pipes)))
+        )
+
+
+def drift(random: np.random.Generator, begin: Floats | float, keep: float, spread: float, n: int) -> Floats:
+    """What changes from day to day about zero: keeps a share of the day before, float64 [n, ...]."""
+    state, found = begin, []
+    for _ in range(n):
+        state = keep * state + random.normal(0.0, spread * np.sqrt(1 - keep**2), np.shape(state))
+        found.append(state)
+    return np.array(found)
+
+
 def draw_old(
     engine: Engine, random: np.random.Generator, count: int, days: int, pressure: Floats, taken: set[str]
 ) -> list[WorldLeak]:
@@ -121,7 +145,7 @@ class World:
         self.seed, self.events = seed, events or Events()
         self.random = np.random.default_rng([seed, 20])
         r = self.random
-        self.m = Mismatch(**{k: v * float(np.exp(r.uniform(-0.4, 0.4))) for k, v in vars(Mismatch()).items()})
+        self.m = Mismatch.drawn(r)
         self.days, self.instruments = days, instruments
         with Engine(find("L-TOWN")[1]) as plain:
             plain.duration = 0
@@ -139,11 +163,7 @@ class World:
 
     def _differ(self) -> None:
         engine, r, m = self.engine, self.random, self.m
-        pipes = engine.topology.pipes
-        for name, spread in (("roughness", m.roughness), ("diameter", m.diameter)):
-            engine.set_values(
-                "link", pipes, name, engine.read("link", name)[pipes] * np.exp(r.normal(0.0, spread, len(pipes)))
-            )
+        vary_pipes(engine, r, m)
         self.share = np.exp(r.normal(0.0, m.demand, self.n_junctions))
         self.nodes = [engine.add_leak(leak.pipe) for leak in self.leaks]
         topology = engine.topology
@@ -163,22 +183,13 @@ class World:
         """Factor on all demand at each step, and each junction's wander day by day."""
         r, m, n = self.random, self.m, 2 * self.days
         t = np.arange(n)
-        day = np.empty(n)
-        state = 0.0
-        for k in range(n):
-            state = 0.7 * state + r.normal(0.0, m.day * np.sqrt(1 - 0.49))
-            day[k] = state
+        day = drift(r, 0.0, 0.7, m.day, n)
         peak = r.uniform(170, 220)
         log = day + m.season * np.cos(2 * np.pi * (t - peak) / 365.0) + r.uniform(-0.03, 0.06) * t / n
         per_day = 86400 // _STEP_S
         fine = np.interp(np.arange(n * per_day) / per_day, t + 0.5, log) + r.normal(0.0, 0.012, n * per_day)
-        keep = np.exp(-1 / 30)
-        wander = np.empty((n, self.n_junctions))
-        state_ = r.normal(0.0, m.wander, self.n_junctions)
-        for k in range(n):
-            state_ = keep * state_ + r.normal(0.0, m.wander * np.sqrt(1 - keep**2), self.n_junctions)
-            wander[k] = state_
-        return np.exp(fine), np.exp(wander)
+        begin = r.normal(0.0, m.wander, self.n_junctions)
+        return np.exp(fine), np.exp(drift(r, begin, KEPT, m.wander, n))
 
     def run(self) -> tuple[dict[str, Floats], Floats]:
         """Run; return true values of each quantity and the leaks' flows, m3/s."""

@@ -10,13 +10,14 @@ driving, so its signature is the difference between leaving at one node and leav
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.districts import find_districts, replacement
+from hydro.drive import Drive
 from hydro.engine import Engine
 from hydro.errors import EpanetError, RecordError
 from hydro.opening import Source
@@ -29,39 +30,6 @@ Ints = NDArray[np.int64]
 _UNSOLVED = 110
 _FULL_M = 0.03
 _ACCURACY = 1e-4  # EPANET's default of 0.001 to 0.01 leaves centimetres of noise
-
-
-@dataclass(frozen=True, slots=True)
-class Drive:
-    """Everything that is imposed on the model, one row per interval.
-
-    Attributes
-    ----------
-    times
-        DatetimeIndex [n], start of each interval.
-    demand
-        float64 [n, n_junctions], m3/s; NaN in a row that cannot be driven.
-    level
-        float64 [n, n_tanks], m.
-    pump_flow
-        float64 [n, n_metered_pumps], m3/s.
-    inflow
-        float64 [n, n_districts], net inflow, m3/s.
-    known
-        float64 [n, n_districts], demand seen by customers' meters, m3/s.
-    """
-
-    times: pd.DatetimeIndex
-    demand: Floats
-    level: Floats
-    pump_flow: Floats
-    inflow: Floats
-    known: Floats
-
-    def rows(self, selected: Ints) -> Drive:
-        """Some of the intervals."""
-        values = (getattr(self, f.name)[selected] for f in fields(self))
-        return Drive(*values)
 
 
 class DrivenModel:

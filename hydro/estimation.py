@@ -15,7 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.calibrated import Calibrated
-from hydro.driven import Drive, DrivenModel
+from hydro.drive import Drive
+from hydro.driven import DrivenModel
 from hydro.errors import EpanetError, RecordError
 from hydro.estimator import Estimator, State, Step
 from hydro.fitdata import STEP

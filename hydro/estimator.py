@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from hydro.areas import Areas, find_areas
 from hydro.calibrated import Calibrated
 from hydro.derivatives import derivatives
-from hydro.driven import Drive, DrivenModel
+from hydro.drive import Drive
+from hydro.driven import DrivenModel
 from hydro.filtering import Observation, Update, hold_above, update
 from hydro.rates import Rates
 from hydro.sharing import Sharing

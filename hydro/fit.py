@@ -18,7 +18,8 @@ from scipy.sparse.csgraph import connected_components
 
 from hydro.bordered import Bordered
 from hydro.derivatives import derivatives
-from hydro.driven import Drive, DrivenModel
+from hydro.drive import Drive
+from hydro.driven import DrivenModel
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from hydro.areas import find_areas
 from hydro.calibration import choose_states, expected_noise
-from hydro.driven import Drive, DrivenModel
+from hydro.drive import Drive
+from hydro.driven import DrivenModel
 from hydro.fit import MAD, Fit, Prior
 from hydro.groups import Hours, demand_zones, pipe_groups
 from hydro.parameters import Beliefs, Grouped, Layout, find_leaks

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from hydro.areas import Areas
 from hydro.bordered import BORDER
-from hydro.driven import Drive, DrivenModel
+from hydro.drive import Drive
+from hydro.driven import DrivenModel
 from hydro.groups import Groups, Hours
 from hydro.repair import Repair
 from hydro.sharing import Sharing

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydro.derivatives import derivatives
-from hydro.driven import Drive
+from hydro.drive import Drive
 from hydro.estimator import Estimator, Step
 
 Floats = NDArray[np.float64]

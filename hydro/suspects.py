@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from hydro.derivatives import derivatives
-from hydro.driven import Drive
+from hydro.drive import Drive
 from hydro.errors import EpanetError
 from hydro.fitdata import Data
 from hydro.headloss import friction

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hydro.driven import Drive
+from hydro.drive import Drive
 from hydro.groups import Hours
 from hydro.sharing import Sharing
 

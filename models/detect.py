@@ -27,7 +27,7 @@ from models.leak import Leak, Untold
 from models.ledger import Entry
 from models.rules import Repair, Rules
 from models.searches import DrySearch
-from models.smooth import FEWEST_BLOCKS, Known, smooth
+from models.smooth import FEWEST_BLOCKS, Known, Smoothed, smooth
 from models.starved import without_starved
 from models.watch import Settings, Watch
 from models.zones import Zones
@@ -36,6 +36,7 @@ from networks import Network, Topology
 
 Progress = Callable[[str, float], None]
 
+_KEPT = 0.7  # share of the leaks that were known
 _RELEARN_BLOCKS = 60  # a history as long as this tells more of the model than its first week
 
 
@@ -156,6 +157,7 @@ def _detect(
             known, left = repaired_leaks(watch, frames, past, rules, old)
             left = (*left, *(r for r in repairs if r.time > history.end))
         detector = Detector(watch, rules, left, tuple(searches))
+        detector.old_ends.most = start.most
         detector.know([*old, *known])
         looked = frames
         if history is not None:
@@ -241,12 +243,31 @@ def _look_back(
     if old:
         effect = detector.ledger.simulated(frames, old)
         frames = [replace(frame, values=frame.values - part) for frame, part in zip(frames, effect, strict=True)]
+    found = _smoothed(watch, detector, frames, blocks, old, repairs)
+    if found is None:
+        return alarms, []
     told_old = {(a.time, watch.topology.links[a.place.link]) for e in old for a in (e.alarm, *e.superseded)}
     standing = [alarm for alarm in alarms if (alarm.detected, alarm.pipe) in told_old]
     alarms = [alarm for alarm in alarms if alarm not in standing]
     # of what hours told after the last whole day the days say nothing yet
     fresh = [alarm for alarm in alarms if alarm.detected > frames[-1].end]
     alarms = [alarm for alarm in alarms if alarm.detected <= frames[-1].end]
+    first = window.number(start)
+    running = [leak for leak in found if leak.growth.end is None or leak.growth.end > first]
+    looked, untold = looked_back(alarms, running, watch, window)
+    return sorted([*standing, *looked, *fresh], key=lambda leak: leak.event), untold
+
+
+def _smoothed(
+    watch: Watch,
+    detector: Detector,
+    frames: list[Frame],
+    blocks: NDArray[np.float64],
+    old: list[Entry],
+    repairs: Sequence[Repair],
+) -> list[Smoothed] | None:
+    """The leaks of the whole record but those older than it, or None where nothing better than the ledger is known."""
+    window = detector.ledger.window
     mended = [(watch.topology.link(r.pipe), window.number(r.time)) for r in repairs]
     known = [
         Known(e.place.link, e.growth, any(e.place.link == link and e.growth.end == end for link, end in mended))
@@ -254,11 +275,12 @@ def _look_back(
         if not e.is_withdrawn and e.growth.onset < blocks[-1] + 1.0 and all(e is not one for one in old)
     ]
     frames = [without_starved(watch.model, watch.channels, frame) for frame in frames]
-    found = smooth(watch, frames, blocks, known, detector.rules)
-    first = window.number(start)
-    running = [leak for leak in found if leak.growth.end is None or leak.growth.end > first]
-    looked, untold = looked_back(alarms, running, watch, window)
-    return sorted([*standing, *looked, *fresh], key=lambda leak: leak.event), untold
+    try:
+        found = smooth(watch, frames, blocks, known, detector.rules)
+    except np.linalg.LinAlgError:  # two known leaks with one effect: their doubts cannot be told apart
+        return None
+    # a search that drops much of what was known has gone astray
+    return found if found is not None and len(found) >= _KEPT * len(known) else None
 
 
 def _gather(

@@ -51,6 +51,12 @@ class DirtyStart:
     lost: tuple[Lost, ...]
     is_clean: bool
 
+    @property
+    def most(self) -> float:
+        """What zones that surely lose water may lose at most, m3/s; infinite where no zone's losses are known."""
+        sure = [zone.flow + 2.0 * zone.deviation for zone in self.lost if zone.flow > _SURE * zone.deviation]
+        return float(sum(sure)) if self.lost else np.inf
+
 
 def learn_start(zones: Zones, learning: Record, rules: Rules) -> DirtyStart:
     """Learn what runs already in the learning period and calibrate the watch with it.

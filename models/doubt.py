@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from hydro.calibration import Prior
 from hydro.derivatives import derivatives
-from hydro.driven import Drive, DrivenModel
+from hydro.drive import Drive
+from hydro.driven import DrivenModel
 from hydro.errors import EpanetError
 from models.frame import typical_rows
 
@@ -162,6 +163,8 @@ def doubts_of(watch: Watch, typical: Drive, drive: Drive, customers: Floats) -> 
     tried = np.unique(np.linspace(0, len(watch.pipes) - 1, _PIPES).astype(int))
     found = np.zeros((len(tried), _DIRECTIONS, secants.shape[1]))
     for k, link in enumerate(watch.pipes[tried].tolist()):
+        if not secants[tried[k]].any():  # nothing can leak there
+            continue
         leaking = watch.with_leaks(one, {link: np.full(1, flow)})
         try:
             change = (jacobian(model, leaking, 0, one.demand[0]) - base) / flow

@@ -24,6 +24,7 @@ Ints = NDArray[np.int64]
 
 _WORTH = 0.5  # candidates of less than this share of the best gain are not weighed again
 _ROUNDS = 3
+_JITTER = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,12 @@ class Scanner:
     def __init__(self, noise: Noise, n_blocks: int, rises: tuple[int, ...], cost: float = 0.0) -> None:
         self._cost = cost
         self._time = _time(n_blocks, noise.memory, rises)
-        ratio, self._transform = eigh(noise.slow, noise.white, check_finite=False)
+        # in units of each channel's own noise, and a billionth of it more: directions that say nothing have a variance
+        # that would else cost all digits of the others
+        unit = 1.0 / np.sqrt(np.diag(noise.white))
+        both = np.outer(unit, unit)
+        ratio, v = eigh(noise.slow * both, noise.white * both + _JITTER * np.eye(len(unit)), check_finite=False)
+        self._transform = unit[:, None] * v
         # float64 [n_components, n_blocks], precision of each coordinate
         self._precision = 1.0 / (1.0 + np.maximum(ratio, 0.0)[:, None] * self._time.variance)
 
@@ -200,11 +206,11 @@ class Scanner:
         """
         z, e = self._amplitudes(left, flow[:, None])
         f = doubt @ self._transform
-        precision = np.eye(len(f)) + (f * e[0]) @ f.T
-        weight = np.linalg.solve(precision, f @ (e[0] * z[0]))
-        # precision = L L': the posterior covariance of the weights is L'^-1 L^-1
-        root = np.linalg.inv(np.linalg.cholesky(precision))
-        return weight @ doubt, root @ doubt
+        # precision I + F E F' = V diag(p) V': the posterior covariance of the weights is V diag(1/p) V'
+        p, v = np.linalg.eigh(np.eye(len(f)) + (f * e[0]) @ f.T)
+        p = np.maximum(p, 1.0)  # doubts that are huge beside the noise cost the digits of the least
+        weight = v @ ((v.T @ (f @ (e[0] * z[0]))) / p)
+        return weight @ doubt, (v / np.sqrt(p)).T @ doubt
 
     def _amplitudes(self, residuals: Floats, along: Floats) -> tuple[Floats, Floats]:
         """Amplitude of each noise component along growths [n_blocks, n], and its precision, [n, n_components]."""

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from hydro.driven import Drive
+from hydro.drive import Drive
 from models.forecast.parts import mean_of_seen
 
 Floats = NDArray[np.float64]

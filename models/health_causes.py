@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydro.derivatives import derivatives
-from hydro.driven import Drive
+from hydro.drive import Drive
 from models.frame import typical_rows
 from models.health import LEVEL, METER, OFFSET, OPEN, VALVE
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.evidence import Scanner
 from models.health import LEVEL, METER, OPEN
 from models.health_causes import Cause, instrument_causes, valve_causes
+from models.ledger import Entry
 from models.noise import with_known
 from models.revise import Reviser
 
@@ -19,6 +20,7 @@ Floats = NDArray[np.float64]
 
 LASTS = 2.0  # blocks that a fault is old when it is told: a day's disturbance is none
 _MARGIN, _MARGIN_SHARE = 10.0, 0.05  # by how much a fault must explain more than a leak: its own, and model errors'
+_MISJUDGED = 0.3  # of what known leaks do: so much of it may be simulated wrong beside them
 _CLOSED, _SIZED = (0.4, 4.0), 8.0  # how far a closed valve's effect may be off its simulation, and the price of it
 _ALIKE, _OTHER = 8, 0.5  # other closures that it may have been, and the share of their difference that is doubt
 _LEAST_M, _LEAST_SHARE = 0.03, 0.02  # smaller faults are left to the noise: m, and share of a meter's mean flow
@@ -200,6 +202,21 @@ class FaultScan:
         """A scan prepared for a window's length, without any price of size."""
         noise = with_known(self.watch.noise, self.ledger.doubts())
         return Scanner(noise, n_blocks, self.reviser.rules.rises if rises is None else rises)
+
+    def may_be_misjudged(self, cause: Cause, size: float, but: Entry | None = None) -> bool:
+        """Whether a fault's effect is small beside what known leaks (but for one) did in the window where it shows.
+
+        A part of what a large leak does beside a sensor is simulated wrong, and looks like that sensor's fault.
+        """
+        effect = self.ledger.effect
+        if but is not None:
+            effect = effect - np.outer(but.flow(self.ledger.window.blocks), but.unit)
+        if not len(effect):
+            return False
+        weight = 1.0 / np.sqrt(np.diag(self.watch.noise.white))
+        fault = np.abs(cause.effect(size)) * weight
+        moved = np.where(fault > 0.0, np.ptp(effect, axis=0) * weight, 0.0)
+        return bool(np.linalg.norm(fault) < _MISJUDGED * np.linalg.norm(moved))
 
 
 def is_ahead(fault: float, other: float) -> bool:

@@ -31,6 +31,7 @@ _LATELY = 40  # blocks after its alarm in which a leak may turn out to have been
 _SILENT = 0.3  # of the window missing: the channel's rest says little either
 _STEADY, _RECENT, _TREND = 6, 8, 14  # blocks
 _SIGMAS = 4.0
+_WIDEST = 1e4  # standard deviations of a block
 _WIDE = 0.3  # share of a fault's effect that may be misjudged
 _WAIT = 4.0  # blocks
 
@@ -92,12 +93,16 @@ class InstrumentWatch:
         """
         young = len(residual) - _WAIT
         suspect = self._suspect(residual)
+        if suspect is not None and self._scan.may_be_misjudged(suspect.cause, suspect.size):
+            suspect = None
         if suspect is not None and suspect.gain > gain - suspect.bonus:
             is_sure = gain - suspect.bonus >= self.reviser.rules.sure_gain
             if not is_sure or (suspect.onset > young and is_ahead(suspect.gain, gain - suspect.bonus)):
                 return True
         valve = self._closure(residual, 0.0)
-        return valve is not None and valve.gain > gain and valve.onset > young
+        if valve is None or self._scan.may_be_misjudged(valve.cause, valve.size):
+            return False
+        return valve.gain > gain and valve.onset > young
 
     def trusted(self, frames: list[Frame]) -> list[Frame]:
         """Frames without the faults as they are known now: sensors left out while they were off, effects taken off.
@@ -161,9 +166,12 @@ class InstrumentWatch:
         leak = self._scan.leaks_gain(residual)
         if suspect is not None and instrument >= _GAIN and suspect.has_lasted(len(residual)):
             other = max(leak - suspect.bonus, closure)
-            if is_ahead(instrument, other) and not self._scan.is_an_entrys(suspect):
+            is_leaks = self._scan.is_an_entrys(suspect) or self._scan.may_be_misjudged(suspect.cause, suspect.size)
+            if is_ahead(instrument, other) and not is_leaks:
                 return self._open(suspect, frame, leak)
         if valve is not None and closure >= _VALVE_GAIN and is_ahead(closure, max(leak, instrument)):
+            if self._scan.may_be_misjudged(valve.cause, valve.size):
+                return None
             return self._open_valve(valve, frame, max(leak, instrument))
         return None
 
@@ -176,8 +184,12 @@ class InstrumentWatch:
             residual = self.ledger.residual + np.outer(entry.flow(window.blocks), entry.unit)
             own = float(self._scan.scanner(len(residual)).scan(residual, entry.unit[None, :]).gain[0])
             suspect, valve = self._suspect(residual), self._closure(residual)
-            if suspect is not None and not suspect.has_lasted(len(residual)):
+            if suspect is not None and (
+                not suspect.has_lasted(len(residual)) or self._scan.may_be_misjudged(suspect.cause, suspect.size, entry)
+            ):
                 suspect = None
+            if valve is not None and self._scan.may_be_misjudged(valve.cause, valve.size, entry):
+                valve = None
             instrument = suspect.gain if suspect is not None else 0.0
             closure = valve.gain if valve is not None and valve.gain >= _VALVE_GAIN else 0.0
             best = max(instrument, closure)
@@ -338,6 +350,9 @@ class InstrumentWatch:
         ]
         if wide:
             directions = np.vstack([*wide, *(c.doubt for c in self.cases if len(c.doubt))])
+            # what is wider says no less, and costs the digits of the others
+            most = np.abs(directions / np.sqrt(np.diag(noise.white))).max(axis=1, keepdims=True)
+            directions = directions * np.minimum(1.0, _WIDEST / np.maximum(most, 1e-30))
             noise = Noise(noise.white + directions.T @ directions, noise.slow + directions.T @ directions, noise.memory)
         self.watch.noise = noise
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hydro.calibration import Calibration, Prior
 from hydro.derivatives import derivatives
-from hydro.driven import Drive
+from hydro.drive import Drive
 from models.watch import Watch
 
 Floats = NDArray[np.float64]

@@ -28,6 +28,7 @@ from models.sized import at_size
 
 Floats = NDArray[np.float64]
 
+_TOGETHER = 2.0  # blocks
 _WAIT, _GIVE_UP = 3, 12  # blocks after a repair in which its step is looked for
 _STEP_SIGMAS = 3.0
 _STEP_DOUBT = 0.3  # of a flow that pressures tell, one standard deviation: the model took that leak for demand
@@ -65,6 +66,8 @@ class OldEnds:
         float64 [n_channels], what frames lie above the model that was learnt, now that some of what it learnt is gone.
     entered
         Leaks that were known by their end alone.
+    most
+        What leaks that nobody found may lose in all when the record begins, m3/s: what ends was lost before.
     is_waiting
         Whether a repair's step is being waited for, or what the last frame shows looks more like an end than like a new
         leak but is not sure yet: alarms wait for that.
@@ -74,8 +77,14 @@ class OldEnds:
         self.ledger, self.reviser, self.rules, self.watch = ledger, reviser, rules, ledger.watch
         self.shift: Floats = np.zeros(len(ledger.watch.channels.names))
         self.entered: list[Entry] = []
+        self.most = np.inf
         self.is_waiting = False
         self._pending: list[_Pending] = []
+
+    @property
+    def left(self) -> float:
+        """What may still be lost by leaks that nobody found, m3/s."""
+        return self.most - sum(entry.growth.peak for entry in self.entered)
 
     def levelled(self, frame: Frame) -> Frame:
         """A frame against the levels as they are known now."""
@@ -91,6 +100,8 @@ class OldEnds:
         """Wait for the step of a repair; the known leak that it ended, if any, ends now, and was there."""
         window = self.ledger.window
         end = window.number(repair.time)
+        if entry is None and self.left <= 0.0:
+            return
         if entry is not None:
             before, link = entry.growth, self.watch.topology.link(repair.pipe)
             entry.growth = replace(before, end=end)
@@ -172,7 +183,7 @@ class OldEnds:
     def _seek(self, time: pd.Timestamp) -> Entry | None:
         """The end of an unknown leak that explains the residual better than any new leak does."""
         ledger, rules, window = self.ledger, self.rules, self.ledger.window
-        if len(window) < _BEFORE + 1:
+        if len(window) < _BEFORE + 1 or self.left <= 0.0:
             return None
         scanner = Scanner(self.reviser.noise(), len(window), (), 1.0 / (rules.usual_share * self.watch.largest_take))
         glances = (scanner.scan(-ledger.residual, r).gain.max() for r in (self.watch.responses, self.watch.secants[1]))
@@ -184,6 +195,8 @@ class OldEnds:
         rival, _ = self.reviser.scan(ledger.residual, self.watch.responses)
         if gain < rules.gain or end - window.first < _BEFORE or rival.gain.max() > gain:
             return None
+        if any(e.growth.end is not None and abs(e.growth.end - end) <= _TOGETHER for e in ledger.entries):
+            return None  # what else changed with a known leak's end was its own
         self.is_waiting = True
         least = max(rules.least_flow, rules.least_share * float(self.watch.inflow_of_pipes[at]))
         if self._pending or gain < _SURE_END or window.last + 1.0 - end < _REST or flow < least:
@@ -192,7 +205,7 @@ class OldEnds:
         place = replace(self.reviser.locate(evidence), best=-1)
         at = self.reviser.position(place.link)
         flow, deviation = self._weighed(float(evidence.flow[at]), float(evidence.deviation[at]), 0.0, end, place.link)
-        if flow < least:  # the inflow does not know of it
+        if not least <= flow <= self.left:  # the inflow does not know of it
             return None
         return self._enter(place, used[at], flow, deviation, end, time, gain)
 

@@ -31,6 +31,7 @@ _ROUNDS = 10
 _MOST_ADDED = 6
 _POOR = 2.0  # chi-square per value beyond which leaks are missing: there is no use in moving those that are there
 _LITTLE = 3.0
+_WORSE = 1.05  # as the simulation has it; a set of fewer leaks may fit a little less
 _LOW, _SURE, _HIGH = 0.025, 0.9, 0.975
 _RESOLUTION = 0.5  # blocks; a block's mean does not tell when in it a leak began, only how much it lost
 
@@ -80,7 +81,7 @@ class Smoothed:
 
 def smooth(
     watch: Watch, frames: Sequence[Frame], blocks: Floats, known: Iterable[Known], rules: Rules
-) -> list[Smoothed]:
+) -> list[Smoothed] | None:
     """Find the leaks of a whole record.
 
     Parameters
@@ -94,8 +95,9 @@ def smooth(
 
     Returns
     -------
-    list of Smoothed
-        In order of their onset.
+    list of Smoothed or None
+        In order of their onset. None where the search ended in a set that leaves more unexplained than what was
+        known: then hindsight knows no better.
     """
     values = np.stack([frame.values for frame in frames])
     kept = ~odd_blocks(without_gaps(values, blocks, watch.noise), watch.noise)
@@ -109,8 +111,12 @@ def smooth(
         for leak in known
         if leak.growth.flow(blocks).max() > 0.0 and (leak.is_repaired or leak.growth.peak < most)
     ]
-    search = Search(judge, _better(judge, first))
+    begin, usual = _better(judge, first)
+    search = Search(judge, begin)
     _explain(search)
+    judge.simulate(search.leaks)
+    if judge.misfit(search.leaks) > _WORSE * usual:
+        return None
     found = [_told(watch, search, k, rules) for k in range(len(search.leaks))]
     return sorted(found, key=lambda leak: (leak.growth.onset, leak.place.link))
 
@@ -119,14 +125,17 @@ def _supposed(watch: Watch, leak: Known) -> Supposed:
     return Supposed(int(np.searchsorted(watch.pipes, leak.link)), leak.growth, leak.is_repaired)
 
 
-def _better(judge: Judge, known: list[Supposed]) -> list[Supposed]:
-    """Where to begin: with all that is known, or, if that explains less, with what crews have told."""
+def _better(judge: Judge, known: list[Supposed]) -> tuple[list[Supposed], float]:
+    """Where to begin: with all that is known, or, if that explains less, with what crews have told; and its misfit.
+
+    The misfit is that of all that is known.
+    """
     told = [leak for leak in known if leak.is_repaired]
     misfits = []
     for leaks in (told, known):
         judge.simulate(leaks)
         misfits.append(judge.misfit(leaks))
-    return known if misfits[1] < misfits[0] else told
+    return known if misfits[1] < misfits[0] else told, misfits[1]
 
 
 def _explain(search: Search) -> None:

@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.districts import District
-from hydro.driven import Drive, DrivenModel
+from hydro.drive import Drive
+from hydro.driven import DrivenModel
 from models.channels import Channels
 from models.noise import Noise, from_structure
 

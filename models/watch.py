@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from hydro.calibration import Calibration, Prior, calibrate
 from hydro.derivatives import derivatives
-from hydro.driven import Drive, DrivenModel
+from hydro.drive import Drive
+from hydro.driven import DrivenModel
 from hydro.phase import find_phase
 from hydro.record import Record
 from models.channels import Channels, choose
@@ -28,7 +29,7 @@ from models.health_frames import clocks_of, leave_out
 from models.hours_frames import hourly
 from models.noise import Noise, learn
 from models.settings import Settings
-from models.sized import respond_at_size
+from models.sized import of_fed_pipes, respond_at_size
 from models.structure import Meters, guess_noise
 from networks import Network, Topology
 
@@ -349,7 +350,7 @@ class Watch:
         by_node = self.channels.responses(self.model, total / len(drive.times))
         if not leaks:
             self.node_response = by_node
-        return 0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]])
+        return of_fed_pipes(0.5 * (by_node[self.topology.start[self.pipes]] + by_node[self.topology.end[self.pipes]]))
 
     def sized(self, responses: Floats) -> Floats:
         """Responses by the leak's own size, float64 [1 + n_sizes, n_pipes, n_channels]: a small one's come first.

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hydro.driven import Drive
+from hydro.drive import Drive
 from models.frame import Frame
 from models.noise import Noise
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hydro.driven import Drive
+from hydro.drive import Drive
 from hydro.phase import find_phase
 from hydro.record import Record
 from models.localise import Candidate

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from hydro.calibration import Calibration, Prior, calibrate
-from hydro.driven import Drive, DrivenModel
+from hydro.drive import Drive
+from hydro.driven import DrivenModel
 from hydro.engine import Engine
 from hydro.errors import RecordError
 from hydro.record import Record

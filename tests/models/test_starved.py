@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hydro.driven import Drive, DrivenModel
+from hydro.drive import Drive
+from hydro.driven import DrivenModel
 from models.channels import Channels
 from models.frame import Frame
 from models.starved import without_starved

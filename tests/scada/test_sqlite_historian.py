@@ -242,7 +242,7 @@ def test_a_file_one_may_only_read_is_read_and_told(tmp_path: Path) -> None:
     store.append([good("a", 0, 1.0)])
     store.flush()  # and goes on writing: somebody else's service
     (tmp_path / "h.db").chmod(0o444)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(0o755)
     code = (
         "import os, sys, tempfile\n"

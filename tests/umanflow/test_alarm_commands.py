@@ -34,7 +34,7 @@ language = "uk"
 file = "tags.csv"
 [alarms]
 file = "alarms.csv"
-away_delay_s = 1
+away_delay_s = 3
 [[devices]]
 name = "a"
 url = "tcp://127.0.0.1:{port}"
@@ -254,7 +254,7 @@ def test_a_table_with_mistakes_is_not_polled_with(tmp_path: Path) -> None:
     )
     (tmp_path / "alarms.csv").unlink()
     refused(umanflow("poll", "--config", config, "--duration", "1"), "alarms.csv", "no such file")
-    config.write_text(config.read_text().replace('[alarms]\nfile = "alarms.csv"\naway_delay_s = 1\n', ""))
+    config.write_text(config.read_text().replace('[alarms]\nfile = "alarms.csv"\naway_delay_s = 3\n', ""))
     refused(umanflow("alarms", "list", "--config", config), "no alarms", "[alarms]")
 
 
