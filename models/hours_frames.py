@@ -1,4 +1,9 @@
-"""Residuals of hours: what the same driven model says of every hour, before the day is over."""
+"""Residuals of hours: what the same driven model says of every hour, before the day is over.
+
+A day's frame rests on what had come in by midnight: gaps are bridged from both their sides, clocks are put right, what
+stood still is left out from its beginning on. Hours are made of their own past alone, so that a record which ends at
+any hour tells the same of the hours before.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hydro.drive import Drive
 from hydro.record import Record
+from models.health_bridge import Bridge
+from models.health_clock import Clocks
+from models.health_frames import leave_out
 
 if TYPE_CHECKING:
     from models.watch import Watch
@@ -41,6 +50,79 @@ class Hours:
         return self.values[first : first + round(block / HOUR)]
 
 
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What the model said of a record whose days were over.
+
+    Attributes
+    ----------
+    drive
+        What was imposed.
+    wanted
+        bool [n], the intervals that were simulated.
+    expected
+        float64 [n, n_instruments], without the instruments' zeros.
+    """
+
+    drive: Drive
+    wanted: NDArray[np.bool_]
+    expected: Floats
+
+
+def as_known(
+    watch: Watch, record: Record, bridge: Bridge, clocks: Clocks, phase: int, daily: Simulated
+) -> tuple[Floats, Floats]:
+    """Measurements and residuals of intervals, each from what was known at its end.
+
+    Parameters
+    ----------
+    record
+        As it was known by the hour (`models.hours_raw`).
+    bridge
+        For blocks of one hour.
+    clocks
+        Those of the record's days.
+    phase
+        Of the model's week.
+    daily
+        What the model said of the days. Where hours were driven alike all through, it said the same of them.
+
+    Returns
+    -------
+    measured : float64 [n, n_instruments]
+    residual : float64 [n, n_picked + n_balances]
+    """
+    model, step, n_picked = watch.model, watch.settings.step, len(watch.channels.picked)
+    fine = record.resampled(step)
+    bridged = bridge.bridged(fine, daily.drive.times)
+    drive = model.drive(bridged.record, step, phase, watch.per_block)
+    measured = watch.measured(fine, drive)
+    wanted = _is_read(watch, measured)
+    is_same = np.array_equal(wanted, daily.wanted) and _is_same(drive, daily.drive)
+    expected = daily.expected if is_same else np.hstack(model.expect(drive, wanted))
+    for k, lag in enumerate(clocks.lags):
+        measured[k * watch.per_block : (k + 1) * watch.per_block, lag != 0] = np.nan
+    untrusted = leave_out(watch, measured, expected, bridged)
+    nominal = watch.nominal(drive, phase)
+    residual = watch.channels.residuals(measured, expected + watch.zeros, drive, nominal)
+    residual[:, n_picked:][untrusted] = np.nan
+    return measured, residual
+
+
+def _is_same(one: Drive, other: Drive) -> bool:
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True)
+        for name in ("demand", "level", "pump_flow", "inflow", "known")
+    )
+
+
+def _is_read(watch: Watch, measured: Floats) -> NDArray[np.bool_]:
+    """Intervals in which most pressures were read, bool [n]."""
+    n = len(watch.model.sensor_nodes)
+    found: NDArray[np.bool_] = np.isfinite(measured[:, :n]).sum(axis=1) >= 0.5 * n
+    return found
+
+
 def hourly(watch: Watch, record: Record, times: pd.DatetimeIndex, measured: Floats, residual: Floats) -> Hours:
     """Means of hours; what is read at all hours alike has none.
 
@@ -56,9 +138,7 @@ def hourly(watch: Watch, record: Record, times: pd.DatetimeIndex, measured: Floa
     per_hour = round(HOUR / step)
     if watch.settings.block != _DAY or per_hour < 1 or per_hour * step != HOUR:
         return Hours(times[0], np.empty((0, len(names))))
-    n_pressures = len(watch.model.sensor_nodes)
-    is_read = np.isfinite(measured[:, :n_pressures]).sum(axis=1) >= 0.5 * n_pressures
-    known = np.where(is_read[:, None], residual, np.nan)
+    known = np.where(_is_read(watch, measured)[:, None], residual, np.nan)
     n_hours = min(len(times) // per_hour, int((_end(record) - times[0]) / HOUR))
     split = known[: n_hours * per_hour].reshape(n_hours, per_hour, -1)
     seen = np.isfinite(split)
@@ -72,10 +152,18 @@ def hourly(watch: Watch, record: Record, times: pd.DatetimeIndex, measured: Floa
 def lagging(watch: Watch) -> NDArray[np.bool_]:
     """Channels that are known an hour late, bool [n_channels]: those of districts with a tank.
 
-    What a tank took up in an interval is told by its mean level before and after.
+    What a tank took up in an interval is told by its mean level before and after. Districts beside it are late with it
+    but where a pump's measured flow parts them: what passes is then what was measured, whatever the tank does.
     """
     model, channels = watch.model, watch.channels
-    late = [number for number, district in enumerate(model.districts) if len(district.tanks)]
+    late = {number for number, district in enumerate(model.districts) if len(district.tanks)}
+    parted = {model.topology.links[link] for link in model.pumps.tolist()}
+    while True:
+        open_ = {meter for number in late for meter in model.districts[number].meters} - parted
+        beside = {number for number, district in enumerate(model.districts) if open_ & set(district.meters)}
+        if beside <= late:
+            break
+        late |= beside
     found = np.zeros(len(channels.names), dtype=bool)
     for k, column in enumerate(channels.picked.tolist()):
         if column < len(model.sensor_nodes):
