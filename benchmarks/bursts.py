@@ -65,7 +65,7 @@ def prepared(watch: Watch, data: Path) -> tuple[Detector, pd.Timestamp]:
 
 def tried(detector: Detector, frame: Frame, random: np.random.Generator) -> list[Trial]:
     """Bursts in one day, one at a time."""
-    watch, ledger = detector.watch, detector.ledger
+    watch = detector.watch
     length = watch.topology.length[watch.pipes]
     found = []
     for share in SIZES:
@@ -73,7 +73,7 @@ def tried(detector: Detector, frame: Frame, random: np.random.Generator) -> list
         onset, link = int(random.integers(0, LATEST)), int(watch.pipes[at])
         flow = share * float(watch.inflow_of_pipes[at])
         effect = watch.effect([frame], {link: np.full(1, flow)})[0]
-        hours, entries, before = detector.hours.fork(), list(ledger.entries), ledger.effect
+        hours = detector.hours.fork()
         delay, distance = np.inf, np.nan
         for k, hour in enumerate(frame.each_hour()):
             raised = hours.step(replace(hour, values=hour.values + effect) if k >= onset else hour)
@@ -81,7 +81,6 @@ def tried(detector: Detector, frame: Frame, random: np.random.Generator) -> list
                 delay = float(k + 1 - onset)
                 distance = float(watch.topology.distance_from_link(link)[raised[0].place.link])
                 break
-        ledger.entries, ledger.effect = entries, before
         found.append(Trial(share, delay, distance))
     return found
 

@@ -22,6 +22,7 @@ from models.health import Fault, Health
 from models.health_limits import limits_of
 from models.health_raw import Cleaner
 from models.hindsight import looked_back
+from models.hours_raw import known_by_hour
 from models.known import repaired_leaks
 from models.leak import Leak, Untold
 from models.ledger import Entry
@@ -133,8 +134,11 @@ def _detect(
     report("calibrate", 0.0)
     head = quiet.between(quiet.start, quiet.start + settings.learning)
     cleaner = Cleaner(head, settings.block, typical_pressures(network, tuple(quiet.pressure.columns)))
+    read, past_read = data, history
     history = cleaner.clean(history) if history is not None else None
     data = cleaner.clean(data)
+    before = (past_read, history) if past_read is not None and history is not None else None
+    by_hour = known_by_hour(read, data, settings.block, cleaner.still, before)
     quiet = data if history is None else history
     watch = Watch(network, quiet, settings)
     try:
@@ -166,7 +170,7 @@ def _detect(
                 looked = detector.relearn(history)
             detector.begin(data.start)
             detector.hours.prepare(looked)
-        parts = list(watch.frames(data, with_parts=True))
+        parts = list(watch.frames(data, with_parts=True, hours=by_hour))
         later = [f for f in parts if f.is_whole]
         if not frames and not later:
             raise NotEnoughData(
@@ -249,9 +253,10 @@ def _look_back(
     told_old = {(a.time, watch.topology.links[a.place.link]) for e in old for a in (e.alarm, *e.superseded)}
     standing = [alarm for alarm in alarms if (alarm.detected, alarm.pipe) in told_old]
     alarms = [alarm for alarm in alarms if alarm not in standing]
-    # of what hours told after the last whole day the days say nothing yet
-    fresh = [alarm for alarm in alarms if alarm.detected > frames[-1].end]
-    alarms = [alarm for alarm in alarms if alarm.detected <= frames[-1].end]
+    # of what hours told of late the days say nothing yet
+    told_by_hours = {(e.alarm.time, watch.topology.links[e.alarm.place.link]) for e in detector.hours.pending}
+    fresh = [alarm for alarm in alarms if (alarm.detected, alarm.pipe) in told_by_hours]
+    alarms = [alarm for alarm in alarms if alarm not in fresh]
     first = window.number(start)
     running = [leak for leak in found if leak.growth.end is None or leak.growth.end > first]
     looked, untold = looked_back(alarms, running, watch, window)
@@ -272,7 +277,7 @@ def _smoothed(
     known = [
         Known(e.place.link, e.growth, any(e.place.link == link and e.growth.end == end for link, end in mended))
         for e in detector.ledger.entries
-        if not e.is_withdrawn and e.growth.onset < blocks[-1] + 1.0 and all(e is not one for one in old)
+        if not e.is_withdrawn and all(e is not one for one in old)
     ]
     frames = [without_starved(watch.model, watch.channels, frame) for frame in frames]
     try:

@@ -103,12 +103,13 @@ class Detector:
             self._feedback.search(search.pipe, self.ledger.window.number(search.time))
         self._reviser.run()
         self.old_ends.run(frame.end)
-        self.hours.close()
         entered = 0
         while entered < _MOST_PER_FRAME and not self.old_ends.is_waiting and self._seek(frame) is not None:
             entered += 1
         self._tell_again(frame)
-        return self._tell(frame)
+        told = self._tell(frame)
+        self.hours.close()
+        return told
 
     @property
     def faults(self) -> list[Fault]:
@@ -141,7 +142,7 @@ class Detector:
                 entry.is_told, entry.alarm = True, self._alarm(entry, time, "old")
 
     def _tell(self, frame: Frame) -> list[Entry]:
-        """Raise an alarm for every leak whose probation is over."""
+        """Raise an alarm for every leak whose probation is over; one that hours told of keeps their alarm."""
         told = []
         for entry in self.ledger.entries:
             if not entry.is_open or entry.is_told:
@@ -155,8 +156,9 @@ class Detector:
             if last > entry.due or (entry.raised == last and entry.alarm.gain >= _BEYOND_DOUBT * self.rules.sure_gain):
                 told.append(entry)
         for entry in told:
-            entry.is_told, entry.alarm = True, self._alarm(entry, frame.end, entry.growth.kind)
-        return told
+            earlier = self.hours.confirmed(entry)
+            entry.is_told, entry.alarm = True, earlier or self._alarm(entry, frame.end, entry.growth.kind)
+        return [entry for entry in told if entry.alarm.time == frame.end]
 
     def _tell_again(self, frame: Frame) -> None:
         """Raise another alarm for a leak that has come to lie elsewhere, and surely."""
@@ -299,6 +301,7 @@ class Detector:
             if entry.is_told and not entry.is_past:
                 found += [self._leak(entry, alarm, True) for alarm in entry.superseded]
                 found.append(self._leak(entry, entry.alarm, entry.is_withdrawn))
+        found += [self._leak(entry, entry.alarm, entry.is_withdrawn) for entry in self.hours.bursts]
         found.sort(key=lambda leak: leak.detected)
         return [replace(leak, event=k + 1) for k, leak in enumerate(found)]
 
@@ -307,6 +310,7 @@ class Detector:
         end = window.time(entry.growth.end) if entry.growth.end is not None else None
         district = self.watch.district_of(place.link)
         onset, spread = entry.growth.onset, entry.onset_deviation
+        now = window.blocks[-1:] if entry.raised <= window.last else np.array([onset + 1.0])  # a burst of today
         return Leak(
             event=0,
             detected=alarm.time,
@@ -321,7 +325,7 @@ class Detector:
             start_low=window.time(onset - 2.0 * spread),
             start_high=window.time(onset + 2.0 * spread),
             pipe_best=links[entry.place.link],
-            flow_best=float(entry.growth.flow(window.blocks[-1:])[0]) if entry.is_open else float(entry.growth.peak),
+            flow_best=float(entry.growth.flow(now)[0]) if entry.is_open else float(entry.growth.peak),
             probability_best=entry.place.probability,
             candidates_best=entry.place.candidates,
             ended=end,

@@ -1,12 +1,14 @@
 """The watch by hours: a burst is told at the end of an hour, before its day is over.
 
 What an hour shows beyond the known leaks and beyond what is usual at that hour of the week is scanned, with the hours
-before it, for a leak that began at once. The day's frame then takes the entry over as it does any other.
+before it, for a leak that began at once. Days know nothing of what hours told: they find the leak by themselves, and
+their entry then carries the earlier alarm, or they do not, and the alarm is withdrawn.
 """
 
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ from models.leak import Estimate
 from models.ledger import Alarm, Entry, Ledger
 from models.noise import Noise, with_known
 from models.rules import Rules
+from models.telling import ALIKE, ALIKE_M
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -29,7 +32,8 @@ HOURS = 48  # that are looked back
 _A_DAY = 24
 _FEWEST_DAYS, _AGAIN_DAYS, _FEWEST_CALM_DAYS = 28, 56, 60
 _SETTLED_DAYS = 14
-_PROBATION = 4  # whole days within which a burst has to be confirmed
+_PROBATION, _LONGEST = 4, 14  # whole days within which a burst has to be confirmed; while days show it, or doubt it
+_NEAR_BLOCKS = 3.0  # between the onsets that hours and days tell of one leak
 _TELLING = 9.0  # energy of a burst in the days' noise (three deviations, squared) at which they can deny it
 _LEAST_GAIN = 10.0
 _REPRESENTATIVES = 48
@@ -45,7 +49,7 @@ class HourWatch:
     Parameters
     ----------
     ledger
-        Its known leaks are taken off; bursts are entered in it.
+        Its known leaks are taken off; nothing is entered in it.
     rules
         Thresholds.
 
@@ -53,6 +57,8 @@ class HourWatch:
     ----------
     noise
         Of an hour; None before enough days were seen.
+    bursts
+        What was told and the days have not confirmed: still asked about, or withdrawn.
     threshold
         Gain that the largest of a day's hours passes by chance once a year.
     """
@@ -72,7 +78,7 @@ class HourWatch:
         self._reviser: HourReviser | None = None
         self._screen: Scanner | None = None
         self._few: Floats = np.empty((0, 0))
-        self._unconfirmed: list[Entry] = []
+        self.bursts: list[Entry] = []
 
     # what is usual ------------------------------------------------------------------------------------------------
 
@@ -177,10 +183,12 @@ class HourWatch:
         return [] if burst is None else [self._enter(burst, block + (hour + 1.0) / _A_DAY, frame)]
 
     def fork(self) -> HourWatch:
-        """A copy that may be led elsewhere; it enters what it finds in the same ledger."""
+        """A copy that may be led through other hours of the same day."""
         other = copy(self)
         other._days, other._today = dict(self._days), list(self._today)
-        other._unconfirmed = list(self._unconfirmed)
+        other.bursts = list(self.bursts)
+        if other._reviser is not None:
+            other._reviser = other._reviser.beside(other.bursts)
         return other
 
     def _take(self, values: Floats) -> None:
@@ -204,6 +212,8 @@ class HourWatch:
         blocks = np.array(known)
         effect = self.ledger.effect[blocks - window.first]
         days = np.stack([self._days[b] for b in known]) - effect[:, None, :] - self._within(blocks)
+        for burst in self._own():
+            days -= np.stack([_by_hour(burst, b) for b in known])[:, :, None] * burst.unit
         weekdays = self._weekdays(np.append(blocks, block))
         rows = [
             days[k] - usual_day(days[:k], weekdays[:k], int(weekdays[k]))
@@ -214,7 +224,7 @@ class HourWatch:
         self._effect = self._effect_of(block)
         doubts = np.vstack([self.ledger.doubts(), self._young(block)])
         self._screen = self._scanner(doubts)
-        self._reviser = HourReviser(self.ledger, self.rules, with_known(self.noise, doubts), block)
+        self._reviser = HourReviser(self.ledger, self.rules, with_known(self.noise, doubts), block, self.bursts)
 
     def _keep_today(self) -> None:
         if self._block is not None and self._today:
@@ -227,7 +237,7 @@ class HourWatch:
         What is usual at each hour was learnt without them, and a leak does not do the same at all hours.
         """
         found = [np.empty((0, len(self.watch.channels.names)))]
-        for entry in self.ledger.entries:
+        for entry in (*self.ledger.entries, *self._own()):
             growth = entry.growth
             if entry.is_withdrawn or growth.onset > block + 1.0:
                 continue
@@ -243,32 +253,54 @@ class HourWatch:
         window = self.ledger.window
         effect = np.tile(self.ledger.effect[-1], (_A_DAY, 1))
         before = window.blocks[-1:]
-        moments = block + (np.arange(_A_DAY * _PARTS) + 0.5) / (_A_DAY * _PARTS)
         for entry in self.ledger.entries:
             if not entry.is_withdrawn:
-                change = entry.growth.moment(moments).reshape(_A_DAY, _PARTS).mean(axis=1) - entry.flow(before)
+                change = _by_hour(entry, block) - entry.flow(before)
                 if change.any():
                     effect += np.outer(change, _effect_per_flow(entry))
+        for burst in self._own():
+            effect += np.outer(_by_hour(burst, block), burst.unit)
         return effect
 
     def _within(self, blocks: Ints) -> Floats:
         """What leaks that begin or end within a day do in its hours beyond its mean, float64 [n, 24, n_channels]."""
         found = np.zeros((len(blocks), _A_DAY, len(self.watch.channels.names)))
-        parts = (np.arange(_A_DAY * _PARTS) + 0.5) / (_A_DAY * _PARTS)
         for entry in self.ledger.entries:
             if entry.is_withdrawn:
                 continue
             ends = (entry.growth.onset if entry.growth.rise == 0 else None, entry.growth.end)
             for day in {int(np.floor(at)) for at in ends if at is not None}:
                 for k in np.flatnonzero(blocks == day).tolist():
-                    moments = entry.growth.moment(day + parts).reshape(_A_DAY, _PARTS).mean(axis=1)
-                    found[k] += np.outer(moments - moments.mean(), _effect_per_flow(entry))
+                    flow = _by_hour(entry, day)
+                    found[k] += np.outer(flow - flow.mean(), _effect_per_flow(entry))
         return found
 
-    # the ledger ---------------------------------------------------------------------------------------------------
+    # what days say of it ------------------------------------------------------------------------------------------
+
+    @property
+    def pending(self) -> list[Entry]:
+        """What was told and the days have neither confirmed nor denied."""
+        return [burst for burst in self.bursts if not burst.is_withdrawn]
+
+    def confirmed(self, entry: Entry) -> Alarm | None:
+        """The alarm that hours raised about an entry which the days would tell of now, if they did."""
+        for burst in self.pending:
+            if self._is_one(entry, burst):
+                self.bursts.remove(burst)
+                return replace(burst.alarm, gain=entry.alarm.gain)
+        return None
+
+    def close(self) -> None:
+        """After a day's frame: it may deny the bursts of its hours."""
+        window = self.ledger.window
+        for burst in self.pending:
+            if self._is_denied(burst):
+                burst.withdraw(window.last)
+        is_asked = self._block is not None  # of a history that is looked at by days alone nobody asks
+        if is_asked and ((self.noise is None and len(window) >= _FEWEST_DAYS) or len(window) == _AGAIN_DAYS):
+            self.prepare(window.frames)
 
     def _enter(self, burst: Burst, now: float, frame: HourFrame) -> Entry:
-        window = self.ledger.window
         onset = now - burst.age / _A_DAY
         deviation = 2.0 * burst.deviation
         alarm = Alarm(
@@ -279,49 +311,58 @@ class HourWatch:
             gain=burst.gain,
             evidence=burst.evidence,
         )
-        # the first days that show it in part would place it by less than the hours did: what they told stands for two
-        raised = int(np.floor(onset)) + 1
+        raised = int(np.floor(onset)) + 1  # the first whole day
         entry = Entry(alarm, raised, burst.place, Growth(onset, 0.0, burst.flow), burst.unit, burst.doubt)
-        entry.is_told, entry.due, entry.placed, entry.onset_deviation = True, window.last, window.last, _ONSET_DEVIATION
-        self.ledger.entries.append(entry)
-        self.ledger.update(entry)
-        self._unconfirmed.append(entry)
+        entry.is_told, entry.onset_deviation = True, _ONSET_DEVIATION
+        self.bursts.append(entry)
         # the hours since its onset, told as usual from now on
-        at = window.last + 1 if self._block is None else self._block
+        at = self.ledger.window.last + 1 if self._block is None else self._block
         before, self._effect = self._effect, self._effect_of(at)
         n = len(self._today)
         self._rows[-n:] -= (self._effect - before)[:n]
         return entry
 
-    def close(self) -> None:
-        """After a day's frame: it confirms the bursts of its hours, or withdraws them."""
-        window = self.ledger.window
-        self._unconfirmed = [e for e in self._unconfirmed if e.is_open and not self._is_confirmed(e)]
-        is_asked = self._block is not None  # of a history that is looked at by days alone nobody asks
-        if is_asked and ((self.noise is None and len(window) >= _FEWEST_DAYS) or len(window) == _AGAIN_DAYS):
-            self.prepare(window.frames)
+    def _own(self) -> list[Entry]:
+        """Bursts that nothing in the ledger stands for yet."""
+        return [b for b in self.pending if not any(self._is_one(e, b) for e in self.ledger.entries)]
 
-    def _is_confirmed(self, entry: Entry) -> bool:
-        """Whether days have told by now what a burst of some hours is; if they told it from a leak, it is withdrawn."""
+    def _is_one(self, entry: Entry, burst: Entry) -> bool:
+        """Whether an entry that the days found is what hours told of."""
+        if not entry.is_open or entry.raised < burst.raised - 1:
+            return False
+        if abs(entry.growth.onset - burst.growth.onset) > _NEAR_BLOCKS:
+            return False
+        if self.watch.topology.distance_from_link(burst.place.link)[entry.place.link] < ALIKE_M:
+            return True
+        scanner = Scanner(self.watch.noise, len(self.ledger.window), ())
+        return bool(scanner.alike(burst.unit, entry.unit[None, :])[0] > ALIKE)
+
+    def _is_denied(self, burst: Entry) -> bool:
+        """Whether days have shown by now that there is no such leak, or have told of it otherwise."""
         window = self.ledger.window
-        days = window.last - entry.raised + 1  # whole ones since its onset
+        days = window.last - burst.raised + 1  # whole ones since its onset
         if days < 1:
             return False
+        if days >= _LONGEST:
+            return True
+        same = [e for e in self.ledger.entries if self._is_one(e, burst)]
+        if same:
+            return days >= _PROBATION and all(e.is_told for e in same)
         scanner = Scanner(self.watch.noise, len(window), self.rules.rises)
-        without = scanner.whiten(self.ledger.without(entry))
-        template = scanner.whiten_products(entry.flow(window.blocks)[None, :], entry.unit)[0]
-        match, energy = float(template @ without), max(float(template @ template), 1e-30)
-        gain = 0.5 * max(match, 0.0) ** 2 / energy
-        if gain >= self.rules.keep_gain:
+        shown = scanner.whiten(self.ledger.residual)
+        template = scanner.whiten_products(burst.flow(window.blocks)[None, :], burst.unit)[0]
+        match, energy = float(template @ shown), max(float(template @ template), 1e-30)
+        if match / energy < self.rules.withdrawn_share and energy > _TELLING:
             return True
-        is_late = days >= _PROBATION
-        if is_late or (match / energy < self.rules.withdrawn_share and energy > _TELLING):
-            before = entry.growth
-            entry.withdraw(window.last)
-            self.ledger.update(entry, before)
-            return True
-        return False
+        return days >= _PROBATION and 0.5 * max(match, 0.0) ** 2 / energy < self.rules.keep_gain
 
 
 def _effect_per_flow(entry: Entry) -> Floats:
     return entry.unit + entry.misfit if len(entry.misfit) else entry.unit
+
+
+def _by_hour(entry: Entry, block: int) -> Floats:
+    """Mean flow in each hour of a day, float64 [24], m3/s."""
+    moments = block + (np.arange(_A_DAY * _PARTS) + 0.5) / (_A_DAY * _PARTS)
+    flow: Floats = entry.growth.moment(moments).reshape(_A_DAY, _PARTS).mean(axis=1)
+    return flow

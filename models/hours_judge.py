@@ -14,7 +14,7 @@ from models.localise import Place
 from models.noise import Noise, with_known
 from models.revise import Reviser
 from models.rules import Rules
-from models.telling import is_echo
+from models.telling import ALIKE, ALIKE_M, is_echo
 
 Floats = NDArray[np.float64]
 
@@ -64,11 +64,17 @@ class HourReviser(Reviser):
         Of an hour, with what is uncertain about known leaks.
     block
         The day, on the detector's clock.
+    bursts
+        What hours told before, without those that days have confirmed.
     """
 
-    def __init__(self, ledger: Ledger, rules: Rules, noise: Noise, block: int) -> None:
+    def __init__(self, ledger: Ledger, rules: Rules, noise: Noise, block: int, bursts: list[Entry]) -> None:
         super().__init__(ledger, rules)
-        self.hourly, self.block = noise, block
+        self.hourly, self.block, self.bursts = noise, block, bursts
+
+    def beside(self, bursts: list[Entry]) -> HourReviser:
+        """The same beside other bursts."""
+        return HourReviser(self.ledger, self.rules, self.hourly, self.block, bursts)
 
     def scanner(self, n_blocks: int, but: Entry | None = None) -> Scanner:
         """A scan of hours for leaks that began at once."""
@@ -93,7 +99,7 @@ class HourReviser(Reviser):
         evidence, used = self.scan(rows, watch.responses)
         evidence = replace(evidence, gain=np.where(watch.blind(frame), 0.0, evidence.gain))
         gain = float(evidence.gain.max())
-        if gain < least or is_echo(self, evidence) or self._is_known(evidence, used):
+        if gain < least or is_echo(self, evidence) or self._is_known(evidence) or self._is_told(evidence):
             return None
         place = self.locate(evidence)
         if place.probability < rules.sure_mass and gain < _SURE_GAIN:
@@ -110,7 +116,25 @@ class HourReviser(Reviser):
             self._moved(rows, age),
         )  # fmt: skip
 
-    def _is_known(self, evidence: Evidence, used: Floats) -> bool:
+    def _is_told(self, evidence: Evidence) -> bool:
+        """Whether hours told of it already: the days will say, or have said that it was none."""
+        if not self.bursts:
+            return False
+        best = evidence.best
+        distance = self.watch.topology.distance_from_link(int(self.watch.pipes[best]))
+        units = np.stack([b.unit for b in self.bursts])
+        cosine = self._scanner(self.hourly, 1).alike(self.watch.secants[1, best], units)
+        now, gain = self.ledger.window.last, float(evidence.gain.max())
+        return any(
+            (c > ALIKE or distance[b.place.link] < ALIKE_M)
+            and (
+                not b.is_withdrawn
+                or (now - b.withdrawn < self.rules.echo_blocks and gain < self.rules.echo_gain * b.alarm.gain)
+            )
+            for c, b in zip(cosine, self.bursts, strict=True)
+        )
+
+    def _is_known(self, evidence: Evidence) -> bool:
         """Whether a leak like this was entered of late: the day's frame will tell its place and size."""
         return any(
             self.block - e.growth.onset < _YOUNG_BLOCKS or self.block - e.raised < _YOUNG_BLOCKS

@@ -82,7 +82,8 @@ def _spoilt_last(raw: pd.DataFrame, cleaned: pd.DataFrame, block: pd.Timedelta, 
         return np.zeros(len(columns), dtype=bool)
     since = raw.index > raw.index[-1] - block
     parts = [table.reindex(columns=columns).to_numpy(dtype=float)[since] for table in (raw, cleaned)]
-    return _spoilt(parts[0], parts[1], np.zeros(int(since.sum()), dtype=np.int64))[0]
+    last: Bools = _spoilt(parts[0], parts[1], np.zeros(int(since.sum()), dtype=np.int64))[0]
+    return last
 
 
 def _usual(cleaned: Floats, day: NDArray[np.int64]) -> Floats:
