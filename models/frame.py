@@ -114,6 +114,8 @@ def evened(residual: Floats, per_block: int) -> Floats:
         Intervals of a block.
     """
     n_blocks = len(residual) // per_block
+    if n_blocks == 0:
+        return residual
     blocks = residual[: n_blocks * per_block].reshape(n_blocks, per_block, -1)
     seen = np.isfinite(blocks)
     count = seen.sum(axis=1, keepdims=True)

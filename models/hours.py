@@ -222,9 +222,16 @@ class HourWatch:
         self._rows = np.vstack(rows)
         self._usual = usual_day(days, weekdays[:-1], int(weekdays[-1]))
         self._effect = self._effect_of(block)
-        doubts = np.vstack([self.ledger.doubts(), self._young(block)])
-        self._screen = self._scanner(doubts)
-        self._reviser = HourReviser(self.ledger, self.rules, with_known(self.noise, doubts), block, self.bursts)
+        self._attend(block)
+
+    def _attend(self, block: int) -> None:
+        """Prepare scans for what is known and doubted of now."""
+        if self.noise is None:
+            raise RuntimeError("the noise of hours is not known yet")
+        doubts = [self.ledger.doubts(), self._young(block), *(b.growth.peak * b.doubt for b in self._own())]
+        self._screen = self._scanner(np.vstack(doubts))
+        noise = with_known(self.noise, np.vstack(doubts))
+        self._reviser = HourReviser(self.ledger, self.rules, noise, block, self.bursts)
 
     def _keep_today(self) -> None:
         if self._block is not None and self._today:
@@ -320,6 +327,7 @@ class HourWatch:
         before, self._effect = self._effect, self._effect_of(at)
         n = len(self._today)
         self._rows[-n:] -= (self._effect - before)[:n]
+        self._attend(at)
         return entry
 
     def _own(self) -> list[Entry]:

@@ -109,6 +109,9 @@ class HourReviser(Reviser):
         if flow < max(rules.least_flow, rules.tell_share * watch.inflow_of_pipes[at]):
             return None
         age = len(rows) - float(evidence.onset[at])
+        # what its first hours missed of a larger one looks like a small one beside it
+        if any(not b.is_withdrawn and flow < rules.echo_share * b.growth.peak for b in self.bursts):
+            return None
         if not self._is_burst(rows, used[at], flow, age, float(evidence.gain[at])):
             return None
         return Burst(
