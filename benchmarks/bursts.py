@@ -1,9 +1,9 @@
 """How soon bursts are told by the hour, and how often there was none.
 
-    python benchmarks/bursts.py [--data ../shared/data/ltown] [--every 14] [--until 2019-07-01] [--seed 1]
+    python benchmarks/bursts.py [--data ../shared/data/ltown] [--every 14] [--each 3] [--until 2019-07-01] [--seed 1]
 
 The detector runs as `umanflow detect` runs it (2018 as history with its repairs, 2019 by hours and days) on hourly
-means. Every 14th day bursts of 2, 5, 10 and 20 % of their zone's inflow are added to what that day's hours showed,
+means. Every 14th day three bursts each of 2, 5, 10 and 20 % of their zone's inflow are added to what that day's hours showed,
 one at a time, each from some whole hour before noon on, at pipes drawn by length; a burst's effect is simulated at
 the day's own moments with the model, so that it bears none of the model's error. What is told by midnight is counted;
 at midnight the day's frame would follow. Beside that: alarms by the hour in the data as they are, the delay of those
@@ -16,6 +16,7 @@ import argparse
 import json
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -24,12 +25,17 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from hydro.record import read_record
+from hydro.record import Record, read_record
+from models.detect import RELEARN_BLOCKS, typical_pressures
 from models.detector import Detector
+from models.dirtystart import entries_of, learn_start
 from models.frame import Frame
+from models.health_raw import Cleaner
+from models.hours_raw import known_by_hour
 from models.known import repaired_leaks
-from models.rules import Rules
-from models.watch import Watch
+from models.rules import Repair, Rules
+from models.watch import Settings, Watch
+from models.zones import Zones
 from networks import find
 from umanflow.detection import read_repairs
 
@@ -46,29 +52,33 @@ class Trial:
     distance: float
 
 
-def prepared(watch: Watch, data: Path) -> tuple[Detector, pd.Timestamp]:
+def prepared(watch: Watch, network: Path, history: Record, repairs: Sequence[Repair]) -> Detector:
     """A detector that has watched a history, as `models.detect` leads it."""
-    history = read_record(data / "2018").resampled(watch.settings.step)
-    repairs = read_repairs(data / "repairs_2018.csv")
+    rules, learning = Rules(), watch.settings.learning
+    zones, learnt = Zones(watch, network), history.start + learning
+    start = learn_start(zones, history.between(history.start, learnt), rules)
+    old = entries_of(watch, start, learnt, round(learning / watch.settings.block) - 1, rules)
     frames = list(watch.frames(history))
     watch.sharpen(frames)
-    known, left = repaired_leaks(watch, frames, [r for r in repairs if r.time <= history.end], Rules())
-    detector = Detector(watch, None, left)
-    detector.know(known)
+    known, left = repaired_leaks(watch, frames, tuple(r for r in repairs if r.time <= history.end), rules, old)
+    detector = Detector(watch, rules, (*left, *(r for r in repairs if r.time > history.end)))
+    detector.old_ends.most = start.most
+    detector.know([*old, *known])
     for frame in frames:
-        (detector.learn if frame.end <= history.start + watch.settings.learning else detector.step)(frame)
-    frames = detector.relearn(history)
+        (detector.learn if frame.end <= learnt else detector.step)(frame)
+    if len(frames) >= RELEARN_BLOCKS:
+        frames = detector.relearn(history)
     detector.begin(history.end + HOUR)
     detector.hours.prepare(frames)
-    return detector, history.start
+    return detector
 
 
-def tried(detector: Detector, frame: Frame, random: np.random.Generator) -> list[Trial]:
+def tried(detector: Detector, frame: Frame, random: np.random.Generator, each: int) -> list[Trial]:
     """Bursts in one day, one at a time."""
     watch = detector.watch
     length = watch.topology.length[watch.pipes]
     found = []
-    for share in SIZES:
+    for share in SIZES * each:
         at = int(random.choice(len(watch.pipes), p=length / length.sum()))
         onset, link = int(random.integers(0, LATEST)), int(watch.pipes[at])
         flow = share * float(watch.inflow_of_pipes[at])
@@ -107,22 +117,29 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data/ltown"))
-    parser.add_argument("--every", type=int, default=14)
+    parser.add_argument("--every", type=int, default=14, help="days from one trial to the next; 0 for none")
+    parser.add_argument("--each", type=int, default=3, help="bursts of each size in a trial")
     parser.add_argument("--until", type=pd.Timestamp, default=pd.Timestamp("2020-01-01"))
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     random, began = np.random.default_rng(options.seed), time.monotonic()
     with threadpool_limits(1):
-        watch = Watch(find("L-TOWN")[1], read_record(options.data / "2018"))
-        detector, _ = prepared(watch, options.data)
-        record = read_record(options.data / "2019").resampled(watch.settings.step)
-        record = record.between(record.start, options.until.tz_localize("UTC"))
+        network = find("L-TOWN")[1]
+        raw_past, raw = read_record(options.data / "2018"), read_record(options.data / "2019")
+        raw = raw.between(raw.start, options.until.tz_localize("UTC"))
+        settings = Settings()
+        head = raw_past.between(raw_past.start, raw_past.start + settings.learning)
+        cleaner = Cleaner(head, settings.block, typical_pressures(network, tuple(raw_past.pressure.columns)))
+        past, record = cleaner.clean(raw_past), cleaner.clean(raw)
+        hours = known_by_hour(raw, record, settings.block, cleaner.still, (raw_past, past))
+        watch = Watch(network, past, settings)
+        detector = prepared(watch, network, past, read_repairs(options.data / "repairs_2018.csv"))
         told: list[tuple[pd.Timestamp, str]] = []
         trials: list[Trial] = []
         by_hour, days = 0.0, 0
-        for days, frame in enumerate(watch.frames(record), start=1):
-            if days % options.every == 0:
-                trials += tried(detector, frame, random)
+        for days, frame in enumerate(watch.frames(record, hours=hours), start=1):
+            if options.every and days % options.every == 0:
+                trials += tried(detector, frame, random, options.each)
             started = time.monotonic()
             for hour in frame.each_hour():
                 told += [(e.alarm.time, watch.topology.links[e.place.link]) for e in detector.step(hour)]
@@ -131,7 +148,7 @@ def main() -> None:
         result = judged(told, watch, options.data / "truth")
         watch.close()
     table = {}
-    for share in SIZES:
+    for share in SIZES if trials else ():
         mine = [t for t in trials if t.share == share]
         soon, found = [t.delay <= 2.0 for t in mine], [t for t in mine if np.isfinite(t.delay)]
         table[f"{100 * share:.0f} %"] = {

@@ -38,7 +38,7 @@ from networks import Network, Topology
 Progress = Callable[[str, float], None]
 
 _KEPT = 0.7  # share of the leaks that were known
-_RELEARN_BLOCKS = 60  # a history as long as this tells more of the model than its first week
+RELEARN_BLOCKS = 60  # a history as long as this tells more of the model than its first week
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _detect(
         looked = frames
         if history is not None:
             _replay(detector, frames, learnt, report)
-            if len(frames) >= _RELEARN_BLOCKS:
+            if len(frames) >= RELEARN_BLOCKS:
                 looked = detector.relearn(history)
             detector.begin(data.start)
             detector.hours.prepare(looked)
