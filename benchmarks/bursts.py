@@ -3,11 +3,11 @@
     python benchmarks/bursts.py [--data ../shared/data/ltown] [--every 14] [--each 3] [--until 2019-07-01] [--seed 1]
 
 The detector runs as `umanflow detect` runs it (2018 as history with its repairs, 2019 by hours and days) on hourly
-means. Every 14th day three bursts each of 2, 5, 10 and 20 % of their zone's inflow are added to what that day's hours showed,
-one at a time, each from some whole hour before noon on, at pipes drawn by length; a burst's effect is simulated at
-the day's own moments with the model, so that it bears none of the model's error. What is told by midnight is counted;
-at midnight the day's frame would follow. Beside that: alarms by the hour in the data as they are, the delay of those
-about a leak that ran (within 500 m), and how many are about none. Prints one JSON line.
+means. Every 14th day three bursts each of 2, 5, 10 and 20 % of their zone's inflow are added to what that day's hours
+showed, one at a time, each from some whole hour before noon on, at pipes drawn by length; a burst's effect is simulated
+at the day's own moments with the model, so that it bears none of the model's error. What is told by midnight is
+counted; at midnight the day's frame would follow. Beside that: alarms by the hour in the data as they are, the delay of
+those about a leak that ran (within 500 m), and how many are about none. Prints one JSON line.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from hydro.phase import find_phase
 from hydro.record import Record
 from models.frame import PROBES, Frame, by_part, evened, typical_rows
 from models.health_frames import clocks_of, leave_out
-from models.hours_frames import HOUR, Simulated, as_known, hourly
+from models.hours_frames import HOUR, Simulated, as_known, has_hours, hourly
 
 if TYPE_CHECKING:
     from models.watch import Watch
@@ -40,7 +40,7 @@ def framed(watch: Watch, record: Record, with_parts: bool, hours: Record | None)
     residual[:, n_picked:][untrusted] = np.nan
     seen_by_hour = (
         (measured, residual)
-        if hours is None
+        if hours is None or not has_hours(watch)
         else as_known(watch, hours, bridge, clocks, phase, Simulated(drive, watched, expected))
     )
     by_hour = hourly(watch, record, drive.times, *seen_by_hour)

@@ -123,6 +123,12 @@ def _is_read(watch: Watch, measured: Floats) -> NDArray[np.bool_]:
     return found
 
 
+def has_hours(watch: Watch) -> bool:
+    """Whether blocks are days and intervals parts of hours: else nothing is watched by the hour."""
+    per_hour = round(HOUR / watch.settings.step)
+    return watch.settings.block == _DAY and per_hour >= 1 and per_hour * watch.settings.step == HOUR
+
+
 def hourly(watch: Watch, record: Record, times: pd.DatetimeIndex, measured: Floats, residual: Floats) -> Hours:
     """Means of hours; what is read at all hours alike has none.
 
@@ -134,9 +140,8 @@ def hourly(watch: Watch, record: Record, times: pd.DatetimeIndex, measured: Floa
     measured, residual
         float64 [n, n_instruments] and [n, n_picked + n_balances], of intervals that begin at `times`.
     """
-    step, names = watch.settings.step, watch.channels.names
-    per_hour = round(HOUR / step)
-    if watch.settings.block != _DAY or per_hour < 1 or per_hour * step != HOUR:
+    names, per_hour = watch.channels.names, round(HOUR / watch.settings.step)
+    if not has_hours(watch):
         return Hours(times[0], np.empty((0, len(names))))
     known = np.where(_is_read(watch, measured)[:, None], residual, np.nan)
     n_hours = min(len(times) // per_hour, int((_end(record) - times[0]) / HOUR))

@@ -1,21 +1,24 @@
 """A burst is told within hours, surges and quiet years are not, and what was told stays told."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from hydro.engine import Engine
 from hydro.record import Record
 from models.detect import Detection, detect
 from models.detector import Detector
-from models.hours import HourWatch
-from models.hours_raw import known_by_hour
-from models.hours_noise import learn_hours, once_in, usual_day
 from models.health_raw import Cleaner
+from models.hours import HourWatch
+from models.hours_frames import lagging
+from models.hours_noise import learn_hours, once_in, usual_day
+from models.hours_raw import known_by_hour
 from models.noise import Noise
 from models.watch import Watch
-from tests.models.bursting_town import SENSORS, START, TAKE, Burst, run_town, write_town
+from tests.models.bursting_town import BY_HOUR, SENSORS, START, TAKE, Burst, run_town, write_town
 
 HOUR, DAY = pd.Timedelta("1h"), pd.Timedelta("1D")
 HISTORY, DAYS = 50, 6
@@ -171,6 +174,51 @@ def test_an_hour_is_told_from_nothing_that_came_in_later(inp, failing):
     for hours in (15, 33, 41, 60, 64, 84, 97, 120):
         part = hours_of(inp, record, begin, begin + hours * HOUR)
         np.testing.assert_array_equal(part, whole[:hours])
+
+
+def tanked(folder) -> tuple[Path, Record]:
+    """A street that a main feeds through one meter, and a tank behind another; fifteen days by the hour."""
+    shape = " ".join(f"{v:.3f}" for v in BY_HOUR)
+    streets = "\n".join(f"p{k} j{k} j{k + 1} 300 150 110 0 Open" for k in range(5) if k != 2)
+    path = folder / "tank.inp"
+    path.write_text(
+        "[JUNCTIONS]\n" + "\n".join(f"j{k} 10 2" for k in range(6)) + "\n[RESERVOIRS]\nsource 62\n"
+        "[TANKS]\ntower 50 5 0.5 9 12 0\n[PIPES]\nmain source j0 500 200 120 0 Open\n" + streets + "\n"
+        "between j2 j3 300 150 110 0 Open\nriser j5 tower 100 200 120 0 Open\n"
+        f"[PATTERNS]\nday {shape}\n[OPTIONS]\nUnits LPS\nHeadloss H-W\nPattern day\n"
+        "[TIMES]\nDuration 360:00\nPattern Timestep 1:00\nHydraulic Timestep 1:00\n[END]\n"
+    )
+    random = np.random.default_rng(3)
+    with Engine(path) as engine:
+        nodes = [engine.topology.node(n) for n in ("j1", "j4", "tower")]
+        links = [engine.topology.link(n) for n in ("main", "between")]
+        rows = [[*engine.read("node", "pressure")[nodes], *engine.read("link", "flow")[links]] for _ in engine.steps()]
+    values = np.array(rows)[:360]
+    values[:, :2] += random.normal(0.0, 0.005, (len(values), 2))
+    values[:, 3:] *= 1.0 + random.normal(0.0, 0.002, (len(values), 2))
+    times = START + pd.to_timedelta(np.arange(len(values)), unit="h")
+    return path, Record(
+        pressure=pd.DataFrame(values[:, :2], times, ["j1", "j4"]),
+        flow=pd.DataFrame(values[:, 3:], times, ["main", "between"]),
+        level=pd.DataFrame(values[:, 2:3], times, ["tower"]),
+    )
+
+
+def test_districts_that_a_tank_tells_on_are_known_an_hour_late(tmp_path):
+    inp, record = tanked(tmp_path)
+    begin = START + 12 * DAY
+    whole = hours_of(inp, record, begin, begin + 3 * DAY)
+    part = hours_of(inp, record, begin, begin + 33 * HOUR)
+    np.testing.assert_array_equal(part[:-1], whole[:32])
+    watch = Watch(inp, record)
+    try:
+        late = lagging(watch)
+        names = watch.channels.names
+    finally:
+        watch.close()
+    changes = {name for name, one, other in zip(names, part[-1], whole[32], strict=True) if one != other}
+    assert any(name.startswith("j1") for name in changes)  # in the district before the tank's
+    assert changes <= {name for name, is_late in zip(names, late, strict=True) if is_late}
 
 
 def test_days_do_know_what_came_in_later(inp, failing):
