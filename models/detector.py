@@ -155,10 +155,13 @@ class Detector:
             # what one block alone shows may be the block's own, unless it is beyond doubt
             if last > entry.due or (entry.raised == last and entry.alarm.gain >= _BEYOND_DOUBT * self.rules.sure_gain):
                 told.append(entry)
+        raised = []
         for entry in told:
             earlier = self.hours.confirmed(entry)
+            if earlier is None:
+                raised.append(entry)
             entry.is_told, entry.alarm = True, earlier or self._alarm(entry, frame.end, entry.growth.kind)
-        return [entry for entry in told if entry.alarm.time == frame.end]
+        return raised
 
     def _tell_again(self, frame: Frame) -> None:
         """Raise another alarm for a leak that has come to lie elsewhere, and surely."""
