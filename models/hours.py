@@ -30,7 +30,7 @@ Ints = NDArray[np.int64]
 
 HOURS = 48  # that are looked back
 _A_DAY = 24
-_FEWEST_DAYS, _AGAIN_DAYS, _FEWEST_CALM_DAYS = 28, 56, 60
+_FEWEST_DAYS, _AGAIN_DAYS = 28, 56
 _SETTLED_DAYS = 14
 _PROBATION, _LONGEST = 4, 14  # whole days within which a burst has to be confirmed; while days show it, or doubt it
 _NEAR_BLOCKS = 3.0  # between the onsets that hours and days tell of one leak
@@ -39,6 +39,7 @@ _LEAST_GAIN = 10.0
 _REPRESENTATIVES = 48
 _DAYS_PER_ALARM = 365.0  # chance alone passes the screen once in so many days
 _YOUNG_BLOCKS, _YOUNG_DOUBT = 14, 0.3
+_STIRRED_BLOCKS, _AROUND_BLOCKS = 5, 2  # after an onset or an end, and before what days tell of it
 _PARTS = 4
 _ONSET_DEVIATION = 1.0 / 24.0
 
@@ -59,14 +60,15 @@ class HourWatch:
         Of an hour; None before enough days were seen.
     bursts
         What was told and the days have not confirmed: still asked about, or withdrawn.
-    threshold
-        Gain that the largest of a day's hours passes by chance once a year.
+    threshold, restless
+        Gain that the largest of a day's hours passes by chance once a year: on days on which nothing began or ended
+        of late, and on all.
     """
 
     def __init__(self, ledger: Ledger, rules: Rules) -> None:
         self.ledger, self.rules, self.watch = ledger, rules, ledger.watch
         self.noise: Noise | None = None
-        self.threshold = _LEAST_GAIN
+        self.threshold = self.restless = _LEAST_GAIN
         self.late = lagging(self.watch)
         self._days: dict[int, Floats] = {}
         self._block: int | None = None
@@ -104,12 +106,14 @@ class HourWatch:
             unusual[k] -= usual_day(days[past], weekdays[past], int(weekdays[k]))
         unusual, blocks = unusual[_SETTLED_DAYS:], blocks[_SETTLED_DAYS:]
         # noise is what hours do where nothing began or ended of late, if that was ever long
-        calm = np.array([not len(self._young(int(b))) for b in blocks])
-        noisy = unusual[calm] if calm.sum() >= _FEWEST_CALM_DAYS else unusual
-        self.noise = learn_hours(noisy.reshape(-1, unusual.shape[2]))
+        calm = np.array([not self._is_stirred(int(b), _AROUND_BLOCKS) for b in blocks])
+        calm = calm if calm.sum() >= _FEWEST_DAYS else np.ones(len(calm), dtype=bool)
+        self.noise = learn_hours(unusual[calm].reshape(-1, unusual.shape[2]))
         self._patterns.clear()
         self._few = self._representatives(self.noise)
-        self.threshold = max(_LEAST_GAIN, once_in(_DAYS_PER_ALARM, self._largest(unusual, blocks)))
+        largest = self._largest(unusual, blocks)
+        self.threshold = max(_LEAST_GAIN, once_in(_DAYS_PER_ALARM, largest[calm[len(calm) - len(largest) :]]))
+        self.restless = max(self.threshold, once_in(_DAYS_PER_ALARM, largest))
         for frame in frames[-self.rules.window :]:
             self._days[round(window.number(frame.start))] = frame.hours
 
@@ -177,7 +181,8 @@ class HourWatch:
         if np.isnan(rows[-1]).all():
             return []
         rows = completed(rows, self.noise, self._patterns)
-        if self._screen.scan(rows, self._few).gain.max() < self.threshold or self._reviser is None:
+        least = self.restless if self._is_stirred(block) else self.threshold
+        if self._screen.scan(rows, self._few).gain.max() < least or self._reviser is None:
             return []
         burst = self._reviser.judge(rows, frame, _LEAST_GAIN)
         return [] if burst is None else [self._enter(burst, block + (hour + 1.0) / _A_DAY, frame)]
@@ -254,6 +259,17 @@ class HourWatch:
             if block - changed < _YOUNG_BLOCKS:
                 found.append(_YOUNG_DOUBT * growth.peak * entry.unit[None, :])
         return np.vstack(found)
+
+    def _is_stirred(self, block: int, before: int = 0) -> bool:
+        """Whether a leak began at once or ended of late, or begins within so many blocks."""
+        at = [
+            at
+            for entry in self.ledger.entries
+            if not entry.is_withdrawn
+            for at in (entry.growth.onset if entry.growth.rise == 0 else None, entry.growth.end)
+            if at is not None
+        ]
+        return any(-before <= block - np.floor(one) <= _STIRRED_BLOCKS for one in at)
 
     def _effect_of(self, block: int) -> Floats:
         """What known leaks do in each hour of a day that is not over, float64 [24, n_channels]."""

@@ -14,7 +14,7 @@ from models.localise import Place
 from models.noise import Noise, with_known
 from models.revise import Reviser
 from models.rules import Rules
-from models.telling import ALIKE, ALIKE_M, is_echo
+from models.telling import ALIKE, ALIKE_M
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +24,7 @@ _LONE = 4.0  # gain that must stand without the instrument that moved most
 _SHOWS = 0.3  # share of the flow that each of the newest two hours must show
 _LEFT = 2.0  # what is left unexplained may be so many times what is explained, beyond noise
 _YOUNG_BLOCKS = 3
+_LARGER = 3.0  # a burst so many times as large as what is known is none of it
 _SURE_GAIN = 40.0
 
 
@@ -99,7 +100,7 @@ class HourReviser(Reviser):
         evidence, used = self.scan(rows, watch.responses)
         evidence = replace(evidence, gain=np.where(watch.blind(frame), 0.0, evidence.gain))
         gain = float(evidence.gain.max())
-        if gain < least or is_echo(self, evidence) or self._is_known(evidence) or self._is_told(evidence):
+        if gain < least or self._is_told(evidence):
             return None
         place = self.locate(evidence)
         if place.probability < rules.sure_mass and gain < _SURE_GAIN:
@@ -109,6 +110,8 @@ class HourReviser(Reviser):
         if flow < max(rules.least_flow, rules.tell_share * watch.inflow_of_pipes[at]):
             return None
         age = len(rows) - float(evidence.onset[at])
+        if self._is_echo(evidence, flow) or self._is_known(evidence, flow):
+            return None
         # what its first hours missed of a larger one looks like a small one beside it
         if any(not b.is_withdrawn and flow < rules.echo_share * b.growth.peak for b in self.bursts):
             return None
@@ -137,11 +140,24 @@ class HourReviser(Reviser):
             for c, b in zip(cosine, self.bursts, strict=True)
         )
 
-    def _is_known(self, evidence: Evidence) -> bool:
+    def _is_known(self, evidence: Evidence, flow: float) -> bool:
         """Whether a leak like this was entered of late: the day's frame will tell its place and size."""
         return any(
-            self.block - e.growth.onset < _YOUNG_BLOCKS or self.block - e.raised < _YOUNG_BLOCKS
+            flow < _LARGER * e.growth.peak
+            and (self.block - e.growth.onset < _YOUNG_BLOCKS or self.block - e.raised < _YOUNG_BLOCKS)
             for e in self.similar(evidence)
+        )
+
+    def _is_echo(self, evidence: Evidence, flow: float) -> bool:
+        """Whether days raised something like this and withdrew it lately; gains of days and hours do not compare."""
+        distance = self.watch.topology.distance_from_link(int(self.watch.pipes[evidence.best]))
+        now = self.ledger.window.last
+        return any(
+            e.is_withdrawn
+            and now - e.withdrawn < self.rules.echo_blocks
+            and distance[e.place.link] < ALIKE_M
+            and flow < _LARGER * e.alarm.flow.flow
+            for e in self.ledger.entries
         )
 
     def _is_burst(self, rows: Floats, unit: Floats, flow: float, age: float, gain: float) -> bool:
