@@ -45,8 +45,9 @@ _NEAR_M = 500.0
 
 @dataclass(frozen=True)
 class Trial:
-    """One burst: its share of the zone's inflow, hours from onset to alarm, metres from it to the alarm's pipe."""
+    """One burst: its zone, its share of the zone's inflow, hours to the alarm, metres to the alarm's pipe."""
 
+    zone: str
     share: float
     delay: float
     distance: float
@@ -91,7 +92,9 @@ def tried(detector: Detector, frame: Frame, random: np.random.Generator, each: i
                 delay = float(k + 1 - onset)
                 distance = float(watch.topology.distance_from_link(link)[raised[0].place.link])
                 break
-        found.append(Trial(share, delay, distance))
+        district = watch.district_of(link)
+        zone = "" if district is None else watch.model.districts[district].name
+        found.append(Trial(zone, share, delay, distance))
     return found
 
 
@@ -111,6 +114,23 @@ def judged(told: list[tuple[pd.Timestamp, str]], watch: Watch, truth: Path) -> d
         for leak in near:
             delays.setdefault(leak.pipe, round((time_ - leak.start) / HOUR, 1))
     return {"alarms": len(told), "false": false, "hours_after_start": delays}
+
+
+def tabled(trials: list[Trial]) -> dict[str, dict[str, object]]:
+    """Delays and distances by zone and size."""
+    table: dict[str, dict[str, object]] = {}
+    for zone in sorted({t.zone for t in trials}):
+        for share in SIZES:
+            mine = [t for t in trials if t.zone == zone and t.share == share]
+            found = [t for t in mine if np.isfinite(t.delay)]
+            table[f"{zone} {100 * share:.0f} %"] = {
+                "bursts": len(mine),
+                "within_2_h": round(float(np.mean([t.delay <= 2.0 for t in mine])), 3) if mine else None,
+                "by_midnight": round(len(found) / len(mine), 3) if mine else None,
+                "median_h": float(np.median([t.delay for t in found])) if found else None,
+                "median_m": round(float(np.median([t.distance for t in found]))) if found else None,
+            }
+    return table
 
 
 def main() -> None:
@@ -147,19 +167,13 @@ def main() -> None:
             detector.step(frame)
         result = judged(told, watch, options.data / "truth")
         watch.close()
-    table = {}
-    for share in SIZES if trials else ():
-        mine = [t for t in trials if t.share == share]
-        soon, found = [t.delay <= 2.0 for t in mine], [t for t in mine if np.isfinite(t.delay)]
-        table[f"{100 * share:.0f} %"] = {
-            "bursts": len(mine),
-            "within_2_h": round(float(np.mean(soon)), 3),
-            "by_midnight": round(len(found) / len(mine), 3),
-            "median_h": float(np.median([t.delay for t in found])) if found else None,
-            "median_m": round(float(np.median([t.distance for t in found]))) if found else None,
-        }
-        print(f"{100 * share:3.0f} %: {table[f'{100 * share:.0f} %']}")
-    print(f"in the data: {result}, {days} days; threshold {detector.hours.threshold:.1f}")
+    table = tabled(trials)
+    for name, row in table.items():
+        print(f"{name}: {row}")
+    print(
+        f"in the data: {result}, {days} days; threshold {detector.hours.threshold:.1f}, "
+        f"{detector.hours.restless:.1f} after an onset or an end"
+    )
     machine = {"python": platform.python_version(), "machine": platform.machine(), "umanflow": version("umanflow")}
     seconds = {"seconds": round(time.monotonic() - began), "seconds_by_hour": round(by_hour, 1)}
     print(json.dumps({"benchmark": "bursts", **machine, **seconds, "days": days, "injected": table, "data": result}))

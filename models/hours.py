@@ -17,7 +17,7 @@ from models.evidence import Scanner
 from models.frame import Frame, HourFrame
 from models.growth import Growth
 from models.hours_frames import lagging
-from models.hours_judge import Burst, HourReviser
+from models.hours_judge import YOUNG_BLOCKS, Burst, HourReviser
 from models.hours_noise import completed, learn_hours, once_in, usual_day
 from models.leak import Estimate
 from models.ledger import Alarm, Entry, Ledger
@@ -81,6 +81,7 @@ class HourWatch:
         self._screen: Scanner | None = None
         self._few: Floats = np.empty((0, 0))
         self.bursts: list[Entry] = []
+        self._settled: list[tuple[int, Entry]] = []  # confirmed, and in which block
 
     # what is usual ------------------------------------------------------------------------------------------------
 
@@ -191,9 +192,7 @@ class HourWatch:
         """A copy that may be led through other hours of the same day."""
         other = copy(self)
         other._days, other._today = dict(self._days), list(self._today)
-        other.bursts = list(self.bursts)
-        if other._reviser is not None:
-            other._reviser = other._reviser.beside(other.bursts)
+        other.bursts, other._settled = list(self.bursts), list(self._settled)
         return other
 
     def _take(self, values: Floats) -> None:
@@ -236,7 +235,10 @@ class HourWatch:
         doubts = [self.ledger.doubts(), self._young(block), *(b.growth.peak * b.doubt for b in self._own())]
         self._screen = self._scanner(np.vstack(doubts))
         noise = with_known(self.noise, np.vstack(doubts))
-        self._reviser = HourReviser(self.ledger, self.rules, noise, block, self.bursts)
+        # the first days size a leak worse than its hours did
+        self._settled = [(at, burst) for at, burst in self._settled if block - at <= YOUNG_BLOCKS]
+        told = [*self.bursts, *(burst for _, burst in self._settled)]
+        self._reviser = HourReviser(self.ledger, self.rules, noise, block, told)
 
     def _keep_today(self) -> None:
         if self._block is not None and self._today:
@@ -310,6 +312,7 @@ class HourWatch:
         for burst in self.pending:
             if self._is_one(entry, burst):
                 self.bursts.remove(burst)
+                self._settled.append((self.ledger.window.last, burst))
                 return replace(burst.alarm, gain=entry.alarm.gain)
         return None
 

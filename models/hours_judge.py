@@ -23,7 +23,7 @@ _WITNESS = 6.0  # gain that pressures and meters need without the balance
 _LONE = 4.0  # gain that must stand without the instrument that moved most
 _SHOWS = 0.3  # share of the flow that each of the newest two hours must show
 _LEFT = 2.0  # what is left unexplained may be so many times what is explained, beyond noise
-_YOUNG_BLOCKS = 3
+YOUNG_BLOCKS = 3
 _LARGER = 3.0  # a burst so many times as large as what is known is none of it
 _SURE_GAIN = 40.0
 
@@ -66,16 +66,12 @@ class HourReviser(Reviser):
     block
         The day, on the detector's clock.
     bursts
-        What hours told before, without those that days have confirmed.
+        What hours told before, without those that days confirmed longer ago.
     """
 
     def __init__(self, ledger: Ledger, rules: Rules, noise: Noise, block: int, bursts: list[Entry]) -> None:
         super().__init__(ledger, rules)
         self.hourly, self.block, self.bursts = noise, block, bursts
-
-    def beside(self, bursts: list[Entry]) -> HourReviser:
-        """The same beside other bursts."""
-        return HourReviser(self.ledger, self.rules, self.hourly, self.block, bursts)
 
     def scanner(self, n_blocks: int, but: Entry | None = None) -> Scanner:
         """A scan of hours for leaks that began at once."""
@@ -144,7 +140,7 @@ class HourReviser(Reviser):
         """Whether a leak like this was entered of late: the day's frame will tell its place and size."""
         return any(
             flow < _LARGER * e.growth.peak
-            and (self.block - e.growth.onset < _YOUNG_BLOCKS or self.block - e.raised < _YOUNG_BLOCKS)
+            and (self.block - e.growth.onset < YOUNG_BLOCKS or self.block - e.raised < YOUNG_BLOCKS)
             for e in self.similar(evidence)
         )
 
