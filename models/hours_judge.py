@@ -19,6 +19,7 @@ from models.telling import ALIKE, ALIKE_M
 Floats = NDArray[np.float64]
 
 _SURGE = 3.0  # of its inflow may a district take beyond what is usual: the balance then says nothing
+_SURGED = 3.0  # what a district takes beyond what is usual may be so many times the burst
 _WITNESS = 6.0  # gain that pressures and meters need without the balance
 _LONE = 4.0  # gain that must stand without the instrument that moved most
 _SHOWS = 0.3  # share of the flow that each of the newest two hours must show
@@ -178,6 +179,8 @@ class HourReviser(Reviser):
             deaf[loudest, loudest] += 1e4 * deaf[loudest, loudest]
             if self._gain(replace(self.hourly, white=deaf), rows, unit) < _LONE:
                 return False
+        if self._is_surge(since, unit, flow):
+            return False
         # guests and refilled tanks take what demand takes: the balance rises, and no pressure tells of a place
         if len(pressures) and watch.channels.balances:
             surge = np.zeros((len(watch.channels.balances), rows.shape[1]))
@@ -187,6 +190,14 @@ class HourReviser(Reviser):
             if self._gain(with_known(self.hourly, surge), rows, unit) < _WITNESS:
                 return False
         return True
+
+    def _is_surge(self, since: Floats, unit: Floats, flow: float) -> bool:
+        """Whether its district takes far more than the burst beyond what is usual: a model's errors grow with flow."""
+        first = len(self.watch.channels.picked)
+        columns = first + np.arange(len(self.watch.channels.balances))
+        columns = columns[unit[columns] > 0.0]
+        deviation = np.sqrt(np.diag(self.hourly.white + self.hourly.slow))[columns]
+        return bool(np.any(since[:, columns].mean(axis=0) > _SURGED * flow + 2.0 * deviation))
 
     def _gain(self, noise: Noise, rows: Floats, unit: Floats) -> float:
         return float(self._scanner(noise, len(rows)).scan(rows, unit[None, :]).gain[0])
