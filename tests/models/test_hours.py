@@ -105,9 +105,11 @@ def test_guests_and_power_cuts_raise_no_alarm(inp):
     assert [leak for leak in found.leaks if leak.kind == "abrupt" and leak.detected.hour] == []
 
 
-def test_a_quiet_year_raises_at_most_one_alarm_by_the_hour(inp):
+@pytest.mark.parametrize("seed", [6, 7])
+def test_a_quiet_year_with_guests_and_power_cuts_raises_at_most_one_alarm_by_the_hour(inp, seed):
     guests = dict.fromkeys((110, 111, 252, 253, 254, 255, 256, 257, 258), 1.35) | {350: 1.2}
-    record = run_town(inp, HISTORY + 365, seed=6, surges={HISTORY + k: v for k, v in guests.items()})
+    cuts = [24 * (HISTORY + k) + 9 for k in (30, 90, 200, 300)]
+    record = run_town(inp, HISTORY + 365, seed=seed, surges={HISTORY + k: v for k, v in guests.items()}, cuts=cuts)
     watch = Watch(inp, record)
     try:
         frames = list(watch.frames(record))
