@@ -30,7 +30,7 @@ Ints = NDArray[np.int64]
 
 HOURS = 48  # that are looked back
 _A_DAY = 24
-_FEWEST_DAYS, _AGAIN_DAYS = 28, 56
+_FEWEST_DAYS, _FEWEST_CALM = 56, 28  # fewer tell too little of a tail
 _SETTLED_DAYS = 14
 _PROBATION, _LONGEST = 4, 14  # whole days within which a burst has to be confirmed; while days show it, or doubt it
 _NEAR_BLOCKS = 3.0  # between the onsets that hours and days tell of one leak
@@ -108,7 +108,7 @@ class HourWatch:
         unusual, blocks = unusual[_SETTLED_DAYS:], blocks[_SETTLED_DAYS:]
         # noise is what hours do where nothing began or ended of late, if that was ever long
         calm = np.array([not self._is_stirred(int(b), _AROUND_BLOCKS) for b in blocks])
-        calm = calm if calm.sum() >= _FEWEST_DAYS else np.ones(len(calm), dtype=bool)
+        calm = calm if calm.sum() >= _FEWEST_CALM else np.ones(len(calm), dtype=bool)
         self.noise = learn_hours(unusual[calm].reshape(-1, unusual.shape[2]))
         self._patterns.clear()
         self._few = self._representatives(self.noise)
@@ -323,7 +323,7 @@ class HourWatch:
             if self._is_denied(burst):
                 burst.withdraw(window.last)
         is_asked = self._block is not None  # of a history that is looked at by days alone nobody asks
-        if is_asked and ((self.noise is None and len(window) >= _FEWEST_DAYS) or len(window) == _AGAIN_DAYS):
+        if is_asked and self.noise is None and len(window) >= _FEWEST_DAYS:
             self.prepare(window.frames)
 
     def _enter(self, burst: Burst, now: float, frame: HourFrame) -> Entry:
@@ -355,7 +355,8 @@ class HourWatch:
 
     def _is_one(self, entry: Entry, burst: Entry) -> bool:
         """Whether an entry that the days found is what hours told of."""
-        if not entry.is_open or entry.raised < burst.raised - 1:
+        # a hypothesis of the days before, not told yet, may have taken up the burst
+        if not entry.is_open or (entry.is_told and entry.raised < burst.raised - 1):
             return False
         if abs(entry.growth.onset - burst.growth.onset) > _NEAR_BLOCKS:
             return False
