@@ -25,6 +25,7 @@ from umanflow.report.site import Site, site_of
 from umanflow.report.storing import replace_bytes, replace_text
 from umanflow.report.tables import render_dispatch, render_json
 from umanflow.report.wording import Wording
+from umanflow.report.zones import read_zones
 from umanflow.service import milliseconds
 from umanflow.store import open_store
 from umanflow.tagging import every_tag
@@ -110,7 +111,7 @@ def report_folder(detections: Path, request: Request, network: str | None = None
     opened = load(network or run["network"], crs or run.get("crs"), request.tables)
     if opened.sha256 != run["sha256"]:
         raise UserError(f"{opened.source}: is not the network of this detection; run umanflow detect again")
-    findings = Findings(rows, run, health, read_residuals(detections), read_days(detections))
+    findings = Findings(rows, run, health, read_residuals(detections), read_days(detections), read_zones(detections))
     return write_report(findings, opened, request)
 
 

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +110,23 @@ class Browser:
         self._process.wait(20)
         os.close(self._send)
         os.close(self._receive)
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Browser]:
+    """A browser that saves into a folder, closed in the end."""
+    browser = Browser(folder)
+    try:
+        browser.attach(folder)
+        yield browser
+    finally:
+        browser.close()
+
+
+def asked_of_the_net(browser: Browser) -> list[str]:
+    """What the page wanted from elsewhere: a page that opens offline wants nothing."""
+    asked = [e["params"]["request"]["url"] for e in browser.events if e.get("method") == "Network.requestWillBeSent"]
+    return [url for url in asked if not url.startswith(("file:", "data:"))]
 
 
 def middle(browser: Browser, selector: str) -> tuple[float, float]:

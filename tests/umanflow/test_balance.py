@@ -22,7 +22,7 @@ from networks import find
 from umanflow.balance.content import page_of
 from umanflow.balance.drawing import nice_step, wrapped
 from umanflow.balance.errors import BalanceError
-from umanflow.balance.files import FORMATS, write_balance
+from umanflow.balance.files import FORMATS, json_of, write_balance
 from umanflow.balance.language import Language, decimals_of
 from umanflow.balance.reading import read_input
 from umanflow.balance.study import Study, study_file
@@ -207,6 +207,43 @@ def test_nothing_is_filled_in_silently(write: Callable[[str], Path]) -> None:
         assert name in text
     assert found.balance.volume("non_revenue").value == pytest.approx(109_000)
     assert not isinstance(found.balance.volume("losses"), float)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why", "instead"),
+    [
+        (
+            "connections = { value = 17_000",
+            "connections = { value = 2_900",
+            "fewer than 3,000 connections",
+            "Real losses per km of mains",
+        ),  # 13 connections a km
+        (
+            "pressure_m = { value = 44.0",
+            "pressure_m = { value = 24.0",
+            "less than 25 m of pressure",
+            "Real losses per connection under pressure",
+        ),
+    ],
+)
+def test_where_ili_misleads_losses_by_connection_stand_in_its_place(
+    write: Callable[[str], Path], old: str, new: str, why: str, instead: str
+) -> None:
+    found = study_file(write(EXAMPLE.read_text(encoding="utf-8").replace(old, new, 1)))
+    page = page_of(found, Language("en"))
+    tiles = {tile.label: (tile.value, tile.detail) for tile in page.tiles}
+    assert tiles["Infrastructure leakage index, ILI"] == ("–", "misleads")
+    (table,) = (section.table for section in page.sections if section.key == "indicators")
+    assert table is not None
+    rows = {row.cells[0].text: [cell.text for cell in row.cells[1:]] for row in table.rows}
+    for name in ("Unavoidable annual real losses, UARL", "Infrastructure leakage index, ILI"):
+        assert rows[name][:2] == ["–", "–"]
+        assert why in rows[name][3]
+    assert rows[instead][0] not in ("", "–")
+    assert "the indicator to go by here" in rows[instead][3]
+    plain = json.loads(json_of(found))
+    assert plain["misleading"]
+    assert plain["bands"].keys() == {"per_connection"}
 
 
 def test_a_share_of_what_is_not_stated_is_lacking_not_wrong(write: Callable[[str], Path]) -> None:

@@ -1,5 +1,6 @@
 """Pressure plans: what they promise is what EPANET gives when their set-points stand in the model's controls."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,53 @@ def test_a_low_part_of_a_block_gets_a_valve_of_its_own_where_that_pays(tmp_path:
     assert DEFAULT_PRICES.worth(1.0, 0.0) == pytest.approx(
         sum(365.25 * 12.0 / 1.08**year for year in range(1, 21)), rel=1e-9
     )
+
+
+def test_a_place_that_leaves_customers_short_says_so(tmp_path: Path) -> None:
+    """A deep part fed through two narrow pipes: with one of them shut the other one does not bring enough."""
+    network = town(tmp_path)
+    network.source.write_text(
+        network.source.read_text()
+        .replace("C 22 4 day", "C 0 6 day\nC2 0 2 day")
+        .replace("P3 A C 700 150 110", "P3 A C 700 110 110\nP5 A C 700 105 110\nP4 C C2 300 150 110")
+        .replace("C 0.2\n[PAT", "C 0.15\nC2 0.15\n[PAT")
+    )
+    with (tmp_path / "town.tables" / "nodes.csv").open("a") as file:
+        file.write("C2,Z,street,10,2\n")
+    plan = plan_pressure(load(network.source), Norm())
+    (place,) = plan.places
+    assert place.closes == ("P5",)
+    assert place.worth > place.cost
+    assert place.n_short == 1
+    assert place.short_m > 1.0
+    assert not place.is_chosen
+    assert place.why == f"leaves 1 places with customers short, by up to {place.short_m:.1f} m"
+    assert plan.n_met_after == plan.n_met_before
+    # the same without what is due: nobody is short, and only the money decides
+    free = replace(place, n_short=0)
+    assert (free.why, replace(free, worth=0.0).why) == (
+        "pays, and nobody is short", "costs more than it is worth")  # fmt: skip
+
+
+@pytest.mark.parametrize("elevation", [10, 20])
+def test_what_a_part_alone_feeds_gets_its_valve_too(tmp_path: Path, elevation: int) -> None:
+    """Behind a deep part stand houses that have less to spare: a valve for the part must not cut them off."""
+    network = town(tmp_path)
+    network.source.write_text(
+        network.source.read_text()
+        .replace("C 22 4 day", f"C 2 4 day\nC2 0 2 day\nD {elevation} 0.2 day")
+        .replace("P3 A C 700 150 110", "P3 A C 700 150 110\nP4 C C2 300 150 110\nP6 C2 D 100 100 110")
+        .replace("C 0.2\n[PAT", "C 0.15\nC2 0.15\n[PAT")
+    )
+    with (tmp_path / "town.tables" / "nodes.csv").open("a") as file:
+        file.write("C2,Z,street,10,2\nD,Z,street,10,5\n")
+    cheap = Prices(10_000.0, 0.0, (0.0, 0.0), 12.0, 35_000.0, 20, 0.08)
+    plan = plan_pressure(load(network.source), Norm(), cheap)
+    (place,) = plan.places
+    assert (place.pipe, place.closes, place.n_customers) == ("P3", (), 3)
+    assert place.n_short == 0
+    assert place.is_chosen
+    assert plan.n_met_after == plan.n_met_before == 4
 
 
 def test_set_points_are_written_in_the_unit_of_the_file(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from networks.inp.controlled import controlled
 from umanflow.errors import UserError
 from umanflow.planner.customers import Customers, customers_of
 from umanflow.planner.pressure import Norm
+from umanflow.planner.pumphours import Around, Tabulator
 from umanflow.planner.pumping import PumpPlan, PumpRules, plan_pumps, schedule_lines
+from umanflow.planner.pumprun import Storage
 from umanflow.planner.simulation import run_day
 from umanflow.planner.stations import speeds_of, zones_of
 from umanflow.planner.tariff import tariff_of
@@ -186,6 +188,25 @@ def test_without_a_reserve_more_is_saved(planned: tuple[Network, PumpPlan]) -> N
     free = plan_pumps(network, *asked(network), PumpRules(outage=0.0, price=_CHEAP))
     assert free is not None
     assert free.after.even_cost <= plan.after.even_cost + 0.01 * plan.before.even_cost
+
+
+@pytest.mark.parametrize("start", [0, 5])
+def test_every_hour_is_tabulated_with_the_set_points_of_that_hour(tmp_path: Path, start: int) -> None:
+    """What a valve holds by the clock decides what its customers lack: the hour's own, not that of the first hour."""
+    held = [12.0 + hour / 4.0 for hour in range(24)]
+    controls = "".join(f"LINK V {held[hour]} AT CLOCKTIME {hour}:00\n" for hour in range(24))
+    text = _HILL.replace("B 24 8 day", "B 24 8 day\nX 24 0").replace("AB A B", "AB A X")
+    text = text.replace("[CURVES]", "[VALVES]\nV X B 200 PRV 20 0\n[CURVES]").replace("[ENERGY]", controls + "[ENERGY]")
+    network = hill(tmp_path, text.replace("[TIMES]", f"[TIMES]\nStart ClockTime {start}:00"))
+    with Engine(network) as engine:
+        zones = zones_of(engine, {}, closed_links(network))
+        storage, at = Storage(engine, zones[0].tanks), np.array([engine.topology.node("B")])
+        tabulator = Tabulator(engine, zones, tariff_of(engine, (), 9.5), at, np.array([30.0]))
+        tables = tabulator.tabulate(zones[0], storage, Around(np.zeros((24, 2)), np.full((24, 1), 3.0)))
+        begins = engine.clock_start
+    assert begins == start * 3600  # as it was before
+    expected = [30.0 - held[(start + hour) % 24] for hour in range(24)]
+    assert tables.hours.lack[:, :, 1] == pytest.approx(np.repeat(np.array(expected)[:, None], 3, axis=1), abs=0.01)
 
 
 def test_prices_are_those_of_the_study_or_of_the_model_or_flat(tmp_path: Path) -> None:

@@ -20,13 +20,14 @@ import openpyxl
 import pytest
 
 from networks import Network, load
-from tests.umanflow.browser import BROWSER, Browser, middle
+from tests.umanflow.browser import BROWSER, Browser, asked_of_the_net, middle, opened
 from tests.umanflow.plantown import GIVEN, STREET, write_plan_town
 from tests.umanflow.townreport import Page
 from umanflow.errors import UserError
 from umanflow.planner.cuts import Cut, CutTest
 from umanflow.planner.files import write_plan
 from umanflow.planner.inputs import PlanInput
+from umanflow.planner.modelcheck import ABOUT, Checked
 from umanflow.planner.pumpplan import PumpHour, PumpPlan, Reserve
 from umanflow.planner.pumprun import PumpRun, TankDays
 from umanflow.planner.report import FORMATS, plan_files, wordings
@@ -35,7 +36,7 @@ from umanflow.planner.report.sections import SECTIONS
 from umanflow.planner.report.story import Story
 from umanflow.planner.report.words import ASSUMPTION_OF, KINDS
 from umanflow.planner.report.words import GIVEN as GIVEN_WORDS
-from umanflow.planner.sentence import Sentence
+from umanflow.planner.sentence import Sentence, reason_of
 from umanflow.planner.study import Plan, make_plan
 from umanflow.report import ReportError, Wording
 from umanflow.report.blocks import Block, Figure, Group, Keep, Pair
@@ -196,6 +197,32 @@ def test_sentences_of_a_plan_in_another_language(plan: Plan, town: Network) -> N
             assert not re.search("[a-z]{3,}", story.sentence(text)), text
 
 
+def test_sentences_within_sentences_and_reasons_of_errors_are_told_in_the_same_language(
+    plan: Plan, town: Network
+) -> None:
+    story = story_of(plan, town, "uk")
+    reasons = (Sentence("{tank}: runs empty", tank="T"), Sentence("EPANET warns at {n} moments", n=1234))
+    note = Sentence("pumps: no schedule was found that keeps everything ({why}); it is no advice", why=reasons)
+    assert "(T: runs empty; EPANET warns at 1234 moments)" in note
+    assert "(T: спорожнюється; EPANET попереджає; моментів: 1\u00a0234)" in story.sentence(note)
+    assert story.sentence(pickle.loads(pickle.dumps(note))) == story.sentence(note)
+    error = UserError(Sentence("every customer is on a trunk: there is no street network to be cut into blocks"))
+    told = story.sentence(Sentence("blocks: {why}", why=reason_of(error)))
+    assert "усі споживачі на магістралях" in told
+    assert reason_of(UserError("plain")) == "plain"
+
+
+def test_the_model_check_is_told_without_its_codes(plan: Plan, town: Network) -> None:
+    found = Checked("dead-end", "note", ABOUT["dead-end"], 2, ("node A00",), "look at it")
+    made = plan_files(replace(plan, check=(found,)), town, ("html", "xlsx"), wordings("uk,en"))
+    text = made["plan-uk.html"].decode()
+    assert "тупики зі споживанням" in text
+    assert "dead-end" not in text
+    rows = list(openpyxl.load_workbook(io.BytesIO(made["plan-uk.xlsx"]))["Перевірка моделі"].values)
+    assert rows[0][1] == "Код перевірки"
+    assert rows[1][1] == "dead-end"
+
+
 def test_page_is_whole_and_tells_the_plan(files: dict[str, bytes], plan: Plan) -> None:
     text = files["plan-en.html"].decode()
     page = Page(text)
@@ -256,7 +283,8 @@ def pump_plan(is_kept: bool) -> PumpPlan:
         runs.append(PumpRun(cost, cost, 300.0, 40.0, 3.0, np.full(24, 12.5), {"PS": 900.0}, (tank,), 0, 0.0, 0))
     cuts = [CutTest(2.0, 320.0, (Cut(0, dry, dry, 4.0), Cut(12, 0.0, 1.0, float("nan")))) for dry in (50.0, 20.0)]
     reserves = (Reserve("T", 400.0, 120.0, True, 60.0, 140.0),)
-    return PumpPlan(price, "study", hours, *runs, reserves, *cuts, is_kept, () if is_kept else ("T: runs empty",), b"")
+    why = () if is_kept else (Sentence("{tank}: runs empty", tank="T"), Sentence("EPANET warns at {n} moments", n=3))
+    return PumpPlan(price, "study", hours, *runs, reserves, *cuts, is_kept, why, b"")
 
 
 def test_pumps_are_told_with_their_storage_and_power_cuts(plan: Plan, town: Network) -> None:
@@ -275,7 +303,10 @@ def test_pumps_are_told_with_their_storage_and_power_cuts(plan: Plan, town: Netw
     assert rows["P2"] == (None,) * 24
     assert [row[1] for row in book["Power cuts"].values][1:] == [50, 0]
     refused = plan_files(replace(plan, pumping=pump_plan(is_kept=False)), town, ("html",), wordings("uk"))
-    assert "не є порадою, він дотримує не всього: T: runs empty" in refused["plan.html"].decode()
+    assert (
+        "не є порадою, він дотримує не всього: T: спорожнюється; EPANET попереджає; моментів: 3"
+        in refused["plan.html"].decode()
+    )
 
 
 def test_checks_surveys_and_ages_are_told_whole(plan: Plan, files: dict[str, bytes]) -> None:
@@ -373,12 +404,8 @@ def test_a_hostile_street_is_text_everywhere(files: dict[str, bytes], plan: Plan
 
 @pytest.fixture(scope="module")
 def browser(folder: Path) -> Iterator[Browser]:
-    opened = Browser(folder)
-    try:
-        opened.attach(folder)
-        yield opened
-    finally:
-        opened.close()
+    with opened(folder) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -416,8 +443,7 @@ def test_every_map_lives_and_tells_of_a_pipe(browser: Browser, page: Path) -> No
         assert "H-B21" in told
         assert "B02" in told
         assert STREET in told
-    asked = [e["params"]["request"]["url"] for e in browser.events if e.get("method") == "Network.requestWillBeSent"]
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert asked_of_the_net(browser) == []
     bad = {"Runtime.exceptionThrown", "Log.entryAdded", "Page.javascriptDialogOpening"}
     assert [e for e in browser.events if e.get("method") in bad] == []
 

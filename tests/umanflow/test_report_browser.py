@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.umanflow.browser import BROWSER, Browser, middle, middle_now
+from tests.umanflow.browser import BROWSER, Browser, asked_of_the_net, middle, middle_now, opened
 from tests.umanflow.town import leak
 from tests.umanflow.townreport import HOSTILE, LEAKS, made
 from umanflow.detection import read_repairs
@@ -25,12 +25,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser(folder: Path) -> Iterator[Browser]:
-    opened = Browser(folder)
-    try:
-        opened.attach(folder)
-        yield opened
-    finally:
-        opened.close()
+    with opened(folder) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +40,7 @@ def page(folder: Path) -> Path:
 def test_nothing_is_fetched_and_nothing_complains(browser: Browser, page: Path) -> None:
     browser.open(page)
     assert browser.run("document.querySelector('#map').classList.contains('live')")
-    asked = [e["params"]["request"]["url"] for e in browser.events if e.get("method") == "Network.requestWillBeSent"]
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert asked_of_the_net(browser) == []
     said = [e for e in browser.events if e.get("method") in {"Runtime.exceptionThrown", "Log.entryAdded"}]
     assert said == []
 

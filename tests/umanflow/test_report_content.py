@@ -93,7 +93,7 @@ def test_without_tables_all_that_hangs_on_them_is_unknown(tmp_path: Path) -> Non
     content = content_of(write_folder(tmp_path / "found", inp, [leak(1)], has_days=False), None, has_tables=False)
     assert content.cases[0].closure is None
     assert content.cases[0].plan.reason == "no valves"
-    assert set(content.missing) == {"valves", "nodes", "days", "cost"}
+    assert set(content.missing) == {"valves", "nodes", "days", "zones", "cost"}
 
 
 def test_behind_the_meter_no_step_test_helps(tmp_path: Path) -> None:

@@ -134,14 +134,13 @@ class _Sections:
         label = self._word(key)
         if isinstance(result, Lack):
             return Tile(label, DASH, self._word("not_computed"))
+        if key == "ili" and self._study.indicators.misleading:  # losses by connection stand beside it
+            return Tile(label, DASH, self._word("misleads"))
         value, half = self._cells.pair(result, factor, most)
         detail = "" if half.text == DASH else f"± {half.text}"
-        if key == "ili":
-            bands = bands_of(self._study)
-            if self._study.indicators.misleading:
-                detail += f" · {self._word('misleads')}"
-            elif "world_bank" in bands:
-                detail += f" · WB {bands['world_bank']}, EU {bands['eu']}"
+        bands = bands_of(self._study)
+        if key == "ili" and "world_bank" in bands:
+            detail += f" · WB {bands['world_bank']}, EU {bands['eu']}"
         return Tile(label, f"{value.text} {unit}".strip(), detail.strip())
 
     def findings(self) -> Section | None:
@@ -214,6 +213,8 @@ class _Sections:
             value, half = self._cells.pair(result, factor)
             if isinstance(result, Lack):
                 remark = self._word("not_computed")
+            elif name in ("uarl", "ili") and self._study.indicators.misleading:
+                value = half = Cell(DASH)
             made.append(Row((Cell(self._word(name)), value, half, Cell(unit), Cell(remark))))
         heads = tuple(map(self._word, ("head_quantity", "head_value", "head_half", "head_unit", "head_remark")))
         table = Table(heads, (False, True, True, False, False), tuple(made), (True, False, False, False, True))
@@ -241,7 +242,7 @@ class _Sections:
             ("nrw_ratio", r["nrw_ratio"], 100.0, percent, ""),
             ("apparent_ratio", r["apparent_ratio"], 100.0, percent, ""),
             ("carl", r["carl"], factor, flow, ""),
-            ("uarl", r["uarl"], factor, flow, word("remark_uarl")),
+            ("uarl", r["uarl"], factor, flow, ili if self._study.indicators.misleading else word("remark_uarl")),
             ("ili", r["ili"], 1.0, "", ili),
             ("per_connection", r["per_connection"], KM * DAY_S, word("L/conn/d"), "; ".join(each)),
             ("per_connection_metre", r["per_connection_metre"], KM * DAY_S, word("L/conn/d/m"), ""),

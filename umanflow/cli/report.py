@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
+
+if TYPE_CHECKING:
+    from umanflow.config import Config
+    from umanflow.reporting import Request
 
 _SOURCES = ("--detections", "--config", "--data")
 _GOES_WITH = {
@@ -47,52 +51,93 @@ def report(
 
     Example: umanflow report --detections found --out report --lang uk --cost 34.16 --format html,pdf,xlsx
     """
-    from networks import load
-    from umanflow.cli.progress import progress_bar
-    from umanflow.config import Config, ReportSection, read_config
-    from umanflow.reporting import Request, last_days, parse_formats, report_files, report_folder, report_period
+    from umanflow.config import read_config
+    from umanflow.reporting import parse_formats, report_folder
 
     wanted = parse_formats(formats)
-    _check(
-        {
-            "--detections": detections,
-            "--config": config,
-            "--data": data,
-            "--from": since,
-            "--to": until,
-            "--last": last,
-            "--network": network,
-            "--history": history,
-            "--repairs": repairs,
-            "--timezone": timezone,
-            "--crs": crs,
-        }
-    )
-    settings: Config | None = read_config(config) if config is not None else None
-    section = settings.report if settings is not None else ReportSection()
-    folder = tables or (settings.path(section.tables) if settings is not None and section.tables else None)
-    request = Request(
-        out=out,
-        formats=wanted,
-        language=lang or (settings.language if settings is not None else "en"),
-        units=units or section.units,
-        cost_per_m3=cost if cost is not None else section.cost_per_m3,
-        currency=currency or section.currency,
-        tables=folder,
-    )
+    _check({
+        "--detections": detections, "--config": config, "--data": data, "--from": since, "--to": until, "--last": last,
+        "--network": network, "--history": history, "--repairs": repairs, "--timezone": timezone, "--crs": crs,
+    })  # fmt: skip
+    settings = read_config(config) if config is not None else None
+    request = _request(settings, out, wanted, _Money(cost, currency), lang, units, tables)
     if detections is not None:
         files = report_folder(detections, request, network, crs)
+    elif settings is not None:
+        files = _of_period(settings, request, (since, until), last, repairs)
     else:
-        with progress_bar() as move:
-            if settings is not None:
-                begin, end = last_days(last, settings.timezone) if last is not None else (since, until)
-                files = report_period(settings, begin, end, request, repairs, move)
-            else:
-                assert network is not None
-                assert data is not None
-                files = report_files(load(network, crs, folder), data, history, repairs, request, timezone, move)
+        assert network is not None
+        assert data is not None
+        files = _of_files(network, data, request, history, repairs, timezone, crs)
     for file in files:
         typer.echo(str(file))
+
+
+class _Money(NamedTuple):
+    """What a lost m3 costs, as far as the command line says so."""
+
+    cost: float | None
+    currency: str | None
+
+
+def _request(
+    settings: Config | None,
+    out: Path,
+    formats: tuple[str, ...],
+    money: _Money,
+    lang: str | None,
+    units: str | None,
+    tables: Path | None,
+) -> Request:
+    """How the report is asked for: the command line, else the configuration, else what is usual."""
+    from umanflow.config import ReportSection
+    from umanflow.reporting import Request
+
+    section = settings.report if settings is not None else ReportSection()
+    said = settings.path(section.tables) if settings is not None and section.tables else None
+    return Request(
+        out=out,
+        formats=formats,
+        language=lang or (settings.language if settings is not None else "en"),
+        units=units or section.units,
+        cost_per_m3=money.cost if money.cost is not None else section.cost_per_m3,
+        currency=money.currency or section.currency,
+        tables=tables or said,
+    )
+
+
+def _of_period(
+    settings: Config,
+    request: Request,
+    period: tuple[str | None, str | None],
+    last: int | None,
+    repairs: Path | None,
+) -> list[Path]:
+    """Detect and report a period of the historian."""
+    from umanflow.cli.progress import progress_bar
+    from umanflow.reporting import last_days, report_period
+
+    with progress_bar() as move:
+        begin, end = last_days(last, settings.timezone) if last is not None else period
+        return report_period(settings, begin, end, request, repairs, move)
+
+
+def _of_files(
+    network: str,
+    data: Path,
+    request: Request,
+    history: Path | None,
+    repairs: Path | None,
+    timezone: str | None,
+    crs: str | None,
+) -> list[Path]:
+    """Detect and report what a data folder holds."""
+    from networks import load
+    from umanflow.cli.progress import progress_bar
+    from umanflow.reporting import report_files
+
+    with progress_bar() as move:
+        return report_files(load(network, crs, request.tables), data, history, repairs, request, timezone, move)
 
 
 def _check(given: Mapping[str, object]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from umanflow.demo.road import Outcome
 from umanflow.report import Findings, TrueLeak, read_leaks
 from umanflow.report.measured import read_days, read_residuals
+from umanflow.report.zones import read_zones
 from umanflow.reporting import Request, write_report
 
 _TARIFF = 34.16  # UAH per m3: Uman's water tariff of 2023
@@ -34,6 +35,7 @@ def write_page(outcome: Outcome, out: Path) -> Path:
         json.loads((out / "health.json").read_text(encoding="utf-8")),
         read_residuals(out),
         read_days(out),
+        read_zones(out),
     )
     false_alarms = len(outcome.score.false_alarms)
     return write_report(findings, outcome.network, Request(out, cost_per_m3=_TARIFF), truth, false_alarms)[0]

@@ -15,6 +15,8 @@ from umanflow.planner.blockdesign import Block, BlockRules, Design, Short
 from umanflow.planner.blockfacts import Facts, facts_of, usual_day
 from umanflow.planner.partition import Streets, partition
 from umanflow.planner.pressure import Norm
+from umanflow.planner.sentence import Sentence
+from umanflow.report.wording import mark
 
 __all__ = ["Block", "BlockRules", "Design", "design_blocks"]
 
@@ -181,10 +183,11 @@ class _Designer:
         found = []
         for node in short.tolist():
             block = blocks[numbers.index(int(label[node]))] if label[node] != _NONE else None
+            told = mark("fed through {inlets}; no other border pipe that is opened leaves fewer short")
             why = (
-                f"fed through {', '.join(block.inlets)}; no other border pipe that is opened leaves fewer short"
+                Sentence(told, inlets=", ".join(block.inlets))
                 if block is not None
-                else "on a trunk, whose flow the closed borders of blocks change"
+                else Sentence(mark("on a trunk, whose flow the closed borders of blocks change"))
             )
             found.append(Short(
                 facts.topology.nodes[node], block.name if block is not None else "", float(facts.due[node]),
@@ -199,7 +202,9 @@ class _Designer:
         on_trunk[topology.start[facts.is_trunk]] = on_trunk[topology.end[facts.is_trunk]] = True
         street = np.flatnonzero(~on_trunk)
         if not facts.connections[street].sum() > 0.0:
-            raise UserError("every customer is on a trunk: there is no street network to be cut into blocks")
+            raise UserError(
+                Sentence(mark("every customer is on a trunk: there is no street network to be cut into blocks"))
+            )
         place = np.full(len(topology.nodes), -1, dtype=np.int64)
         place[street] = np.arange(len(street))
         keep = (place[topology.start] >= 0) & (place[topology.end] >= 0) & ~facts.is_closed

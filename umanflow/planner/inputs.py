@@ -133,7 +133,7 @@ class PressureSection(_Section):
 
     valve_cost: float = Field(default=450_000.0, ge=0)
     controller_cost: float = Field(default=120_000.0, ge=0)
-    places: int = Field(default=6, ge=0, le=50)
+    places: int = Field(default=20, ge=0, le=50)
 
 
 class AgeSection(_Section):

@@ -213,6 +213,18 @@ def _ends(ground: Ground, nodes: Ints) -> list[Ints]:
     return found
 
 
+def _cut_off(ground: Ground, closes: Ints) -> Ints:
+    """Nodes that no source reaches any more when some links are shut."""
+    if not len(closes):
+        return np.zeros(0, dtype=np.int64)
+    topology = ground.topology
+    found = []
+    for is_open in (ground.is_open, ground.is_open & ~np.isin(np.arange(len(topology.links)), closes)):
+        label = topology.districts(~is_open)
+        found.append(np.isin(label, label[~topology.is_junction]))
+    return np.flatnonzero(found[0] & ~found[1]).astype(np.int64)
+
+
 def _candidate(ground: Ground, prices: Prices, area: str, part: Ints, spare: Floats) -> Candidate | None:
     topology, day = ground.topology, ground.day
     inside = np.zeros(len(topology.nodes), dtype=bool)
@@ -228,6 +240,9 @@ def _candidate(ground: Ground, prices: Prices, area: str, part: Ints, spare: Flo
         return None
     order = np.argsort(-inflow.mean(axis=0), kind="stable")
     inlet, closes = int(borders[order[0]]), borders[order[1:]]
+    dry = _cut_off(ground, closes)
+    if len(dry):  # what the part alone feeds gets its pressure too
+        return _candidate(ground, prices, area, np.union1d(part, dry), spare)
     own = topology.end[inlet] if inside[topology.end[inlet]] else topology.start[inlet]
     at_own = (topology.start == own) | (topology.end == own)
     if (at_own & ~topology.is_pipe).any() or not topology.is_junction[

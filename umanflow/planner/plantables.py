@@ -91,10 +91,10 @@ def _pressure(plan: Plan) -> dict[str, Table]:
         "pressure": _of(type(zones[0]), zones) if zones else (("zone",), []),
         "places": (
             ("zone", "block", "pipe", "closes", "customers", "leakage_m3d", "estimate_m3d", "saved_m3d",
-             "fewer_breaks_a_year", "cost_uah", "worth_uah", "chosen"),
+             "fewer_breaks_a_year", "cost_uah", "worth_uah", "short", "short_m", "chosen", "why"),
             [
                 (p.zone, p.block, p.pipe, " ".join(p.closes), p.n_customers, p.leakage, p.estimate, p.saved,
-                 p.fewer_breaks, p.cost, p.worth, p.is_chosen)
+                 p.fewer_breaks, p.cost, p.worth, p.n_short, p.short_m, p.is_chosen, p.why)
                 for p in pressure.places
             ],
         ),

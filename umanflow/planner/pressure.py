@@ -29,10 +29,12 @@ from umanflow.planner.pressurefacts import (
     control_lines,
     equipped_network,
 )
+from umanflow.planner.sentence import Sentence
 from umanflow.planner.setpoints import Search, Zone
 from umanflow.planner.simulation import Day, night_flow, run_day
 from umanflow.planner.valvezones import NamedZone, bare_inlets, members_of, present_zones
 from umanflow.planner.valving import NewValve, with_valves
+from umanflow.report.wording import mark
 
 __all__ = [
     "DEFAULT_PRICES", "Norm", "NothingToSet", "PlaceTried", "PressurePlan", "ValvePlan", "ZoneEffect", "control_lines",
@@ -42,6 +44,7 @@ __all__ = [
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_SHORT_M = 0.1  # less is within what a simulation by the hour can tell
 _WORTH_M = 2.0  # a new valve at an inlet has to take this much off, on average
 _BURSTS_BY_PRESSURE = 1.4  # percent fewer bursts for each percent of maximum pressure (Thornton and Lambert 2007)
 
@@ -53,7 +56,7 @@ class NothingToSet(UserError):
 DEFAULT_PRICES = Prices(450_000.0, 120_000.0, (15_000.0, 180_000.0), 12.0, 35_000.0, 20, 0.08)
 
 
-def plan_pressure(network: Network, norm: Norm, prices: Prices = DEFAULT_PRICES, places: int = 6) -> PressurePlan:
+def plan_pressure(network: Network, norm: Norm, prices: Prices = DEFAULT_PRICES, places: int = 20) -> PressurePlan:
     """Find set-points for the valves that there are, and new valves where they pay.
 
     The day is the second of the model's run. A set-point is lowered by what the worst customer of the zone has to
@@ -83,10 +86,11 @@ def plan_pressure(network: Network, norm: Norm, prices: Prices = DEFAULT_PRICES,
         fixed = present_zones(engine, network)
         inlets = bare_inlets(engine, network)
         if not fixed and not inlets:
-            raise NothingToSet(
-                f"{network.source}: pressure is planned by blocks or valves, and there is none; put nodes.csv and "
-                f"dmas.csv into the folder {network.source.stem}.tables beside the INP, or build blocks first"
+            told = mark(
+                "{file}: pressure is planned by blocks or valves, and there is none; put nodes.csv and dmas.csv into "
+                "the folder {folder} beside the INP, or build blocks first"
             )
+            raise NothingToSet(Sentence(told, file=str(network.source), folder=f"{network.source.stem}.tables"))
     return _Planner(network, norm, prices, before, places).plan(fixed, inlets)
 
 
@@ -212,13 +216,14 @@ class _Planner:
                 saved = float(alone.leakage_m3d.sum() - day.leakage_m3d.sum())
                 top = [float(d.pressure[:, nodes].max()) for d in (alone, day)]
                 fewer = _BURSTS_BY_PRESSURE * max(1.0 - top[1] / top[0], 0.0) * self._broken(engine, nodes, breaks)
-                kept = bool((day.pressure.min(axis=0) >= np.minimum(search.need, alone.pressure.min(axis=0)) - 0.1)
-                            [np.isfinite(search.need)].all())  # fmt: skip
                 worth = self._prices.worth(saved, fewer)
+                least = np.maximum(day.pressure.min(axis=0), 0.0)  # what no water reaches has none, not EPANET's -1e5
+                short = np.minimum(search.need, alone.pressure.min(axis=0)) - least
+                short = short[np.isfinite(search.need) & (short > _SHORT_M)]
                 places.append(PlaceTried(
                     zone.name, guess.area, zone.inlet, zone.closes,
                     int(np.isfinite(search.need[nodes]).sum()), guess.leakage, guess.estimate, saved, fewer,
-                    guess.cost, worth, kept and worth > guess.cost,
+                    guess.cost, worth, len(short), float(short.max(initial=0.0)), worth > guess.cost and not len(short),
                 ))  # fmt: skip
         chosen = [zone for zone, place in zip(inner, places, strict=True) if place.is_chosen]
         return [*outer, *chosen], places

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from networks import Network
+from umanflow.planner.sentence import Sentence
 from umanflow.planner.valving import NewValve, with_valves
+from umanflow.report.wording import mark
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -100,8 +102,11 @@ class PlaceTried:
         A year.
     cost, worth
         UAH; what it saves over the horizon, discounted.
+    n_short, short_m
+        Nodes whose customers would have less free head than is to be kept, and by how much the worst would be short:
+        where pipes are shut for a valve, what they brought is missing.
     is_chosen
-        Whether it is part of the plan: it is worth more than it costs.
+        Whether it is part of the plan: it is worth more than it costs, and leaves nobody short.
     """
 
     zone: str
@@ -115,7 +120,19 @@ class PlaceTried:
     fewer_breaks: float
     cost: float
     worth: float
+    n_short: int
+    short_m: float
     is_chosen: bool
+
+    @property
+    def why(self) -> Sentence:
+        """Why it is chosen, or not."""
+        if self.n_short:
+            told = mark("leaves {n} places with customers short, by up to {short} m")
+            return Sentence(told, n=self.n_short, short=round(self.short_m, 1))
+        if self.worth > self.cost:
+            return Sentence(mark("pays, and nobody is short"))
+        return Sentence(mark("costs more than it is worth"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,10 @@ class Tabulator:
         volume = np.zeros((*shape, len(zone.stations)))
         mine = [self._names.index(name) for name in zone.pumps]
         station_of = np.repeat(np.arange(len(zone.stations)), [len(s.pumps) for s in zone.stations])
+        begins = engine.clock_start
         for hour in range(HOURS):
             engine.project.set_time("pattern_start", self._first + DAY + hour * HOUR)
+            engine.project.set_time("start_time", (begins + hour * HOUR) % DAY)  # set-points by the clock hold then
             price = self._tariff.price[(self._clock + hour) % HOURS, mine]
             for place, fill in enumerate(levels.tolist()):
                 held = dict(zip(zone.tanks.tolist(), storage.levels(fill), strict=True))
@@ -101,6 +103,7 @@ class Tabulator:
                     np.add.at(volume[hour, k, place], station_of, flow * HOUR)
         engine.stop()
         engine.project.set_time("pattern_start", self._first)
+        engine.project.set_time("start_time", begins)
         running = np.array(ways) > 0.0
         starts = (running[None, :, :] & ~running[:, None, :]).sum(axis=2).astype(np.float64)
         return ZoneHours(PumpHours(levels, filling, cost, lacking, starts), volume, -filling[:, 0].mean(axis=1))

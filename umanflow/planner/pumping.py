@@ -22,9 +22,11 @@ from umanflow.planner.cuts import try_cut
 from umanflow.planner.pumphours import Around, Tabulator, ZoneHours, priced
 from umanflow.planner.pumpplan import PumpHour, PumpPlan, PumpRules, Reserve
 from umanflow.planner.pumprun import Course, PumpRun, Storage, run_pumps
+from umanflow.planner.sentence import Sentence
 from umanflow.planner.simulation import DAY, HOUR
 from umanflow.planner.stations import PumpZone, speeds_of, zones_of
 from umanflow.planner.tariff import HOURS, tariff_of
+from umanflow.report.wording import mark
 
 __all__ = ["PumpPlan", "PumpRules", "plan_pumps", "schedule_lines"]
 
@@ -241,39 +243,42 @@ class _Study:
         """What a simulated schedule does not keep, and how bad that is all together."""
         said: list[tuple[str, float]] = []
         if run.short_m > 0.0:
-            text = f"{run.n_short} customers' nodes are short, by up to {run.short_m:.2f} m more than allowed"
-            said.append((text, run.short_m))
+            told = mark("{n} customers' nodes are short, by up to {short} m more than allowed")
+            said.append((Sentence(told, n=run.n_short, short=round(run.short_m, 2)), run.short_m))
         for z, (zone, table) in enumerate(zip(self.zones, tables, strict=True)):
             if len(zone.tanks):
                 said += self._faults_of(zone, table, course.fill[:, z])
             said += self._less_water(zone, run)
         for tank, now in zip(run.tanks, self.before.tanks, strict=True):
             if tank.least < tank.low + _EMPTY_M < now.least:
-                said.append((f"{tank.tank}: runs empty", _SETTLED))
+                said.append((Sentence(mark("{tank}: runs empty"), tank=tank.tank), _SETTLED))
         if run.warnings > self.before.warnings:
-            said.append((f"EPANET warns at {run.warnings} moments", _SETTLED))
+            said.append((Sentence(mark("EPANET warns at {n} moments"), n=run.warnings), _SETTLED))
         return tuple(text for text, _ in said), sum(bad for _, bad in said)
 
     def _faults_of(self, zone: PumpZone, table: ZoneHours, fill: Floats) -> list[tuple[str, float]]:
         """What a zone's tanks do not keep: the storage, the cycle, room at the top."""
-        said = []
+        said: list[tuple[str, float]] = []
         floor = self._limits(zone, table)[0]
         under = float((floor[np.arange(len(fill)) % HOURS] - fill).max())
         if under > _LESS:
-            said.append((f"{zone.name}: holds {100 * under:.0f} % of its volume less than it is to hold", under))
+            told = mark("{zone}: holds {share} % of its volume less than it is to hold")
+            said.append((Sentence(told, zone=zone.name, share=round(100 * under)), under))
         lost = float(fill[0] - fill[HOURS])
         if lost > _SETTLED:
-            said.append((f"{zone.name}: ends the day {100 * lost:.0f} % of its volume lower", lost))
+            told = mark("{zone}: ends the day {share} % of its volume lower")
+            said.append((Sentence(told, zone=zone.name, share=round(100 * lost)), lost))
         if float(fill.max()) > 1.0 - _FULL:
-            said.append((f"{zone.name}: stands full", _SETTLED))
+            said.append((Sentence(mark("{zone}: stands full"), zone=zone.name), _SETTLED))
         return said
 
     def _less_water(self, zone: PumpZone, run: PumpRun) -> list[tuple[str, float]]:
         """Stations beside the largest one that give less than they do now."""
         wanted = {station.name: self.before.volume[station.name] for station in zone.stations}
         largest = max(wanted, key=lambda name: wanted[name])
+        told = mark("{station}: gives {then} m³/d, less than the {now} of now")
         return [
-            (f"{name}: gives {run.volume[name]:.0f} m3/d, less than the {volume:.0f} of now",
+            (Sentence(told, station=name, then=round(run.volume[name]), now=round(volume)),
              1.0 - run.volume[name] / volume)
             for name, volume in wanted.items()
             if name != largest and run.volume[name] < (1.0 - 2.0 * _VOLUME) * volume

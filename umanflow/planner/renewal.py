@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.breaks import BreakHistory, BreakModel, caught, fit_breaks
+from models.breaks import BreakHistory, caught, fit_breaks
 from networks import Network, Topology
 from umanflow.errors import UserError
 
@@ -164,7 +165,7 @@ def rank_pipes(
         If there are too few breaks to learn from.
     """
     model, year = fit_breaks(history), history.last_year + 1
-    worth = _worth(model, history, leakage, customers, costs)
+    worth = worth_of(model, history, leakage, customers, costs)
     order = np.argsort(-worth[1] / worth[0], kind="stable")
     rate, low, high = (values[order] for values in model.rate(year))
     first = _first(order, history.length)
@@ -172,7 +173,7 @@ def rank_pipes(
     for name in (f.name for f in fields(costs) if f.name != "horizon"):
         kept = []
         for shift in _SHIFTS:
-            cost, avoided = _worth(
+            cost, avoided = worth_of(
                 model, history, leakage, customers, replace(costs, **{name: getattr(costs, name) * shift})
             )
             other = _first(np.argsort(-avoided / cost, kind="stable"), history.length)
@@ -184,8 +185,16 @@ def rank_pipes(
     )  # fmt: skip
 
 
-def _worth(
-    model: BreakModel, history: BreakHistory, leakage: Floats, customers: Floats, costs: RenewalCosts
+class Rates(Protocol):
+    """What is known or believed of breaks."""
+
+    def rate(self, year: int) -> tuple[Floats, ...]:
+        """Breaks per km in a year, float64 [n_pipes]; limits may follow."""
+        ...
+
+
+def worth_of(
+    model: Rates, history: BreakHistory, leakage: Floats, customers: Floats, costs: RenewalCosts
 ) -> tuple[Floats, Floats]:
     """Cost of renewing each pipe, and what that avoids over the horizon, UAH."""
     metres = 1000.0 * history.length

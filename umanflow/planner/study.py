@@ -29,7 +29,7 @@ from umanflow.planner.pressure import Norm, NothingToSet, PressurePlan, plan_pre
 from umanflow.planner.programme import Programme
 from umanflow.planner.pumping import PumpPlan, PumpRules, plan_pumps
 from umanflow.planner.renewal import Renewal, RenewalCosts, history_of, rank_pipes
-from umanflow.planner.sentence import Sentence
+from umanflow.planner.sentence import Sentence, reason_of
 from umanflow.planner.simulation import Day, run_day
 from umanflow.planner.yearly import Builder
 from umanflow.report.site import site_of
@@ -109,7 +109,7 @@ def make_plan(network: Network, given: PlanInput, progress: Callable[[float], No
             **given.renewal.model_dump(exclude={"share_of_budget"}), discount=given.programme.discount,
             water=given.water.variable_cost,
         )  # fmt: skip
-        customers = _customers_out(network, at)
+        customers = customers_out(network, at)
         if np.isnan(customers).any():
             notes.append(mark("renewal: no valves.csv, so customers out of water do not count in the ranking"))
         renewal = rank_pipes(names, history, leakage[at], np.nan_to_num(customers), costs)
@@ -137,7 +137,7 @@ def _designs(network: Network, rules: BlockRules, norm: Norm, given: PlanInput, 
     try:
         designs = tuple(design_blocks(network, rules, norm, given.blocks.reopen))
     except UserError as error:
-        notes.append(Sentence(mark("blocks: {why}"), why=str(error)))
+        notes.append(Sentence(mark("blocks: {why}"), why=reason_of(error)))
         return ()
     if designs[0].newly_short:
         told = mark(
@@ -167,7 +167,7 @@ def _pressure(network: Network, norm: Norm, given: PlanInput, notes: list[str]) 
     try:
         return plan_pressure(network, norm, prices, rules.places)
     except NothingToSet as error:
-        notes.append(Sentence(mark("pressure: {why}"), why=str(error)))
+        notes.append(Sentence(mark("pressure: {why}"), why=reason_of(error)))
         return None
 
 
@@ -199,7 +199,7 @@ def _pumping(
         notes.append(mark("pumps: the network has none"))
     elif not plan.is_kept:
         told = mark("pumps: no schedule was found that keeps everything ({why}); it is no advice")
-        notes.append(Sentence(told, why="; ".join(plan.why)))
+        notes.append(Sentence(told, why=plan.why))
     elif plan.after.even_cost >= plan.before.even_cost:
         notes.append(mark("pumps: the present controls cost no more than the schedule that was found; leave them"))
     elif plan.price_source == "flat":
@@ -236,7 +236,7 @@ def _first(engine: Engine, zones: list[Zone], placed: Placement, count: int, ass
     return placed.sensors if count == len(placed.sensors) else place_sensors(engine, zones, count, assumed).sensors
 
 
-def _customers_out(network: Network, links: list[int]) -> Floats:
+def customers_out(network: Network, links: list[int]) -> Floats:
     """Connections without water while each pipe is repaired; NaN where no valves or no connections are known."""
     site = site_of(network, ())
     segments, out = site.segments, {}

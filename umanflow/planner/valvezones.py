@@ -10,8 +10,10 @@ from hydro.engine import Engine
 from networks import Network
 from networks.closed import closed_links
 from umanflow.errors import UserError
+from umanflow.planner.sentence import Sentence
 from umanflow.planner.setpoints import Zone
 from umanflow.planner.valving import NewValve
+from umanflow.report.wording import mark
 
 _PRV = 3
 
@@ -42,7 +44,8 @@ def members_of(network: Network) -> dict[str, tuple[str, ...]]:
     grouped = {str(name): tuple(str(n) for n in rows["node"]) for name, rows in network.nodes.groupby("dma")}
     for dma in network.dmas["dma"]:
         if not grouped.get(str(dma)):
-            raise UserError(f"dmas.csv has the block '{dma}', of which nodes.csv has no node; mend either")
+            told = mark("dmas.csv has the block '{block}', of which nodes.csv has no node; mend either")
+            raise UserError(Sentence(told, block=str(dma)))
     return {str(dma): grouped[str(dma)] for dma in network.dmas["dma"]}
 
 

@@ -111,7 +111,20 @@ class Builder:
             members = {block.name: list(block.nodes) for block in self._design.blocks}
         if not members:
             return {"all": engine.junctions}
+        self._add_chambers(engine, members)
         return {name: np.array([index[n] for n in names], dtype=np.int64) for name, names in members.items()}
+
+    def _add_chambers(self, engine: Engine, members: dict[str, list[str]]) -> None:
+        """A new valve's chamber lies in the district that holds both ends of its pipe: so does the pipe then."""
+        topology, home = engine.topology, {node: name for name, nodes in members.items() for node in nodes}
+        for valve in self._pressure.valves if self._pressure is not None else ():
+            chamber, behind = (topology.nodes[n[topology.link(valve.valve)]] for n in (topology.start, topology.end))
+            if not valve.is_new or chamber in home:
+                continue
+            ends = [topology.nodes[n[topology.link(valve.inlet)]] for n in (topology.start, topology.end)]
+            far = ends[0] if ends[1] == chamber else ends[1]
+            if home.get(far) is not None and home.get(far) == home.get(behind):
+                members[home[far]].append(chamber)
 
     def _surveys(self, engine: Engine, leaking: Leaking, districts: Mapping[str, Ints]) -> tuple[Survey, ...]:
         day, given = run_day(engine), self._given

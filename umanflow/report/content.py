@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from umanflow.report.case import Case, Unwatched
+from umanflow.report.faults import FaultRow
 from umanflow.report.row import LeakRow
 from umanflow.report.wording import Wording, mark
+from umanflow.report.zones import ZoneTable
 
 QUANTITIES = {
     "pressure": mark("pressure"),
@@ -112,10 +114,17 @@ class Content:
         (what, version) of program, model and data.
     health
         Instruments.
+    faults
+        What was found wrong with them, and with valves; gaps are in `health`.
     unwatched
         What was not watched, and why.
     missing
-        Parts of the report that could not be made for want of something: "valves", "nodes", "days", "crs", "cost".
+        Parts of the report that could not be made for want of something: "valves", "nodes", "days", "zones", "crs",
+        "cost".
+    zones
+        What zones lose at night; None where the detection did not tell.
+    limits
+        What the instruments do not allow, sentences of the detection.
     truth
         The leaks that were put in, where they are known.
     false_alarms
@@ -132,8 +141,11 @@ class Content:
     crs: str | None = None
     versions: tuple[tuple[str, str], ...] = ()
     health: tuple[SensorHealth, ...] = ()
+    faults: tuple[FaultRow, ...] = ()
     unwatched: tuple[Unwatched, ...] = ()
     missing: tuple[str, ...] = ()
+    zones: ZoneTable | None = None
+    limits: tuple[str, ...] = ()
     truth: tuple[TrueLeak, ...] | None = None
     false_alarms: int | None = None
 

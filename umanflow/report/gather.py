@@ -23,10 +23,12 @@ from umanflow.report.content import (
     lost_m3,
     summarise,
 )
+from umanflow.report.faults import faults_of
 from umanflow.report.measured import median_between, night_series, night_table
 from umanflow.report.row import CandidateRow, LeakRow
 from umanflow.report.site import Site
 from umanflow.report.unwatched import unwatched_of
+from umanflow.report.zones import ZoneTable
 
 SHARES = (0.50, 0.80, 0.95)
 _WEEK = timedelta(days=7)
@@ -49,6 +51,8 @@ class Findings:
         Content of health.json.
     residuals, days
         Of residuals.parquet and days.parquet; None where they were not kept.
+    zones
+        Of zones.json; None where there is none.
     """
 
     rows: tuple[LeakRow, ...]
@@ -56,6 +60,7 @@ class Findings:
     health: Sequence[Mapping[str, Any]]
     residuals: pd.DataFrame | None = None
     days: pd.DataFrame | None = None
+    zones: ZoneTable | None = None
 
 
 def gather(
@@ -93,8 +98,11 @@ def gather(
         crs=site.network.crs,
         versions=_versions(run, findings.rows),
         health=health,
+        faults=faults_of(findings.health),
         unwatched=unwatched_of(run, site, health, findings.residuals, start, end),
         missing=_missing(findings, site, cost_per_m3),
+        zones=findings.zones,
+        limits=tuple(str(limit) for limit in run.get("limits") or ()),
         truth=truth,
         false_alarms=false_alarms,
     )
@@ -231,6 +239,7 @@ def _missing(findings: Findings, site: Site, cost_per_m3: float | None) -> tuple
         "valves": site.segments is None,
         "nodes": site.connections is None,
         "days": findings.days is None,
+        "zones": findings.zones is None,
         "crs": site.network.crs is None,
         "cost": cost_per_m3 is None,
     }

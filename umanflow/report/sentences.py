@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 
 from umanflow.report.case import StepPlan, Unwatched, Verdict
 from umanflow.report.wording import Wording, mark
 
 STATUS = {"open": mark("open"), "ended": mark("ended"), "withdrawn": mark("withdrawn")}
 KIND = {"abrupt": mark("abrupt"), "growing": mark("growing"), "old": mark("old")}
-HEALTH = {"good": mark("good"), "silent": mark("silent"), "flat": mark("flat")}
+HEALTH = {
+    "good": mark("good"),
+    "silent": mark("silent"),
+    "flat": mark("flat"),
+    "gap": mark("gap"),
+    "stuck": mark("stuck"),
+    "spike": mark("spikes"),
+    "unit": mark("wrong unit"),
+    "clock": mark("clock is wrong"),
+    "offset": mark("offset"),
+    "drift": mark("drifts"),
+    "meter": mark("reads a share too much or too little"),
+    "level": mark("level is wrong"),
+}
 CAUSE = {
     "meter": mark("Meter or logger fault"),
     "surge": mark("Surge of demand"),
@@ -64,9 +79,28 @@ _UNWATCHED = {
     "too small": mark("Leaks below {low} to {high}, depending on the district, are not reported."),
     "no pressure": mark("Where a leak lies: there is no pressure sensor."),
 }
+# sentences of models/health_limits.py, and what can stand in them
+LIMITS = (
+    mark(
+        "no pressure column: a leak shows in its district's night flow and balance alone; where in the district it is "
+        "cannot be told"
+    ),
+    mark(
+        "no flow column: no district has a balance and demand is the model's own; leaks show in pressures alone, and "
+        "their size rests on the model"
+    ),
+    mark("no district is wholly measured: leaks show in pressures alone"),
+    mark("district {name}: no balance, for lack of {lack}"),
+    mark("district {name}: no pressure sensor in it; a leak there has no place"),
+    mark("a flow meter at its boundary"),
+    mark("the level of tank {tanks}"),
+    mark("a meter behind {sources}"),
+    mark("meters at all of its boundary"),
+)
 MISSING = {
     "valves": mark("Isolation valves: the network has no table of valves (valves.csv)."),
     "nodes": mark("Customers: the network has no table of nodes with connections (nodes.csv)."),
+    "zones": mark("What zones lose at night: the detection kept none (zones.json); run umanflow detect again."),
     "days": mark("Night flows and daily health: the detection kept none (days.parquet); run umanflow detect again."),
     "crs": mark("Longitude and latitude: the coordinates' reference system is not stated (--crs, or crs in the file)."),
     "cost": mark("Money: the cost of a lost m³ is not stated (--cost, or [report] cost_per_m3 in the configuration)."),
@@ -105,6 +139,22 @@ def meters_text(inlets: Sequence[tuple[str, int]]) -> str:
 def plan_text(plan: StepPlan, wording: Wording) -> str:
     """Why there is no step test."""
     return wording.say(_PLAN[plan.reason])
+
+
+def limit_text(limit: str, wording: Wording) -> str:
+    """What the instruments do not allow; a sentence that is not known stays as the detection wrote it."""
+    for template in LIMITS:
+        found = _pattern(template).fullmatch(limit)
+        if found:
+            values = {name: limit_text(value, wording) for name, value in found.groupdict().items()}
+            return wording.fill(template, **values)
+    return limit
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    """A sentence with names in it, as a pattern that finds them."""
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(template)))
 
 
 def unwatched_text(unwatched: Unwatched, wording: Wording) -> str:

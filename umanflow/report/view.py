@@ -11,29 +11,25 @@ from umanflow.report.blocks import (
     Cell,
     Column,
     Document,
-    Figure,
     Form,
     FormRow,
     Heading,
-    Legend,
     Table,
     Text,
     Tile,
     Tiles,
 )
 from umanflow.report.case import Case
-from umanflow.report.charts import draw_health
-from umanflow.report.content import Content, SensorHealth, Summary
+from umanflow.report.content import Content, Summary
 from umanflow.report.maps import MapMaker
-from umanflow.report.sentences import HEALTH, KIND, MISSING, STATUS, unwatched_text
+from umanflow.report.sentences import KIND, MISSING, STATUS, limit_text, unwatched_text
 from umanflow.report.site import Site
 from umanflow.report.view_event import closure_text, coordinates, event_group, search_text
+from umanflow.report.view_health import health_blocks
+from umanflow.report.view_zones import zone_blocks
 from umanflow.report.wording import NONE, Wording
 
 _BLANK_ROWS = 3
-_GOOD = 0.92  # of the expected values
-_MOST_POOR = 40
-_STRIPS = 50  # in one picture: more do not fit a sheet
 
 
 def document_of(content: Content, site: Site, wording: Wording) -> Document:
@@ -44,13 +40,14 @@ def document_of(content: Content, site: Site, wording: Wording) -> Document:
     blocks += [Heading(wording.say("Map"), 2, "map-section"), maps.network()]
     blocks += _unknown(content, site, wording)
     blocks += _truth(content, wording)
+    blocks += zone_blocks(content, wording)
     blocks += _dispatch(content, wording)
     if content.cases:
         blocks.append(Heading(wording.say("Each event"), 2))
     cost = content.summary.cost_per_m3
     blocks += [event_group(case, maps, wording, cost, content.period_end) for case in content.cases]
     blocks += _form(content, wording)
-    blocks += _health(content, wording)
+    blocks += health_blocks(content, wording)
     blocks += _unwatched(content, wording)
     blocks += _versions(content, wording)
     period = wording.fill(
@@ -261,63 +258,14 @@ def _form(content: Content, wording: Wording) -> list[Block]:
     return [Heading(say("What the crew found"), 2, "form"), Text(text, "lead"), Form(tuple(rows), labels, per_m3h)]
 
 
-def _health(content: Content, wording: Wording) -> list[Block]:
-    if not content.health:
-        return []
-    say = wording.say
-    poor = [h for h in content.health if h.status != "good" or h.received < _GOOD]
-    shown = [h for h in content.health if h.quantity != "demand" or h in poor[:_MOST_POOR]]
-    sentence = wording.count(
-        "{n} instrument; {good} of them sent at least 92 % of its values and moved.",
-        "{n} instruments; {good} of them sent at least 92 % of their values and moved.",
-        len(content.health),
-        good=wording.number(len(content.health) - len(poor)),
-    )
-    blocks: list[Block] = [Heading(say("Sensor health"), 2), Text(sentence)]
-    if poor:
-        columns = (
-            Column(say("Sensor"), False, 2.0),
-            Column(say("Quantity"), False, 1.4),
-            Column(say("Received"), True, 1.0),
-            Column(say("Status"), False, 1.4),
-        )
-        rows = tuple(
-            (
-                Cell(h.sensor),
-                Cell(h.quantity_text(wording)),
-                Cell(wording.percent(h.received, 1)),
-                Cell(wording.words(HEALTH, h.status), status="" if h.status == "good" else "missed"),
-            )
-            for h in sorted(poor, key=lambda h: (h.received, h.sensor))[:_MOST_POOR]
-        )
-        blocks.append(Table(columns, rows, is_compact=True))
-        if len(poor) > _MOST_POOR:
-            blocks.append(Text(wording.fill("The worst {n} of {of} are listed.", n=_MOST_POOR, of=len(poor)), "soft"))
-    return [*blocks, *_strips(shown, wording)]
-
-
-def _strips(health: Sequence[SensorHealth], wording: Wording) -> list[Block]:
-    say = wording.say
-    kinds = (
-        ("h-good", say("92 % and more of the day's values")),
-        ("h-some", say("50 to 92 %")),
-        ("h-bad", say("less than 50 %")),
-    )
-    legend = tuple(
-        Legend(f'<svg viewBox="0 0 22 12" width="22" height="12"><path class="strip {c}" d="M2 6L20 6"/></svg>', text)
-        for c, text in kinds
-    )
-    found: list[Block] = []
-    for start in range(0, len(health), _STRIPS):
-        svg = draw_health(health[start : start + _STRIPS], wording)
-        if svg:
-            name = f"health-{start // _STRIPS + 1}"
-            found.append(Figure(name, svg, say("Values that arrived, day by day"), legend))
-    return found
+def limits_of(content: Content, wording: Wording) -> list[str]:
+    """What the instruments do not allow, as sentences."""
+    texts = [limit_text(limit, wording) for limit in content.limits]
+    return [f"{text[:1].upper()}{text[1:]}." for text in texts]
 
 
 def _unwatched(content: Content, wording: Wording) -> list[Block]:
-    items: Sequence[str] = [unwatched_text(u, wording) for u in content.unwatched]
+    items: Sequence[str] = [*(unwatched_text(u, wording) for u in content.unwatched), *limits_of(content, wording)]
     blocks: list[Block] = [Heading(wording.say("What was not watched, and why"), 2)]
     blocks.append(Bullets(tuple(items)) if items else Text(wording.say("Nothing that this detection knows of.")))
     if content.missing:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from umanflow.report.case import Case
 from umanflow.report.content import Content
 from umanflow.report.sentences import CAUSE, FINDING, HEALTH, KIND, MISSING, STATUS, unwatched_text, verdict_text
-from umanflow.report.view import banner_of
+from umanflow.report.view import banner_of, limits_of
+from umanflow.report.view_health import fault_text
 from umanflow.report.wording import Wording, mark
 from umanflow.report.workbook import Sheet, Value, book_of
+from umanflow.report.zonesheets import zone_sheets
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -31,7 +33,9 @@ def render_xlsx(content: Content, wording: Wording) -> bytes:
         Sheet(say("Dispatch list"), _dispatch_heads(wording), _dispatch(content, wording)),
         Sheet(say("Step test"), _step_heads(wording), _steps(content)),
         Sheet(say("Alternatives"), _alternative_heads(wording), _alternatives(content, wording)),
+        *zone_sheets(content, wording),
         Sheet(say("Sensor health"), _health_heads(wording), _health(content, wording)),
+        Sheet(say("Faults"), _fault_heads(wording), _faults(content, wording)),
         Sheet(say("Not watched"), (say("What was not watched, and why"),), _unwatched(content, wording)),
         Sheet(say("Versions"), (say("What"), say("Version")), content.versions),
         Sheet(REPAIRS_SHEET, REPAIRS_COLUMNS, _repairs(content), _finish_repairs),
@@ -184,8 +188,20 @@ def _health(content: Content, wording: Wording) -> Iterable[tuple[Value, ...]]:
         yield h.sensor, h.quantity_text(wording), h.received, wording.words(HEALTH, h.status)
 
 
+def _fault_heads(wording: Wording) -> tuple[str, ...]:
+    say = wording.say
+    return (say("Sensor or pipe"), say("What was wrong"), say("Since"), say("Until"), say("Size"), say("Unit"))
+
+
+def _faults(content: Content, wording: Wording) -> Iterable[tuple[Value, ...]]:
+    for f in content.faults:
+        yield f.element, fault_text(f, wording), f.since, f.until, f.size, f.unit
+
+
 def _unwatched(content: Content, wording: Wording) -> Iterable[tuple[Value, ...]]:
     for unwatched in content.unwatched:
         yield (unwatched_text(unwatched, wording),)
+    for text in limits_of(content, wording):
+        yield (text,)
     for name in content.missing:
         yield (wording.words(MISSING, name),)

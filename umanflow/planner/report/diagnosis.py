@@ -46,7 +46,8 @@ def diagnosis(story: Story) -> Section:
     gaps = tuple(story.sentence(text) for text in (*found.gaps, *story.plan.notes))
     blocks.append(Bullets(gaps) if gaps else Text(say("None that this plan knows of.")))
     blocks.append(Heading(say("Model check"), 3))
-    blocks.append(check.table(story.wording, is_compact=True) if check.rows else Text(say("Nothing was found.")))
+    shown = check.table(story.wording, without=("check",), is_compact=True)
+    blocks.append(shown if check.rows else Text(say("Nothing was found.")))
     return Section(tuple(blocks), (state, *worst, check), (_nodes(story), _pipes(story)))
 
 
@@ -133,7 +134,7 @@ def _check(story: Story) -> Listing[Checked]:
     say = story.say
     fields = (
         Field[Checked]("severity", say("Severity"), lambda c: story.wording.words(SEVERITY, c.severity), weight=0.9),
-        Field[Checked]("check", say("Check"), lambda c: c.check, weight=1.1),
+        Field[Checked]("check", say("Code of the check"), lambda c: c.check, weight=1.1),
         Field[Checked]("what", say("Found"), lambda c: say(c.what), weight=2.2),
         Field[Checked]("count", say("Number"), lambda c: c.count, "count", weight=0.6),
         Field[Checked]("elements", say("The first of them"), lambda c: ", ".join(map(_named, c.elements)), weight=2.4),

@@ -138,7 +138,8 @@ def _panel(picture: Picture, valve: ValvePlan, at: tuple[float, float], span: fl
     box = Box(at[0] + 30.0, at[1] + 20.0, _PANEL_W - 40.0, _PANEL_H - 46.0)
     low = max(float(min(valve.before.min(), valve.after.min())) - 0.1 * span, 0.0)
     axes = Axes(picture, box, (0.0, 24.0), [low, low + 1.2 * span], 3)
-    picture.text(at[0] + 30.0, at[1] + 12.0, shorten(f"{valve.zone}: {valve.valve}", _LETTERS), "bold small")
+    title = valve.zone if valve.is_new else f"{valve.zone}: {valve.valve}"  # a new one is called after its zone
+    picture.text(at[0] + 30.0, at[1] + 12.0, shorten(title, _LETTERS), "bold small")
     axes.draw_scale(wording)
     axes.draw_ticks((float(hour), str(hour)) for hour in (0, 6, 12, 18, 24))
     axes.line([(0.0, valve.fixed), (24.0, valve.fixed)], "target")

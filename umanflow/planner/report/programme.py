@@ -85,9 +85,9 @@ def _checks(story: Story) -> Listing[Check]:
     say, wording = story.say, story.wording
     fields = (
         Field[Check]("year", say("Year"), lambda c: c.year or None, "year", weight=0.6),
-        Field[Check]("kind", say("Measure"), lambda c: wording.words(KINDS, c.kind)),
+        Field[Check]("kind", say("Measure"), lambda c: wording.words(KINDS, c.kind), weight=1.2),
         Field[Check]("where", say("Where"), lambda c: story.sentence(c.where)),
-        Field[Check]("quantity", say("What"), lambda c: story.sentence(c.quantity), weight=2.2),
+        Field[Check]("quantity", say("What"), lambda c: story.sentence(c.quantity), weight=3.0),
         Field[Check]("unit", say("Unit"), lambda c: say(c.unit), weight=0.8),
         Field[Check]("instrument", say("With what"), lambda c: story.sentence(c.instrument), weight=2.0),
         Field[Check]("when", say("When"), lambda c: story.sentence(c.when), weight=2.6),
@@ -101,12 +101,14 @@ def _checks(story: Story) -> Listing[Check]:
 
 def _checks_table(story: Story, checks: Listing[Check]) -> Table:
     """Every check once: those that come back year by year stand in the workbook."""
-    first = {(c.kind, c.where, c.quantity): c for c in reversed(checks.rows)}
+    first: dict[tuple[str, str, str], Check] = {}
+    for check in checks.rows:
+        first.setdefault((check.kind, check.where, check.quantity), check)
     rows = sorted(first.values(), key=lambda c: (c.year == 0, c.year))
     return replace(checks, rows=rows).table(story.wording, _MOST_CHECKS, ("instrument", "when"), is_compact=True)
 
 
-_MOST_CHECKS = 60
+_MOST_CHECKS = 120
 _ONLY_IN_BOOK = (
     "leakage_nothing_m3d", "demand_m3d", "ratio_low", "ratio_high", "ratio_nothing", "ratio_without_renewal",
     "breaks_nothing",

@@ -29,7 +29,7 @@ def pumps(story: Story) -> Section | None:
     reserves, cuts = _reserves(story, plan), _cuts(story, plan)
     blocks: list[Block] = [heading]
     if not plan.is_kept:
-        why = "; ".join(plan.why)
+        why = "; ".join(story.sentence(one) for one in plan.why)
         blocks.append(
             Text(story.fill("This schedule is no advice, it does not keep everything: {why}", why=why), "warn")
         )

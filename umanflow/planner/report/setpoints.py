@@ -41,12 +41,15 @@ def setpoints(story: Story) -> Section | None:
     places = _places(story, plan)
     if places.rows:
         blocks.append(Heading(say("Places inside blocks that were tried"), 3))
-        blocks.append(places.table(wording=story.wording, without=("estimate_m3d", "zone"), is_compact=True))
+        blocks.append(
+            places.table(wording=story.wording, without=("estimate_m3d", "zone", "short", "short_m"), is_compact=True)
+        )
         blocks.append(
             Text(
                 say(
                     "Saved: beside what the blocks' own set-points save, simulated. Worth: water and repairs over the "
-                    "horizon, discounted. A place is chosen where it is worth more than it costs."
+                    "horizon, discounted. A place is chosen where it is worth more than it costs and no customer gets "
+                    "less free head than is due, or than now where that is less."
                 ),
                 "soft",
             )
@@ -69,7 +72,7 @@ def _places(story: Story, plan: PressurePlan) -> Listing[PlaceTried]:
     say = story.say
     fields = (
         Field[PlaceTried]("zone", say("Zone"), lambda p: p.zone),
-        Field[PlaceTried]("block", say("Block"), lambda p: p.block),
+        Field[PlaceTried]("block", say("Block"), lambda p: p.block, weight=0.7),
         Field[PlaceTried]("pipe", say("Pipe"), lambda p: p.pipe),
         Field[PlaceTried]("closes", say("Shut for it"), lambda p: ", ".join(p.closes), weight=1.4),
         Field[PlaceTried]("customers", say("Places with customers"), lambda p: p.n_customers, "count"),
@@ -78,19 +81,21 @@ def _places(story: Story, plan: PressurePlan) -> Listing[PlaceTried]:
         Field[PlaceTried]("saved_m3d", say("Saved, m³/d"), lambda p: p.saved, "number", 1),
         Field[PlaceTried]("cost", say("Cost"), lambda p: p.cost, "money"),
         Field[PlaceTried]("worth", say("Worth"), lambda p: p.worth, "money"),
-        Field[PlaceTried]("chosen", say("Chosen"), lambda p: p.is_chosen, "flag"),
+        Field[PlaceTried]("short", say("Places left short"), lambda p: p.n_short, "count"),
+        Field[PlaceTried]("short_m", say("Short by up to, m"), lambda p: p.short_m, "number", 1),
+        Field[PlaceTried]("chosen", say("Chosen"), lambda p: p.is_chosen, "flag", weight=0.8),
+        Field[PlaceTried]("why", say("Why"), lambda p: story.sentence(p.why), weight=3.0, raw=lambda p: p.why),
     )
     return Listing(say("Places of valves"), fields, plan.places)
 
 
 def _facts(story: Story, plan: PressurePlan) -> Facts:
     say, number = story.say, story.wording.number
-    bought = sum(valve.is_new for valve in plan.valves)
-    before = sum(zone.leakage_before for zone in plan.zones)
+    bought, leaking = sum(valve.is_new for valve in plan.valves), story.plan.diagnosis.leakage
     return Facts((
         (say("Leakage saved, set-points by the hour"), story.fill(
-            "{volume} a day ({share} of what the blocks leak)", volume=story.wording.volume(plan.saved),
-            share=story.wording.percent(share(plan.saved, before), 1) if before else "0")),
+            "{volume} a day ({share} of all that leaks)", volume=story.wording.volume(plan.saved),
+            share=story.wording.percent(share(plan.saved, leaking), 1) if leaking else "0")),
         (say("Leakage saved, one set-point each"),
          story.fill("{volume} a day", volume=story.wording.volume(plan.saved_fixed))),
         (say("Valves"), story.fill("{n}, of them new: {new}", n=number(len(plan.valves)), new=number(bought))),
@@ -160,7 +165,7 @@ def _map(story: Story, plan: PressurePlan) -> Figure:
             (say("At night (3:00)"), story.fill("{n} m", n=wording.number(float(valve.after[3]), 1))),
             (say("All day"), story.fill("{n} m", n=wording.number(valve.fixed, 1))),
         )
-        text = f"{valve.zone} \u2212{wording.number(lowered, 1)}"
+        text = f"{valve.zone} {wording.signed(-lowered)}"
         pins.append(Pin(valve.valve, text, at, "bought" if valve.is_new else "valve", valve.valve, facts, "pressure"))
     beyond = sheet.pins(pins)
     looks = {pin.look for pin in pins}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from umanflow.planner.blockdesign import Block, Design
 from umanflow.planner.report.grounds import themes_of
-from umanflow.planner.sentence import Sentence
+from umanflow.planner.sentence import Sentence, Value
 from umanflow.planner.study import Plan
 from umanflow.report.ground import Ground, Pin
 from umanflow.report.layers import Points, line_of, point_of
@@ -53,9 +53,11 @@ class Story:
         told = {name: self._value(value) for name, value in text.values.items()}
         return self.fill(text.template, **told)
 
-    def _value(self, value: int | float | str) -> str:
-        if isinstance(value, str):
-            return value
+    def _value(self, value: Value) -> str:
+        if isinstance(value, tuple):
+            return "; ".join(self._value(part) for part in value)
+        if isinstance(value, str):  # a sentence within a sentence; names are in no language
+            return self.sentence(value) if isinstance(value, Sentence) else value
         digits = 0 if isinstance(value, int) else len(f"{value:.6g}".rpartition(".")[2]) if value % 1.0 else 1
         return self.wording.number(value, digits)
 
