@@ -21,6 +21,7 @@ from models.frame import Frame
 from models.health import Fault, Health
 from models.health_limits import limits_of
 from models.health_raw import Cleaner
+from models.hours_raw import known_by_hour
 from models.known import repaired_leaks
 from models.leak import Leak, Untold
 from models.ledger import Entry
@@ -33,7 +34,7 @@ from networks import Network, Topology
 
 Progress = Callable[[str, float], None]
 
-_RELEARN_BLOCKS = 60  # a history as long as this tells more of the model than its first week
+RELEARN_BLOCKS = 60  # a history as long as this tells more of the model than its first week
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +130,11 @@ def _detect(
     report("calibrate", 0.0)
     head = quiet.between(quiet.start, quiet.start + settings.learning)
     cleaner = Cleaner(head, settings.block, typical_pressures(network, tuple(quiet.pressure.columns)))
+    read, past_read = data, history
     history = cleaner.clean(history) if history is not None else None
     data = cleaner.clean(data)
+    before = (past_read, history) if past_read is not None and history is not None else None
+    by_hour = known_by_hour(read, data, settings.block, cleaner.still, before)
     quiet = data if history is None else history
     watch = Watch(network, quiet, settings)
     try:
@@ -156,21 +160,24 @@ def _detect(
         detector = Detector(watch, rules, left, tuple(searches))
         detector.old_ends.most = start.most
         detector.know([*old, *known], past)
+        looked = frames
         if history is not None:
-            detector.is_history = len(frames) >= _RELEARN_BLOCKS
+            detector.is_history = len(frames) >= RELEARN_BLOCKS
             _replay(detector, frames, learnt, report)
             if detector.is_history:
-                detector.relearn(history)
+                looked = detector.relearn(history)
             detector.is_history = False
             detector.begin(data.start)
-        later = list(watch.frames(data))
+            detector.hours.prepare(looked)
+        parts = list(watch.frames(data, with_parts=True, hours=by_hour))
+        later = [f for f in parts if f.is_whole]
         if not frames and not later:
             raise NotEnoughData(
                 "no block of the record has every inlet flow, pump flow and tank level that drive the model"
             )
         if history is None:
             watch.sharpen([f for f in later if f.end <= learnt])
-        _replay(detector, later, learnt, report)
+        _replay(detector, parts, learnt, report, by_hour=True)
         report("look back", 0.0)
         detector.judge(data.end)
         faults = [
@@ -210,12 +217,18 @@ def _check_drivers(quiet: Record, data: Record) -> None:
             )
 
 
-def _replay(detector: Detector, frames: list[Frame], learnt: pd.Timestamp, report: Progress) -> None:
+def _replay(
+    detector: Detector, frames: list[Frame], learnt: pd.Timestamp, report: Progress, *, by_hour: bool = False
+) -> None:
     for k, frame in enumerate(frames):
         if frame.end <= learnt:
-            detector.learn(frame)
+            if frame.is_whole:
+                detector.learn(frame)
         else:
-            detector.step(frame)
+            for hour in frame.each_hour() if by_hour else []:
+                detector.step(hour)
+            if frame.is_whole:
+                detector.step(frame)
         report("detect", (k + 1) / len(frames))
 
 

@@ -16,11 +16,12 @@ from hydro.record import Record
 from models.ends import apply, may_have_ended
 from models.evidence import Evidence
 from models.feedback import Feedback
-from models.frame import Frame
+from models.frame import Frame, HourFrame
 from models.growth import Growth
 from models.health import Fault
 from models.health_surge import Surges
 from models.health_watch import InstrumentWatch
+from models.hours import HourWatch
 from models.leak import Estimate, Leak, Untold
 from models.ledger import Alarm, Entry, Ledger
 from models.oldends import OldEnds
@@ -77,6 +78,8 @@ class Detector:
         self.rules = rules or Rules()
         self.ledger = Ledger(watch, self.rules.window)
         self._reviser = Reviser(self.ledger, self.rules)
+        self.hours = HourWatch(self.ledger, self.rules)
+        self._left_out: Floats | float = 0.0
         self.instruments = InstrumentWatch(self._reviser)
         self.surges = Surges(self.ledger)
         self._feedback = Feedback(self._reviser)
@@ -102,10 +105,14 @@ class Detector:
         most = _MOST_RECORD if self.is_history else self.rules.record
         self.seen = [*self.seen[-most + 1 :], frame]
 
-    def step(self, frame: Frame) -> list[Entry]:
-        """Take one frame; return the entries that it raised."""
+    def step(self, frame: Frame | HourFrame) -> list[Entry]:
+        """Take one frame, an hour or, after its hours, a whole block; return the entries that it raised."""
+        if isinstance(frame, HourFrame):
+            return self.hours.step(replace(frame, values=frame.values + self._left_out))
         self._see(frame)
-        frame = self.old_ends.levelled(self.instruments.screened(frame))
+        raw, frame = frame, self.old_ends.levelled(self.instruments.screened(frame))
+        # an instrument that is left out of a day is left out of the next one's hours; zeros are learnt by the hour
+        self._left_out = np.where(np.isnan(frame.values) & ~np.isnan(raw.values), np.nan, 0.0)
         self.ledger.append(frame, self.watch.noise)
         self.instruments.examine(frame)
         while self._repairs and self._repairs[0].time <= frame.end:
@@ -121,7 +128,9 @@ class Detector:
         if self._is_to_be_judged():
             self.judge(frame.end)
         self._tell_again(frame)
-        return self._tell(frame)
+        told = self._tell(frame)
+        self.hours.close()
+        return told
 
     def _is_to_be_judged(self) -> bool:
         """Whether an alarm waits for all leaks to be judged together, or they have not been for long."""
@@ -176,7 +185,7 @@ class Detector:
                 entry.is_told, entry.alarm = True, self._alarm(entry, time, "old")
 
     def _tell(self, frame: Frame) -> list[Entry]:
-        """Raise an alarm for every leak whose probation is over."""
+        """Raise an alarm for every leak whose probation is over; one that hours told of keeps their alarm."""
         told = []
         for entry in self.ledger.entries:
             if not entry.is_open or entry.is_told:
@@ -189,9 +198,13 @@ class Detector:
             # what one block alone shows may be the block's own, unless it is beyond doubt
             if last > entry.due or (entry.raised == last and entry.alarm.gain >= _BEYOND_DOUBT * self.rules.sure_gain):
                 told.append(entry)
+        raised = []
         for entry in told:
-            entry.is_told, entry.alarm = True, self._alarm(entry, frame.end, entry.growth.kind)
-        return told
+            earlier = self.hours.confirmed(entry)
+            if earlier is None:
+                raised.append(entry)
+            entry.is_told, entry.alarm = True, earlier or self._alarm(entry, frame.end, entry.growth.kind)
+        return raised
 
     def _tell_again(self, frame: Frame) -> None:
         """Raise another alarm for a leak that has come to lie elsewhere, and surely."""
@@ -218,8 +231,11 @@ class Detector:
         residual = self.ledger.residual + np.outer(entry.flow(window.blocks), entry.unit)
         return Alarm(time, entry.place, estimate, kind, entry.alarm.gain, self._sigmas(residual, entry.growth))
 
-    def relearn(self, history: Record) -> None:
-        """Calibrate the model again, on a history with the leaks found in it, and look at all its frames anew."""
+    def relearn(self, history: Record) -> list[Frame]:
+        """Calibrate the model again, on a history with the leaks found in it, and look at all its frames anew.
+
+        Returns the history's frames against the new calibration.
+        """
         self.together.begin()
         self.judge(self.seen[-1].end)
         self.instruments.lift()
@@ -231,6 +247,7 @@ class Detector:
         for entry in self.ledger.entries:
             if not entry.is_withdrawn:
                 self._reviser.settle(entry)
+        return frames
 
     def _seek(self, frame: Frame) -> Entry | None:
         """Raise the leak that explains the rest best, if it passes the rules."""
@@ -317,6 +334,7 @@ class Detector:
             if entry.is_told and not entry.is_past:
                 found += [self._leak(entry, alarm, True) for alarm in entry.superseded]
                 found.append(self._leak(entry, entry.alarm, entry.is_withdrawn))
+        found += [self._leak(entry, entry.alarm, entry.is_withdrawn) for entry in self.hours.bursts]
         found.sort(key=lambda leak: leak.detected)
         return [replace(leak, event=k + 1) for k, leak in enumerate(found)]
 
@@ -338,6 +356,7 @@ class Detector:
         end = window.time(entry.growth.end) if entry.growth.end is not None else None
         district = self.watch.district_of(place.link)
         onset, spread = entry.growth.onset, entry.onset_deviation
+        now = window.blocks[-1:] if entry.raised <= window.last else np.array([onset + 1.0])  # a burst of today
         return Leak(
             event=0,
             detected=alarm.time,
@@ -352,7 +371,7 @@ class Detector:
             start_low=window.time(onset - 2.0 * spread),
             start_high=window.time(onset + 2.0 * spread),
             pipe_best=links[entry.place.link],
-            flow_best=float(entry.growth.flow(window.blocks[-1:])[0]) if entry.is_open else float(entry.growth.peak),
+            flow_best=float(entry.growth.flow(now)[0]) if entry.is_open else float(entry.growth.peak),
             probability_best=entry.place.probability,
             candidates_best=entry.place.candidates,
             ended=end,

@@ -39,6 +39,11 @@ class Frame:
     parts
         float64 [n_probes, n_channels], mean residual in the parts of the block with least, middling and most demand;
         empty where it is not known.
+    hours
+        float64 [n_hours, n_channels], residuals of its hours, as `values`; NaN is missing. Empty where they are not
+        known.
+    is_whole
+        False where too little was measured for a mean over the block, or the block is not over: only its hours count.
     """
 
     start: pd.Timestamp
@@ -47,6 +52,30 @@ class Frame:
     drive: Drive
     base: Floats
     parts: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    hours: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    is_whole: bool = True
+
+    def each_hour(self) -> list[HourFrame]:
+        """Its hours, in order."""
+        hour = pd.Timedelta(hours=1)
+        return [HourFrame(self.start + k * hour, self.start + (k + 1) * hour, v) for k, v in enumerate(self.hours)]
+
+
+@dataclass(frozen=True, slots=True)
+class HourFrame:
+    """One hour of residuals: the detector's `step` takes a day's hours, and then the day.
+
+    Attributes
+    ----------
+    start, end
+        UTC; the frame was complete at `end`.
+    values
+        float64 [n_channels], mean residual against the model without leaks, m and m3/s; NaN is missing.
+    """
+
+    start: pd.Timestamp
+    end: pd.Timestamp
+    values: Floats
 
 
 def joined(parts: Sequence[Drive]) -> Drive:
@@ -93,6 +122,8 @@ def evened(residual: Floats, per_block: int) -> Floats:
         Intervals of a block.
     """
     n_blocks = len(residual) // per_block
+    if n_blocks == 0:
+        return residual
     blocks = residual[: n_blocks * per_block].reshape(n_blocks, per_block, -1)
     seen = np.isfinite(blocks)
     count = seen.sum(axis=1, keepdims=True)

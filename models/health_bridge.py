@@ -58,7 +58,14 @@ class Bridge:
 
     def __init__(self, model: DrivenModel, step: pd.Timedelta, per_block: int) -> None:
         self.model, self.step, self.per_block = model, step, per_block
+        self._again = _AGAIN
         self._before: Record | None = None
+
+    def by(self, per_block: int) -> Bridge:
+        """Another that knows what this one does, for blocks of another length; it learns anew as rarely."""
+        other = Bridge(self.model, self.step, per_block)
+        other._before, other._again = self._before, max(1, self._again * self.per_block // per_block)
+        return other
 
     def bridged(self, fine: Record, times: pd.DatetimeIndex) -> Bridged:
         """Bridge the gaps of a resampled record.
@@ -100,7 +107,7 @@ class Bridge:
         for at in range(begin, len(times), self.per_block):
             part = slice(at, min(at + self.per_block, len(times)))
             if np.isnan(flow[part]).any() or np.isnan(level[part]).any():
-                if usual is None or age >= _AGAIN:
+                if usual is None or age >= self._again:
                     usual = self._learn(flow, level, pressure, times, slice(max(0, at - back), at))
                     age = 0
                 if usual is not None:

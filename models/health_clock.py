@@ -32,6 +32,13 @@ class Clocks:
         Flow meters that drive the model: where most pressures seem late together, it is these that are early.
     step, per_block
         Length of an interval, and intervals in a block.
+
+    Attributes
+    ----------
+    lag
+        int64 [n_instruments], intervals, as known now.
+    lags
+        The same as it was known before each block that was retimed, and after the last.
     """
 
     def __init__(
@@ -40,6 +47,7 @@ class Clocks:
         self.names, self.n_pressures, self.drivers = list(names), n_pressures, list(drivers)
         self.step, self.per_block = step, per_block
         self.lag = np.zeros(len(names), dtype=np.int64)
+        self.lags: list[NDArray[np.int64]] = []
         self.faults: list[Fault] = []
         self._open: dict[int, Fault] = {}
         self._lags = np.arange(-(_MOST // step), _MOST // step + 1)
@@ -58,6 +66,7 @@ class Clocks:
         """
         found = measured.copy()
         back = int(_LOOK_BACK / self.step)
+        self.lags = [self.lag.copy()]
         for at in range(0, len(measured) - self.per_block + 1, self.per_block):
             end = at + self.per_block
             rows = slice(max(0, end - back), end)
@@ -69,6 +78,7 @@ class Clocks:
                 known = (source >= 0) & (source < end)  # what is stamped later was not there yet
                 block[known] = measured[source[known], k]
                 found[at:end, k] = block
+            self.lags.append(self.lag.copy())
         return found
 
     def _tell(self, measured: Floats, expected: Floats, times: pd.DatetimeIndex) -> None:

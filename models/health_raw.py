@@ -111,6 +111,15 @@ class Cleaner:
             )
         return _Column(usual, np.empty((0, n)), still)
 
+    @property
+    def still(self) -> dict[tuple[str, str], float]:
+        """Seconds for which an instrument may stand still, by quantity and name."""
+        return {
+            (quantity, str(name)): float(limit)
+            for quantity, names in self._columns.items()
+            for name, limit in zip(names, self._known[quantity].still, strict=True)
+        }
+
     def clean(self, record: Record) -> Record:
         """A record without readings that are no measurements, those in other units converted back."""
         tables = {}

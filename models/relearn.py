@@ -29,4 +29,4 @@ def relearn(watch: Watch, history: Record, ledger: Ledger) -> list[Frame]:
     usual[len(watch.channels.picked) :] = 0.0
     watch.centre(usual)
     watch.sharpen([replace(f, values=v) for f, v in zip(frames, residual, strict=True)])
-    return [replace(f, values=f.values - usual) for f in frames]
+    return [replace(f, values=f.values - usual, hours=f.hours - usual if f.hours.size else f.hours) for f in frames]

@@ -22,10 +22,10 @@ from hydro.record import Record
 from models.channels import Channels, choose
 from models.doubt import Doubts, doubts_of
 from models.errors import NotEnoughData
-from models.frame import PROBES, Frame, by_part, evened, moments, steady_mean, typical_rows
+from models.frame import PROBES, Frame, HourFrame, moments, steady_mean
+from models.framing import framed
 from models.health_bridge import Bridge
 from models.health_clock import Clocks
-from models.health_frames import clocks_of, leave_out
 from models.noise import Noise, learn
 from models.settings import Settings
 from models.sized import of_fed_pipes, respond_at_size
@@ -75,6 +75,8 @@ class Watch:
         Mean net inflow of the district that takes most, m3/s.
     noise
         Of one frame.
+    pace
+        float64 [n_channels], share of a block's intervals in which each usually reports.
 
     Raises
     ------
@@ -126,7 +128,7 @@ class Watch:
         measured = self.measured(learning, drive)
         self.meters = meters = Meters.of(self.model, measured[:, len(self.model.sensor_nodes) :])
         self.channels: Channels = choose(
-            self.model, usual, self._nominal(drive, phase), meters.through, self.settings.block >= _DAY
+            self.model, usual, self.nominal(drive, phase), meters.through, self.settings.block >= _DAY
         )
         self._steady_zero: Floats = np.zeros(len(self.channels.steady))
         self._centre(replace(running, inflow=usual.inflow), measured, phase)
@@ -141,7 +143,7 @@ class Watch:
         # m3/s that pass the district in which each pipe lies; where nothing is measured, no size is excluded
         self.inflow_of_pipes: Floats = np.array([meters.through[d] if d is not None else 0.0 for d in districts])
         # a district whose inflow is not measured takes what the model says
-        nominal = self._nominal(drive, phase).mean(axis=0)
+        nominal = self.nominal(drive, phase).mean(axis=0)
         taken = [float(nominal[k]) for k, d in enumerate(self.model.districts) if not d.is_closed]
         self.largest_take = max(float(self.mean_inflow.max()), *taken, 1e-3)
         self.inflow_of_pipes[self.inflow_of_pipes <= 0.0] = self.largest_take
@@ -170,7 +172,7 @@ class Watch:
         """Mean flow at a meter while it was learnt from, m3/s."""
         return float(self.meters.mean[self.model.flow_meters.index(meter)])
 
-    def blind(self, frame: Frame) -> Bools:
+    def blind(self, frame: Frame | HourFrame) -> Bools:
         """Pipes in districts most of whose pressure sensors are missing in a frame, bool [n_pipes].
 
         The balance still says that water is missing, but nothing says where.
@@ -224,21 +226,27 @@ class Watch:
     def _centre(self, drive: Drive, measured: Floats, phase: int) -> None:
         """Take each channel's usual residual, as frames will see it, for its zero."""
         per_block = int(self.settings.block / self.settings.step)
-        pressure, flow = self.model.expect(drive, self._watched(measured, per_block))
+        pressure, flow = self.model.expect(drive, self.watched(measured, per_block))
         expected = np.hstack([pressure, flow]) + self._offset
-        nominal = self._nominal(drive, phase)
+        nominal = self.nominal(drive, phase)
         residual = self.channels.residuals(measured, expected, drive, nominal)
         # share of the intervals in which each channel reports: loggers are slower than stations
         pace = np.isfinite(residual).mean(axis=0)
         n = len(self.channels.picked)
-        self._pace = np.concatenate([pace, pace[n + self.channels.steady]])
+        self.pace = np.concatenate([pace, pace[n + self.channels.steady]])
         begins = range(0, len(residual) - per_block + 1, per_block)
-        blocks = [self._mean(residual[at : at + per_block], nominal[at : at + per_block]) for at in begins]
+        blocks = [self.mean(residual[at : at + per_block], nominal[at : at + per_block]) for at in begins]
         usual = np.nan_to_num(np.nanmean(np.stack(blocks), axis=0))
         self._offset[self.channels.picked] += usual[:n]
         self._steady_zero = usual[n + len(self.channels.balances) :]
 
-    def _nominal(self, drive: Drive, phase: int) -> Floats:
+    @property
+    def zeros(self) -> Floats:
+        """What each instrument reads beyond what is true, float64 [n_instruments], m and m3/s."""
+        return self._offset
+
+    def nominal(self, drive: Drive, phase: int) -> Floats:
+        """The model's own demand of each district, float64 [n, n_districts], m3/s."""
         return self._by_district(self.model.nominal_demand(drive.times, self.settings.step, phase))
 
     def _by_district(self, nominal: Floats) -> Floats:
@@ -251,7 +259,7 @@ class Watch:
         told = np.where(self.model.is_adrift(drive), np.nan, pressure.to_numpy(dtype=float))
         return np.hstack([told, flow.to_numpy(dtype=float)])
 
-    def _watched(self, measured: Floats, per_block: int) -> Bools:
+    def watched(self, measured: Floats, per_block: int) -> Bools:
         """Intervals to simulate: those in which most of the pressures that a block holds were read."""
         n = len(self.model.sensor_nodes)
         counts = np.isfinite(measured[:, :n]).sum(axis=1)
@@ -261,7 +269,7 @@ class Watch:
             watched[at : at + per_block] = part >= 0.5 * part.max()
         return watched
 
-    def _mean(self, residual: Floats, nominal: Floats) -> Floats:
+    def mean(self, residual: Floats, nominal: Floats) -> Floats:
         """Mean of each channel over a block; balances are not clipped: what a district stores it gives back."""
         n = len(self.channels.picked)
         means = self.channels.means(residual[:, n:], nominal)
@@ -276,45 +284,19 @@ class Watch:
 
     # frames -------------------------------------------------------------------------------------------------------
 
-    def frames(self, record: Record) -> Iterator[Frame]:
+    def frames(self, record: Record, *, with_parts: bool = False, hours: Record | None = None) -> Iterator[Frame]:
         """Turn a record into frames, in order; a block with less than half of its intervals is left out.
 
         Parameters
         ----------
         record
             Raw or resampled measurements.
+        with_parts
+            Blocks that are left out, or not over yet, come too, for their hours.
+        hours
+            The same record as it was known by the hour; hours are seen as the days are where it is not given.
         """
-        step, block, per_block = self.settings.step, self.settings.block, self.per_block
-        fine = record.resampled(step)
-        phase = find_phase(self.model, fine, step)
-        times = self.model.intervals(fine, step)
-        bridged = self.bridge.bridged(fine, times)
-        for name, lost in zip(self.model.flow_meters, bridged.flow.T, strict=True):
-            self.silences[name] = self.silences.get(name, times[:0]).union(times[lost])
-        drive = self.model.drive(bridged.record, step, phase, per_block)
-        measured = self.measured(fine, drive)
-        watched = self._watched(measured, per_block)
-        expected = np.hstack(self.model.expect(drive, watched))
-        self.clocks[record.start] = clocks_of(self, record.start)
-        measured = self.clocks[record.start].retimed(measured, expected, drive.times)
-        untrusted = leave_out(self, measured, expected, bridged)
-        nominal = self._nominal(drive, phase)
-        residual = self.channels.residuals(measured, expected + self._offset, drive, nominal)
-        residual[:, len(self.channels.picked) :][untrusted] = np.nan
-        residual = evened(residual, per_block)
-        for at in range(0, len(drive.times) - per_block + 1, per_block):
-            part = slice(at, at + per_block)
-            drivable = at + np.flatnonzero(np.isfinite(expected[part]).all(axis=1))
-            if len(drivable) < max(PROBES, watched[part].sum() // 2):
-                continue
-            total = drive.demand[drivable].sum(axis=1)
-            probes = typical_rows(total, drivable)
-            seen = np.isfinite(residual[part]).mean(axis=0)
-            seen = np.concatenate([seen, seen[len(self.channels.picked) + self.channels.steady]])
-            values = np.where(seen >= 0.5 * self._pace, self._mean(residual[part], nominal[part]), np.nan)
-            start = drive.times[at]
-            parts = by_part(residual[drivable], total)
-            yield Frame(start, start + block, values, drive.rows(probes), expected[probes], parts)
+        return framed(self, record, with_parts, hours)
 
     # leaks --------------------------------------------------------------------------------------------------------
 
