@@ -150,9 +150,25 @@ class Detector:
         """Judge all known leaks together, on what was seen lately."""
         number, link = self.ledger.window.number, self.watch.topology.link
         repaired = {(link(r.pipe), number(r.time)): r.flow is not None for r in self._reported}
-        self.together.run(self.trusted(self.seen), self.instruments.noise, repaired, time)
+        self.together.run(self._beyond_suspicion(), self.instruments.noise, repaired, time)
         for entry in self.ledger.entries:
             entry.judged = self.ledger.window.last
+
+    def _beyond_suspicion(self) -> list[Frame]:
+        """The last frames without what was found wrong with them, and without what may be a fault that is new."""
+        frames, suspected = self.trusted(self.seen), self.instruments.suspected()
+        if suspected is None:
+            return frames
+        channel, since = suspected
+        begun = [self.ledger.window.number(frame.end) > since for frame in frames]
+        if channel is None:
+            return [frame for frame, is_late in zip(frames, begun, strict=True) if not is_late]
+        silent = np.zeros(len(frames[0].values))
+        silent[channel] = np.nan
+        return [
+            replace(frame, values=frame.values + silent) if is_late else frame
+            for frame, is_late in zip(frames, begun, strict=True)
+        ]
 
     @property
     def faults(self) -> list[Fault]:

@@ -31,7 +31,6 @@ _APART = 3.0  # blocks between one leak's end and another's beginning from which
 _PER_BLOCK = 0.01  # of two leaks that might be one entry the one that began at about the same time is
 _ENDED = 0.5  # against one that runs while the other has ended
 _BEFORE = 30.0  # blocks of a record before a leak that show how things were without it
-_FRESH = 2  # blocks in which a leak is not yet told from an instrument's fault
 _SHOWN = 0.7  # of a growth must lie in the record for it to be told from it
 _FLOW_SIGMAS = 2.0
 _ANEW = 0.25  # of a leak's age has passed when it is sought anew
@@ -67,8 +66,7 @@ class Together:
         Parameters
         ----------
         frames
-            Of the record's end, in order, without what was found wrong with them. The newest two are left out: whether
-            what began there is a leak or an instrument's fault is told by those that come.
+            Of the record's end, in order, without what was found wrong with them.
         noise
             Of these frames.
         repaired
@@ -77,7 +75,6 @@ class Together:
             Now.
         """
         ledger, window = self.ledger, self.ledger.window
-        frames = frames[:-_FRESH]
         if len(frames) < FEWEST_BLOCKS:
             return False
         self.judged = window.last
