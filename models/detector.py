@@ -152,7 +152,7 @@ class Detector:
         repaired = {(link(r.pipe), number(r.time)): r.flow is not None for r in self._reported}
         self.together.run(self._beyond_suspicion(), self.instruments.noise, repaired, time)
         for entry in self.ledger.entries:
-            entry.judged = self.ledger.window.last
+            entry.judged, entry.stood = self.ledger.window.last, entry.stood + 1
 
     def _beyond_suspicion(self) -> list[Frame]:
         """The last frames without what was found wrong with them, and without what may be a fault that is new."""
@@ -211,8 +211,9 @@ class Detector:
                 continue
             last = self.ledger.window.last
             entry.due = last if entry.due < 0 else entry.due
-            # what one block alone shows may be the block's own, unless it is beyond doubt
-            if last > entry.due or (entry.raised == last and entry.alarm.gain >= _BEYOND_DOUBT * self.rules.sure_gain):
+            # what one block alone shows may be the block's own, and one judgement's leak the next one's other
+            is_sure = entry.alarm.gain >= _BEYOND_DOUBT * self.rules.sure_gain
+            if (last > entry.due and entry.stood >= self.rules.judgements) or (is_sure and entry.stood > 0):
                 told.append(entry)
         raised = []
         for entry in told:

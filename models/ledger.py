@@ -71,6 +71,8 @@ class Entry:
         Block in which they did.
     judged, sought
         Blocks in which it was last judged together with the others, and sought anew among them.
+    stood
+        How often it was judged and stood.
     due
         Block since which it might be told, -1 where it may not.
     belief
@@ -94,6 +96,7 @@ class Entry:
     is_told: bool = False
     due: int = -1
     judged: int = -1000
+    stood: int = 0
     flow_doubt: float = np.nan
     sought: int = -1000
     rest: Floats = field(default_factory=lambda: np.empty((0, 0)))

@@ -51,6 +51,8 @@ class Rules:
         Blocks for which a leak must have stayed at a new place before it is told again.
     record, judge_blocks
         All leaks are judged together on so many blocks, whenever one is to be told and after so many blocks at least.
+    judgements
+        So often a leak must have stood when it is told, unless it is beyond doubt.
     temper, temper_growth
         See `models.localise.locate`.
     """
@@ -78,5 +80,6 @@ class Rules:
     echo_share: float = 0.2
     record: int = 180
     judge_blocks: int = 7
+    judgements: int = 2
     temper: float = 2.5
     temper_growth: float = 0.02

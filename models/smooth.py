@@ -168,7 +168,7 @@ def _explained(
     judge: Judge, begin: Sequence[Supposed], quiet: Sequence[Supposed], earliest: float, is_first: bool
 ) -> Search:
     """A search that began with some leaks, at its end."""
-    search = Search(judge, begin, earliest=earliest)
+    search = Search(judge, begin, earliest=earliest, is_first=is_first)
     _explain(search, quiet, is_first)
     return search
 
