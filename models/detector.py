@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.record import Record
-from models.ends import apply, may_have_ended
+from models.ends import apply
 from models.evidence import Evidence
 from models.feedback import Feedback
 from models.frame import Frame, HourFrame
@@ -29,7 +29,7 @@ from models.relearn import relearn
 from models.revise import Reviser
 from models.rules import Repair, Rules
 from models.searches import DrySearch
-from models.telling import around, is_due, is_echo
+from models.telling import around, is_due, is_echo, withdrawn_before
 from models.together import Together
 from models.watch import Watch
 
@@ -102,8 +102,8 @@ class Detector:
         self.ledger.append(frame, self.watch.noise)
 
     def _see(self, frame: Frame) -> None:
-        most = _MOST_RECORD if self.is_history else self.rules.record
-        self.seen = [*self.seen[-most + 1 :], frame]
+        if self.is_history:
+            self.seen = [*self.seen[-_MOST_RECORD + 1 :], frame]
 
     def step(self, frame: Frame | HourFrame) -> list[Entry]:
         """Take one frame, an hour or, after its hours, a whole block; return the entries that it raised."""
@@ -121,54 +121,22 @@ class Detector:
         while self._searches and self._searches[0].time <= frame.end:
             search = self._searches.pop(0)
             self._feedback.search(search.pipe, self.ledger.window.number(search.time))
+        if not self.is_history:
+            self._reviser.run()
         self.old_ends.run(frame.end)
         entered = 0
         while entered < _MOST_PER_FRAME and not self.old_ends.is_waiting and self._seek(frame) is not None:
             entered += 1
-        if self._is_to_be_judged():
-            self.judge(frame.end)
         self._tell_again(frame)
         told = self._tell(frame)
         self.hours.close()
         return told
 
-    def _is_to_be_judged(self) -> bool:
-        """Whether an alarm waits for all leaks to be judged together, or they have not been for long."""
-        rules, last = self.rules, self.ledger.window.last
-        if self.is_history:
-            return False
-        if last - self.together.judged >= rules.judge_blocks:
-            return True
-        if last - self.together.judged >= rules.rest and may_have_ended(self._reviser):
-            return True
-        return any(
-            e.is_open and not e.is_told and last - e.judged >= rules.rest and is_due(self._reviser, e)
-            for e in self.ledger.entries
-        )
-
     def judge(self, time: pd.Timestamp) -> None:
         """Judge all known leaks together, on what was seen lately."""
         number, link = self.ledger.window.number, self.watch.topology.link
         repaired = {(link(r.pipe), number(r.time)): r.flow is not None for r in self._reported}
-        self.together.run(self._beyond_suspicion(), self.instruments.noise, repaired, time)
-        for entry in self.ledger.entries:
-            entry.judged, entry.stood = self.ledger.window.last, entry.stood + 1
-
-    def _beyond_suspicion(self) -> list[Frame]:
-        """The last frames without what was found wrong with them, and without what may be a fault that is new."""
-        frames, suspected = self.trusted(self.seen), self.instruments.suspected()
-        if suspected is None:
-            return frames
-        channel, since = suspected
-        begun = [self.ledger.window.number(frame.end) > since for frame in frames]
-        if channel is None:
-            return [frame for frame, is_late in zip(frames, begun, strict=True) if not is_late]
-        silent = np.zeros(len(frames[0].values))
-        silent[channel] = np.nan
-        return [
-            replace(frame, values=frame.values + silent) if is_late else frame
-            for frame, is_late in zip(frames, begun, strict=True)
-        ]
+        self.together.run(self.trusted(self.seen), self.instruments.noise, repaired, time)
 
     @property
     def faults(self) -> list[Fault]:
@@ -211,13 +179,16 @@ class Detector:
                 continue
             last = self.ledger.window.last
             entry.due = last if entry.due < 0 else entry.due
-            # what one block alone shows may be the block's own, and one judgement's leak the next one's other
-            is_sure = entry.alarm.gain >= _BEYOND_DOUBT * self.rules.sure_gain
-            if (last > entry.due and entry.stood >= self.rules.judgements) or (is_sure and entry.stood > 0):
+            # what one block alone shows may be the block's own, unless it is beyond doubt
+            if last > entry.due or (entry.raised == last and entry.alarm.gain >= _BEYOND_DOUBT * self.rules.sure_gain):
                 told.append(entry)
         raised = []
         for entry in told:
             earlier = self.hours.confirmed(entry)
+            before = withdrawn_before(self._reviser, entry, self.hours.bursts) if earlier is None else None
+            earlier = earlier or (before.alarm if before is not None else None)
+            if before is not None:
+                before.is_told, entry.superseded = False, before.superseded
             if earlier is None:
                 raised.append(entry)
             entry.is_told, entry.alarm = True, earlier or self._alarm(entry, frame.end, entry.growth.kind)
@@ -260,7 +231,7 @@ class Detector:
         self.old_ends.forget_shift()
         self.together.forget()
         self.ledger.replace_frames(frames, self.watch.noise)
-        self.seen = frames[-self.rules.record :]
+        self.seen = []
         for entry in self.ledger.entries:
             if not entry.is_withdrawn:
                 self._reviser.settle(entry)
@@ -351,7 +322,7 @@ class Detector:
             if entry.is_told and not entry.is_past:
                 found += [self._leak(entry, alarm, True) for alarm in entry.superseded]
                 found.append(self._leak(entry, entry.alarm, entry.is_withdrawn))
-        found += [self._leak(entry, entry.alarm, entry.is_withdrawn) for entry in self.hours.bursts]
+        found += [self._leak(b, b.alarm, b.is_withdrawn) for b in self.hours.bursts if b.is_told]
         found.sort(key=lambda leak: leak.detected)
         return [replace(leak, event=k + 1) for k, leak in enumerate(found)]
 

@@ -19,16 +19,67 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 END_BLOCKS = 10
+_STOPS = 0.6  # of a leak's flow at least is missing when it has ended
 
 
-def may_have_ended(reviser: Reviser) -> bool:
-    """Whether the effect of some known leak seems to be missing."""
+def test_ends(reviser: Reviser) -> None:
+    """Recognise a known leak that has stopped: from some block on its effect is missing.
+
+    Only if that explains the residual better than any new leak does: a leak that begins elsewhere also pushes
+    against the known ones.
+    """
     entries = [e for e in reviser.ledger.entries if e.is_open and not reviser.is_blind(e)]
-    return any(_gain_of_end(reviser, entry) >= reviser.rules.end_gain for entry in entries)
+    ends = [(*_end_of(reviser, e), e) for e in entries]
+    if not ends:
+        return
+    gain, at, share, entry = max(ends, key=lambda end: end[0])
+    if gain < reviser.rules.end_gain:
+        return
+    if not reviser.is_settled(entry) and entry.refitted < reviser.ledger.window.last:
+        # a leak that stopped growing also falls behind what was expected of it
+        kept = entry.state()
+        reviser.refit(entry)
+        gain, at, share = (0.0, 0.0, 0.0) if entry.is_withdrawn else _end_of(reviser, entry)
+        if gain < reviser.rules.end_gain and not entry.is_withdrawn:
+            return
+        if entry.is_withdrawn or share >= _STOPS:
+            changed = entry.growth
+            entry.restore(kept)
+            reviser.ledger.update(entry, changed)
+            gain, at, share = _end_of(reviser, entry)
+    if gain < reviser.rules.end_gain or share < _STOPS:
+        return
+    rival, _ = reviser.scan(reviser.ledger.residual, reviser.watch.responses)
+    if rival.gain.max() > gain:
+        return
+    end = float(reviser.ledger.window.first + at)
+    if end < entry.raised + 1:
+        # what had ended before it was entered explained something else; closed, it would be fitted to that
+        before = entry.growth
+        entry.withdraw(reviser.ledger.window.last)
+        reviser.ledger.update(entry, before)
+        return
+    _close(reviser, entry, end)
 
 
-def _gain_of_end(reviser: Reviser, entry: Entry) -> float:
-    """Gain in log likelihood of an entry's best end within the last blocks."""
+def _close(reviser: Reviser, entry: Entry, end: float) -> None:
+    """End an entry; what it was is fitted on the blocks in which it ran alone."""
+    before = entry.growth
+    entry.growth = replace(before, end=end)
+    past = int(np.sum(reviser.ledger.window.blocks < np.floor(end)))
+    if past >= 2 and not reviser.is_settled(entry):
+        reviser.refit(entry, past)
+    else:
+        reviser.ledger.update(entry, before)
+    if not entry.is_withdrawn:
+        reviser.settle(entry)
+
+
+def _end_of(reviser: Reviser, entry: Entry) -> tuple[float, float, float]:
+    """Gain in log likelihood of an entry's best end, that end, blocks from the window's first, and what stops.
+
+    The last is the share of its flow that is missing from then on.
+    """
     n = len(reviser.ledger.window)
     scanner = reviser.scanner(n, entry)
     # one block alone may be odd: an end shows in the newest two
@@ -36,7 +87,9 @@ def _gain_of_end(reviser: Reviser, entry: Entry) -> float:
     stopped = 1.0 - np.clip(ends[:, None] - np.arange(n), 0.0, 1.0)
     templates = scanner.whiten_products(-entry.flow(reviser.ledger.window.blocks) * stopped, entry.unit)
     match, energy = templates @ scanner.whiten(reviser.ledger.residual), (templates**2).sum(axis=1)
-    return float((match - 0.5 * energy).max())
+    gain = match - 0.5 * energy
+    best = int(np.argmax(gain))
+    return float(gain[best]), float(ends[best]), float(match[best] / max(energy[best], 1e-30))
 
 
 def apply(reviser: Reviser, repair: Repair, entry: Entry) -> None:

@@ -48,8 +48,8 @@ class Entry:
         It had ended before the data in question began: nobody asks for it.
     flow_doubt
         Standard deviation of its flow, as a share; as the alarm has it where it was not judged with the others yet.
-    placed
-        Block in which it came to where it is.
+    placed, refitted
+        Blocks in which it came to where it is, and in which it was last fitted anew.
     misfit
         float64 [n_channels], per m3/s, what it did beyond its simulation; empty where that is not known.
     raised
@@ -69,10 +69,6 @@ class Entry:
         Later data spoke against it.
     withdrawn
         Block in which they did.
-    judged, sought
-        Blocks in which it was last judged together with the others, and sought anew among them.
-    stood
-        How often it was judged and stood.
     due
         Block since which it might be told, -1 where it may not.
     belief
@@ -93,12 +89,10 @@ class Entry:
     is_past: bool = False
     misfit: Floats = field(default_factory=lambda: np.empty(0))
     placed: int = 0
+    refitted: int = -1
     is_told: bool = False
     due: int = -1
-    judged: int = -1000
-    stood: int = 0
     flow_doubt: float = np.nan
-    sought: int = -1000
     rest: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
     def state(self) -> dict[str, object]:

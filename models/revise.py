@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from models.ends import test_ends
 from models.evidence import Evidence, Scanner
 from models.ledger import Entry, Ledger
 from models.localise import Place, locate
@@ -152,17 +153,34 @@ class Reviser:
         """Whether nothing can be said of an entry now, for lack of pressures in its district."""
         return bool(self.watch.blind(self.ledger.window.frames[-1])[self.position(entry.place.link)])
 
+    def run(self) -> None:
+        """Revise every open entry after a new frame."""
+        for entry in self.ledger.entries:
+            if not entry.is_open or self.is_blind(entry):
+                continue
+            age = self.ledger.window.last - entry.raised
+            if age in self.rules.refit_ages and not self.is_settled(entry):
+                self.refit(entry)
+        test_ends(self)
+
     def is_settled(self, entry: Entry) -> bool:
         """Whether all that told an entry from its neighbours lies before the window: what it shows now tells less."""
         return entry.growth.onset + entry.growth.rise < self.ledger.window.first
 
-    def refit(self, entry: Entry) -> None:
-        """Seek an entry's place and flow anew, with the other leaks running; a settled one stays as it is."""
+    def refit(self, entry: Entry, past: int | None = None) -> None:
+        """Seek an entry's place and flow anew, with the other leaks running; a settled one stays as it is.
+
+        Parameters
+        ----------
+        past
+            Blocks of the window to look at; the others say nothing of this entry.
+        """
         ledger, window = self.ledger, self.ledger.window
         if self.is_settled(entry):
             return
-        now = window.blocks[-1:]
-        residual = ledger.without(entry)
+        n = len(window) if past is None else past
+        now = window.blocks[n - 1 : n]
+        residual = ledger.without(entry)[:n]
         before, first_link = entry.growth, entry.place.link
         drive = window.drive_since(before.onset)
         for _ in range(2):
@@ -185,6 +203,9 @@ class Reviser:
         if self.watch.topology.distance_from_link(first_link)[entry.place.link] > MOVED_M:
             entry.placed = window.last
         entry.misfit = entry.misfit[:0]
+        entry.refitted = window.last
+        if past is not None and not entry.is_withdrawn:
+            entry.growth = replace(entry.growth, end=before.end)
         ledger.update(entry, before)
         if not entry.is_withdrawn:
             self._trim(entry)

@@ -34,7 +34,7 @@ class Rules:
     withdrawn_share
         An entry whose flow falls below this share of its first estimate was none.
     end_gain
-        Gain in log likelihood of a known leak's end at which all leaks are judged anew.
+        Gain in log likelihood that the end of a known leak needs.
     keep_gain
         Gain in log likelihood, the others fitted anew, below which a known leak is withdrawn.
     echo_blocks, echo_gain
@@ -49,10 +49,8 @@ class Rules:
         One that looks like a leak that has ended is told if it is this share of it at least.
     rest
         Blocks for which a leak must have stayed at a new place before it is told again.
-    record, judge_blocks
-        All leaks are judged together on so many blocks, whenever one is to be told and after so many blocks at least.
-    judgements
-        So often a leak must have stood when it is told, unless it is beyond doubt.
+    refit_ages
+        Blocks after an alarm at which its place is sought anew.
     temper, temper_growth
         See `models.localise.locate`.
     """
@@ -78,8 +76,6 @@ class Rules:
     probation: int = 3
     unrest: int = 8
     echo_share: float = 0.2
-    record: int = 180
-    judge_blocks: int = 7
-    judgements: int = 2
+    refit_ages: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 36, 43, 50, 58)
     temper: float = 2.5
     temper_growth: float = 0.02

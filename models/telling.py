@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ Floats = NDArray[np.float64]
 
 ALIKE = 0.8  # cosine of two responses from which on one may be taken for the other
 ALIKE_M = 500.0
+SAME_M = 300.0
 
 
 def is_echo(reviser: Reviser, evidence: Evidence) -> bool:
@@ -66,6 +68,31 @@ def is_due(reviser: Reviser, entry: Entry) -> bool:
         (c > ALIKE or distance[e.place.link] < ALIKE_M) and flow < rules.echo_share * e.growth.peak
         for e, c in zip(closed, cosine, strict=True)
     )
+
+
+def withdrawn_before(reviser: Reviser, entry: Entry, bursts: Sequence[Entry]) -> Entry | None:
+    """A leak that was told of, and withdrawn, where an entry is to be told of that may have run then: it is that one.
+
+    Nobody is called twice to one place about one leak.
+
+    Parameters
+    ----------
+    bursts
+        What hours told of, beside the ledger's entries.
+    """
+    window, topology = reviser.ledger.window, reviser.watch.topology
+    distance = topology.distance_from_link(entry.place.link)
+    found = [
+        e
+        for e in (*reviser.ledger.entries, *bursts)
+        if e.is_told
+        and e.is_withdrawn
+        and not e.is_past
+        and window.last - e.withdrawn < reviser.rules.window
+        and distance[e.alarm.place.link] <= SAME_M
+        and entry.growth.onset < window.number(e.alarm.time)
+    ]
+    return max(found, key=lambda e: e.alarm.time) if found else None
 
 
 def around(reviser: Reviser, evidence: Evidence, responses: Floats) -> NDArray[np.bool_]:

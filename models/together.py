@@ -88,8 +88,7 @@ class Together:
             if end is not None and (end > blocks[-1] or repaired.get((link, end))):
                 held.add(id(entry))
         known = [
-            Known(e.place.pipe, e.growth, (e.place.link, e.growth.end) in repaired, id(e) in held, self._is_quiet(e))
-            for e in running
+            Known(e.place.pipe, e.growth, (e.place.link, e.growth.end) in repaired, id(e) in held) for e in running
         ]
         usual, self.watch.noise = self.watch.noise, noise
         fed = [without_starved(self.watch.model, self.watch.channels, frame) for frame in frames]
@@ -124,11 +123,6 @@ class Together:
             for leak in found:
                 if (leak.growth.onset, leak.growth.peak) == (entry.growth.onset, entry.growth.peak):
                     entry.growth = leak.growth
-
-    def _is_quiet(self, entry: Entry) -> bool:
-        """Whether an entry was sought so lately, for its age, that the blocks since then tell little of it."""
-        last = self.ledger.window.last
-        return last - entry.sought < _ANEW * (last - entry.growth.onset)
 
     def _adopt(self, entries: Sequence[Entry], found: Sequence[Smoothed], time: pd.Timestamp) -> None:
         """Let entries be what was found; enter what none stands for, withdraw those that stand for nothing."""
@@ -168,8 +162,6 @@ class Together:
     def _take(self, entry: Entry, leak: Smoothed) -> None:
         if self.watch.topology.distance_from_link(entry.place.link)[leak.place.link] > MOVED_M:
             entry.placed = self.ledger.window.last
-        if not self._is_quiet(entry) or leak.growth.onset != entry.growth.onset:
-            entry.sought = self.ledger.window.last
         entry.place, entry.growth, entry.unit = leak.place, leak.growth, leak.unit
         entry.onset_deviation, entry.flow_doubt = _onset_deviation(leak), leak.deviation / max(leak.growth.peak, 1e-12)
         entry.doubt = self.reviser.doubt_of(leak.place, leak.unit)
