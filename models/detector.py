@@ -224,12 +224,10 @@ class Detector:
 
         Returns the history's frames against the new calibration.
         """
-        self.together.begin()
         self.judge(self.seen[-1].end)
         self.instruments.lift()
         frames = relearn(self.watch, self.instruments.mended(history), self.ledger)
         self.old_ends.forget_shift()
-        self.together.forget()
         self.ledger.replace_frames(frames, self.watch.noise)
         self.seen = []
         for entry in self.ledger.entries:

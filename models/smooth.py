@@ -17,7 +17,7 @@ from models.frame import Frame
 from models.growth import Growth
 from models.localise import Candidate, Place, locate
 from models.rules import Rules
-from models.smooth_effect import Effects, Memory, Supposed
+from models.smooth_effect import Effects, Supposed
 from models.smooth_field import odd_blocks, without_gaps
 from models.smooth_judge import Judge
 from models.smooth_search import Search
@@ -51,15 +51,12 @@ class Known:
         A crew has mended it: its place and its end are known.
     is_held
         The record does not show how it began: it stays as it is, but for its end.
-    is_quiet
-        It was sought lately: it is not sought anew unless leaks like it change.
     """
 
     link: int
     growth: Growth
     is_repaired: bool = False
     is_held: bool = False
-    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +98,6 @@ def smooth(
     blocks: Floats,
     known: Sequence[Known],
     rules: Rules,
-    memory: Memory | None = None,
     believed: Believed | None = None,
     earliest: float = -np.inf,
 ) -> list[Smoothed] | None:
@@ -115,9 +111,6 @@ def smooth(
         float64 [n_blocks], their numbers on the detector's clock.
     known
         Where the search begins.
-    memory
-        Of an earlier look at the same record, against the same calibration; what was known then is where this one
-        begins.
     believed
         Logarithm of what dry searches leave of each pipe for a leak that began at some block, float64 [n_pipes].
     earliest
@@ -133,7 +126,7 @@ def smooth(
     kept = ~odd_blocks(without_gaps(values, blocks, watch.noise), watch.noise)
     kept[[0, -1]] = True
     blocks = blocks[kept]
-    effects = Effects(watch, [f for f, k in zip(frames, kept, strict=True) if k], blocks, memory)
+    effects = Effects(watch, [f for f, k in zip(frames, kept, strict=True) if k], blocks)
     judge = Judge(watch, effects, values[kept], rules, is_level_known=earliest == -np.inf)
     most = rules.most_share * watch.largest_take
     first = [
@@ -143,15 +136,9 @@ def smooth(
     ]
     judge.simulate(first)
     usual = judge.misfit(first)
-    quiet = [_supposed(watch, leak) for leak in known if leak.is_quiet]
-    if memory is not None and memory.is_used:
-        search = _explained(judge, first, quiet, earliest, is_first=False)
-    else:
-        told = [leak for leak in first if not leak.is_free]
-        begins = [first] if len(told) == len(first) else [first, told]
-        search = _best(judge, [_explained(judge, begin, quiet, earliest, is_first=True) for begin in begins])
-    if memory is not None:
-        memory.is_used = True
+    told = [leak for leak in first if not leak.is_free]
+    begins = [first] if len(told) == len(first) else [first, told]
+    search = _best(judge, [_explained(judge, begin, earliest) for begin in begins])
     judge.simulate(search.leaks)
     if judge.misfit(search.leaks) > _WORSE * usual:
         return None
@@ -164,12 +151,10 @@ def _supposed(watch: Watch, leak: Known) -> Supposed:
     return Supposed(int(np.searchsorted(watch.pipes, leak.link)), leak.growth, leak.is_repaired, leak.is_held)
 
 
-def _explained(
-    judge: Judge, begin: Sequence[Supposed], quiet: Sequence[Supposed], earliest: float, is_first: bool
-) -> Search:
+def _explained(judge: Judge, begin: Sequence[Supposed], earliest: float) -> Search:
     """A search that began with some leaks, at its end."""
-    search = Search(judge, begin, earliest=earliest, is_first=is_first)
-    _explain(search, quiet, is_first)
+    search = Search(judge, begin, earliest=earliest)
+    _explain(search)
     return search
 
 
@@ -192,10 +177,9 @@ def _temper(judge: Judge, search: Search) -> float:
     return float(max(judge.misfit(search.leaks), 1.0))
 
 
-def _explain(search: Search, quiet: Sequence[Supposed], is_first: bool) -> None:
+def _explain(search: Search) -> None:
     """Move until nothing helps."""
     search.settle()
-    search.leave(quiet)
     for _ in range(_ROUNDS):
         before, n_added = search.value, 0
         if search.judge.temper < _POOR:
@@ -211,9 +195,8 @@ def _explain(search: Search, quiet: Sequence[Supposed], is_first: bool) -> None:
         search.settle()
         if n_added == 0 and search.value < before + _LITTLE:
             break
-    if is_first:
-        search.rebuild()
-        search.settle()
+    search.rebuild()
+    search.settle()
 
 
 def _told(watch: Watch, search: Search, k: int, deviation: float, rules: Rules, believed: Believed | None) -> Smoothed:

@@ -68,22 +68,6 @@ class _Simulated:
         )
 
 
-class Memory:
-    """What was simulated of the blocks of a record, for the next time that it is looked at.
-
-    Attributes
-    ----------
-    blocks
-        By number.
-    is_used
-        Whether the record was looked at before.
-    """
-
-    def __init__(self) -> None:
-        self.blocks: dict[float, _Simulated] = {}
-        self.is_used = False
-
-
 class Effects:
     """Effects of leaks on every block of a record.
 
@@ -98,15 +82,13 @@ class Effects:
         The blocks that are there.
     blocks
         float64 [n_blocks], their numbers on the detector's clock.
-    memory
-        Of an earlier look at the same record, against the same calibration.
     """
 
-    def __init__(self, watch: Watch, frames: Sequence[Frame], blocks: Floats, memory: Memory | None = None) -> None:
+    def __init__(self, watch: Watch, frames: Sequence[Frame], blocks: Floats) -> None:
         self._watch, self._frames, self.blocks = watch, list(frames), blocks
         self._sized = watch.sized(watch.responses)
         self._made = np.log(np.concatenate([[0.4 * watch.sizes[0]], watch.sizes]))
-        self._memory = memory or Memory()
+        self._known: dict[int, _Simulated] = {}
         self.together: Floats = np.zeros((len(blocks), len(watch.channels.names)))
 
     def response(self, at: int, flow: float) -> Floats:
@@ -146,13 +128,12 @@ class Effects:
         """Simulate leaks together, in the blocks where their flows are not those simulated last."""
         flows = self._flows(leaks, self.blocks + 0.5)
         cut = {k: self._in_parts(leaks, float(self.blocks[k])) for k in self._cut(leaks)}
-        known = self._memory.blocks
         rows, weights, moments = [], [], []
         missing: dict[int, list[tuple[float, dict[int, float]]]] = {}
-        for k, block in enumerate(self.blocks.tolist()):
+        for k in range(len(self.blocks)):
             parts = cut.get(k) or [(1.0, {link: q for link, flow in flows.items() if (q := float(flow[k])) > 0.0})]
-            if block in known and known[block].covers(parts):
-                self.together[k] = known[block].together
+            if k in self._known and self._known[k].covers(parts):
+                self.together[k] = self._known[k].together
                 continue
             missing[k] = parts
             rows += [k] * len(parts)
@@ -168,7 +149,7 @@ class Effects:
         apart = sum((self.one(leak) for leak in leaks), np.zeros_like(simulated))
         for k, parts in missing.items():
             self.together[k] = simulated[k] - apart[k]
-            known[float(self.blocks[k])] = _Simulated(parts, self.together[k].copy())
+            self._known[k] = _Simulated(parts, self.together[k].copy())
 
     def _flows(self, leaks: Sequence[Supposed], moments: Floats) -> dict[int, Floats]:
         """Flow of each link at moments, link -> float64 [n], m3/s."""

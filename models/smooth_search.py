@@ -15,10 +15,7 @@ from models.smooth_seek import Seeker
 
 Floats = NDArray[np.float64]
 
-_LEAST, _FIRM = (
-    0.5,
-    5.0,
-)  # gain in log posterior for which a move is worth while, at first and where all was judged before
+_LEAST = 0.5  # gain in log posterior for which a move is worth while
 _ALIKE = 0.1  # cosine of effects from which leaks' places and flows hang together
 _TWINS = 0.5  # and from which one may be taken for another
 _GROUP = 5
@@ -34,10 +31,8 @@ class Search:
         leaks: Sequence[Supposed],
         log: Callable[[str], None] | None = None,
         earliest: float = -np.inf,
-        is_first: bool = True,
     ) -> None:
         self.judge, self.seeker = judge, Seeker(judge, earliest)
-        self._least = _LEAST if is_first else _FIRM
         self._log = log or (lambda move: None)
         self.leaks = list(leaks)
         self.value = -np.inf
@@ -64,18 +59,11 @@ class Search:
     def offer(self, leaks: Sequence[Supposed], what: str) -> bool:
         """Take over a set of leaks if it is better."""
         leaks, value = self._fitted(leaks)
-        if value <= self.value + self._least:
+        if value <= self.value + _LEAST:
             return False
         self._log(f"{what}: {value - self.value:+.1f}")
         self.leaks, self.value = leaks, value
         return True
-
-    def leave(self, leaks: Sequence[Supposed]) -> None:
-        """Do not seek some leaks anew while neither they nor their neighbours change."""
-        places = {(leak.at, leak.growth.onset) for leak in leaks}
-        for leak, key in zip(self.leaks, self._neighbours(), strict=True):
-            if (leak.at, leak.growth.onset) in places:
-                self._sought.add(key)
 
     def revise(self) -> bool:
         """Seek every leak anew with the others running, but where neither it nor its neighbours have changed."""
@@ -87,7 +75,7 @@ class Search:
                 self._sought.add(keys[k])
                 others = [x for x in self.leaks if x is not leak]
                 found = self.seeker.best(others, leak)
-                if found is not None and found.gain > found.before + self._least:
+                if found is not None and found.gain > found.before + _LEAST:
                     move = f"revise {self.name(leak)} -> {self.name(found.leak)}"
                     if self.offer([*others[:k], found.leak, *others[k:]], move):
                         any_better, keys = True, self._neighbours()
@@ -161,7 +149,7 @@ class Search:
                 if not self.add():
                     break
             self.revise()
-            if self.value <= value + self._least:
+            if self.value <= value + _LEAST:
                 self.leaks, self.value = kept, value
             else:
                 self._log(f"rebuilt {len(group)} {self.value - value:+.1f}")

@@ -1,8 +1,8 @@
-"""Known leaks judged together on the recent record, so that the ledger hangs less on the order in which it was made.
+"""Known leaks judged together on a record, so that a ledger hangs less on the order in which it was made.
 
-The ledger takes one leak after another, each against what the others leave. Now and then all of it is put to
-`models.smooth`, which moves, merges, splits and drops leaks until the record is explained best; what comes out is
-matched to the ledger's entries, so that what was told of them stays theirs.
+The ledger takes one leak after another, each against what the others leave. When a history is complete all of it is put
+to `models.smooth`, which moves, merges, splits and drops leaks until the record is explained best; what comes out is
+matched to the ledger's entries.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from models.ledger import Alarm, Entry
 from models.noise import Noise
 from models.revise import MOVED_M, Reviser
 from models.smooth import FEWEST_BLOCKS, Known, Smoothed, smooth
-from models.smooth_effect import Memory
 from models.starved import without_starved
 
 Floats = NDArray[np.float64]
@@ -33,7 +32,6 @@ _ENDED = 0.5  # against one that runs while the other has ended
 _BEFORE = 30.0  # blocks of a record before a leak that show how things were without it
 _SHOWN = 0.7  # of a growth must lie in the record for it to be told from it
 _FLOW_SIGMAS = 2.0
-_ANEW = 0.25  # of a leak's age has passed when it is sought anew
 
 
 class Together:
@@ -47,16 +45,6 @@ class Together:
 
     def __init__(self, reviser: Reviser) -> None:
         self.reviser, self.ledger, self.watch = reviser, reviser.ledger, reviser.watch
-        self.judged = -1  # block in which it last was
-        self._memory = Memory()
-
-    def begin(self) -> None:
-        """Search as if nothing had been judged before, in case chance has led all of it astray."""
-        self._memory.is_used = False
-
-    def forget(self) -> None:
-        """The model was calibrated again: nothing that was simulated holds."""
-        self._memory = Memory()
 
     def run(
         self, frames: Sequence[Frame], noise: Noise, repaired: Mapping[tuple[int, float], bool], time: pd.Timestamp
@@ -77,7 +65,6 @@ class Together:
         ledger, window = self.ledger, self.ledger.window
         if len(frames) < FEWEST_BLOCKS:
             return False
-        self.judged = window.last
         blocks = np.array([float(round(window.number(f.start))) for f in frames])
         running = [e for e in ledger.entries if not e.is_withdrawn and e.growth.flow(blocks).max() > 0.0]
         earliest = -np.inf if self._is_whole(blocks) else float(blocks[0]) + _BEFORE
@@ -99,7 +86,6 @@ class Together:
                 blocks,
                 known,
                 self.reviser.rules,
-                self._memory,
                 self.reviser.searches.believed,
                 earliest,
             )

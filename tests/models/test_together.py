@@ -122,23 +122,6 @@ def test_no_leak_is_taken_to_begin_where_too_little_of_the_record_lies_before_it
     assert len(Case([unknown], []).judge(first=0)) == 1
 
 
-def test_a_second_look_simulates_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    leak = TownLeak(24, Growth(100.0, 0.0, 8.0 * Q))
-    case = Case([leak], [leak])
-    simulated: list[int] = []
-    effect = case.town.effect
-    monkeypatch.setattr(
-        case.town, "effect", lambda frames, leaks: simulated.append(len(frames)) or effect(frames, leaks)
-    )
-    case.judge()
-    first, simulated[:] = sum(simulated), []
-    before = [(e.place.link, round(e.growth.onset, 2)) for e in case.ledger.entries]
-    case.judge()
-    # the ledger's window is simulated in any case
-    assert sum(simulated) <= WINDOW + 5 < first
-    assert [(e.place.link, round(e.growth.onset, 2)) for e in case.ledger.entries] == before
-
-
 def test_a_record_too_short_to_look_back_on_changes_nothing() -> None:
     case = Case([], [TownLeak(5, Growth(130.0, 0.0, 4.0 * Q))])
     assert not case.together.run(case.frames[-10:], case.town.noise, {}, pd.Timestamp(NOW))
