@@ -178,6 +178,8 @@ def _detect(
         if history is None:
             watch.sharpen([f for f in later if f.end <= learnt])
         _replay(detector, parts, learnt, report, by_hour=True)
+        report("look back", 0.0)
+        detector.judge(data.end)
         faults = [
             *detector.instruments.faults,
             *detector.surges.faults,

@@ -102,8 +102,7 @@ class Detector:
         self.ledger.append(frame, self.watch.noise)
 
     def _see(self, frame: Frame) -> None:
-        if self.is_history:
-            self.seen = [*self.seen[-_MOST_RECORD + 1 :], frame]
+        self.seen = [*self.seen[-_MOST_RECORD + 1 :], frame]
 
     def step(self, frame: Frame | HourFrame) -> list[Entry]:
         """Take one frame, an hour or, after its hours, a whole block; return the entries that it raised."""
@@ -229,7 +228,7 @@ class Detector:
         frames = relearn(self.watch, self.instruments.mended(history), self.ledger)
         self.old_ends.forget_shift()
         self.ledger.replace_frames(frames, self.watch.noise)
-        self.seen = []
+        self.seen = frames[-_MOST_RECORD:]
         for entry in self.ledger.entries:
             if not entry.is_withdrawn:
                 self._reviser.settle(entry)
