@@ -121,19 +121,6 @@ class InstrumentWatch:
             found.append(replace(frame, values=values))
         return found
 
-    def suspected(self) -> tuple[int | None, float] | None:
-        """Channel that may be off, None for what moves many, and the block since when; None where nothing may be.
-
-        Whether it is a fault the next blocks will tell.
-        """
-        residual = self.ledger.residual
-        suspect = self._suspect(residual)
-        if suspect is None or suspect.gain < _GAIN or suspect.has_lasted(len(residual)):
-            return None
-        if not is_ahead(suspect.gain, self._scan.leaks_gain(residual) - suspect.bonus):
-            return None
-        return suspect.cause.channel, suspect.onset + self.ledger.window.first
-
     @property
     def noise(self) -> Noise:
         """Noise as it was learnt: what was deaf for a time is missing in trusted frames."""
