@@ -21,7 +21,7 @@ from models.growth import Growth
 from models.health import Fault
 from models.health_surge import Surges
 from models.health_watch import InstrumentWatch
-from models.hours import HourWatch
+from models.hours import ONSET_DEVIATION, HourWatch
 from models.leak import Estimate, Leak, Untold
 from models.ledger import Alarm, Entry, Ledger
 from models.oldends import OldEnds
@@ -341,6 +341,8 @@ class Detector:
         end = window.time(entry.growth.end) if entry.growth.end is not None else None
         district = self.watch.district_of(place.link)
         onset, spread = entry.growth.onset, entry.onset_deviation
+        if np.isfinite(entry.hour_onset):
+            onset, spread = entry.hour_onset, ONSET_DEVIATION
         now = window.blocks[-1:] if entry.raised <= window.last else np.array([onset + 1.0])  # a burst of today
         return Leak(
             event=0,

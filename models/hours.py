@@ -41,7 +41,7 @@ _DAYS_PER_ALARM = 365.0  # chance alone passes the screen once in so many days
 _YOUNG_BLOCKS, _YOUNG_DOUBT = 14, 0.3
 _STIRRED_BLOCKS, _AROUND_BLOCKS = 5, 2  # after an onset or an end, and before what days tell of it
 _PARTS = 4
-_ONSET_DEVIATION = 1.0 / 24.0
+ONSET_DEVIATION = 1.0 / 24.0
 
 
 class HourWatch:
@@ -308,11 +308,15 @@ class HourWatch:
         return [burst for burst in self.bursts if not burst.is_withdrawn]
 
     def confirmed(self, entry: Entry) -> Alarm | None:
-        """The alarm that hours raised about an entry which the days would tell of now, if they did."""
+        """The alarm that hours raised about an entry which the days would tell of now, if they did.
+
+        The entry knows from then on when in its day it began.
+        """
         for burst in self.pending:
             if self._is_one(entry, burst):
                 self.bursts.remove(burst)
                 self._settled.append((self.ledger.window.last, burst))
+                entry.hour_onset = burst.growth.onset
                 return replace(burst.alarm, gain=entry.alarm.gain)
         return None
 
@@ -339,7 +343,7 @@ class HourWatch:
         )
         raised = int(np.floor(onset)) + 1  # the first whole day
         entry = Entry(alarm, raised, burst.place, Growth(onset, 0.0, burst.flow), burst.unit, burst.doubt)
-        entry.is_told, entry.onset_deviation = True, _ONSET_DEVIATION
+        entry.is_told, entry.onset_deviation = True, ONSET_DEVIATION
         self.bursts.append(entry)
         # the hours since its onset, told as usual from now on
         at = self.ledger.window.last + 1 if self._block is None else self._block

@@ -65,6 +65,8 @@ class Entry:
         float64 [n, n_channels], what of this is still uncertain beside `misfit`; empty before that was learnt.
     onset_deviation
         Blocks, standard deviation of the onset.
+    hour_onset
+        Onset as hours have it, NaN where they told nothing of it: days do not show when in them a leak began.
     is_withdrawn
         Later data spoke against it.
     withdrawn
@@ -93,6 +95,7 @@ class Entry:
     is_told: bool = False
     due: int = -1
     flow_doubt: float = np.nan
+    hour_onset: float = np.nan
     rest: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
     def state(self) -> dict[str, object]:
