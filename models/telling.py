@@ -40,8 +40,8 @@ def is_due(reviser: Reviser, entry: Entry) -> bool:
     """Whether an entry that was not told yet has stood its probation.
 
     After a leak has ended what its simulation missed of it may look like a small one that goes on beside it: such an
-    entry is watched longer, and where it looks like a share of the ended one, or of one that began when it did, it is not
-    told at all.
+    entry is watched longer, and where it looks like a share of the ended one, or of one that began when it did, it is
+    not told at all.
     """
     rules, window = reviser.rules, reviser.ledger.window
     if entry.place.probability < rules.sure_mass and entry.alarm.gain < rules.sure_gain:
