@@ -61,14 +61,17 @@ def prepared(watch: Watch, network: Path, history: Record, repairs: Sequence[Rep
     old = entries_of(watch, start, learnt, round(learning / watch.settings.block) - 1, rules)
     frames = list(watch.frames(history))
     watch.sharpen(frames)
-    known, left = repaired_leaks(watch, frames, tuple(r for r in repairs if r.time <= history.end), rules, old)
+    past = tuple(r for r in repairs if r.time <= history.end)
+    known, left = repaired_leaks(watch, frames, past, rules, old)
     detector = Detector(watch, rules, (*left, *(r for r in repairs if r.time > history.end)))
     detector.old_ends.most = start.most
-    detector.know([*old, *known])
+    detector.know([*old, *known], past)
+    detector.is_history = len(frames) >= RELEARN_BLOCKS
     for frame in frames:
         (detector.learn if frame.end <= learnt else detector.step)(frame)
-    if len(frames) >= RELEARN_BLOCKS:
+    if detector.is_history:
         frames = detector.relearn(history)
+    detector.is_history = False
     detector.begin(history.end + HOUR)
     detector.hours.prepare(frames)
     return detector

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from hydro.calibration import Calibration
 from hydro.engine import Engine
 from hydro.record import Record
-from models.detector import Detector
+from models.detector import MOST_RECORD, Detector
 from models.dirtystart import entries_of, learn_start
 from models.errors import NotEnoughData
 from models.frame import Frame
@@ -162,9 +162,13 @@ def _detect(
         detector.know([*old, *known], past)
         looked = frames
         if history is not None:
-            detector.is_history = len(frames) >= RELEARN_BLOCKS
-            _replay(detector, frames, learnt, report)
-            if detector.is_history:
+            is_long = len(frames) >= RELEARN_BLOCKS
+            # what is judged together in the end need not be sought one by one before
+            early = len(frames) - MOST_RECORD if is_long else len(frames)
+            _replay(detector, frames[: max(early, 0)], learnt, report)
+            detector.is_history = is_long
+            _replay(detector, frames[max(early, 0) :], learnt, report)
+            if is_long:
                 looked = detector.relearn(history)
             detector.is_history = False
             detector.begin(data.start)

@@ -21,7 +21,7 @@ from models.growth import Growth
 from models.health import Fault
 from models.health_surge import Surges
 from models.health_watch import InstrumentWatch
-from models.hours import ONSET_DEVIATION, HourWatch
+from models.hours import NEAR_BLOCKS, ONSET_DEVIATION, HourWatch
 from models.leak import Estimate, Leak, Untold
 from models.ledger import Alarm, Entry, Ledger
 from models.oldends import OldEnds
@@ -37,7 +37,7 @@ Floats = NDArray[np.float64]
 
 _MOST_PER_FRAME = 1
 _BEYOND_DOUBT = 10.0
-_MOST_RECORD = 400  # blocks of a history that are judged together
+MOST_RECORD = 400  # blocks of a record that are judged together
 NEAR_M = 300.0  # a crew that looks for a leak finds it within this length of pipe
 
 
@@ -64,7 +64,7 @@ class Detector:
     is_history
         Nobody waits for what is told of these frames: leaks are judged together when all of them are there.
     seen
-        The last frames, as they came.
+        The last frames, with whatever is wrong with them; a history's against the model as it was calibrated again.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class Detector:
         self.old_ends = OldEnds(self.ledger, self._reviser, self.rules)
         self.together = Together(self._reviser)
         self.is_history = False
+        self._first = -np.inf
         self.seen: list[Frame] = []
         self._reported: list[Repair] = []
         self._repairs = sorted(repairs, key=lambda r: r.time)
@@ -102,7 +103,7 @@ class Detector:
         self.ledger.append(frame, self.watch.noise)
 
     def _see(self, frame: Frame) -> None:
-        self.seen = [*self.seen[-_MOST_RECORD + 1 :], frame]
+        self.seen = [*self.seen[-MOST_RECORD + 1 :], frame]
 
     def step(self, frame: Frame | HourFrame) -> list[Entry]:
         """Take one frame, an hour or, after its hours, a whole block; return the entries that it raised."""
@@ -131,11 +132,11 @@ class Detector:
         self.hours.close()
         return told
 
-    def judge(self, time: pd.Timestamp) -> None:
-        """Judge all known leaks together, on what was seen lately."""
+    def judge(self, time: pd.Timestamp) -> bool:
+        """Judge all known leaks together, on what was seen lately; return whether anything came of it."""
         number, link = self.ledger.window.number, self.watch.topology.link
         repaired = {(link(r.pipe), number(r.time)): r.flow is not None for r in self._reported}
-        self.together.run(self.trusted(self.seen), self.instruments.noise, repaired, time)
+        return self.together.run(self.trusted(self.seen), self.instruments.noise, repaired, time)
 
     @property
     def faults(self) -> list[Fault]:
@@ -161,6 +162,7 @@ class Detector:
 
     def begin(self, time: pd.Timestamp) -> None:
         """The data in question begin here: what runs already is old; what has ended is no longer told."""
+        self._first = self.ledger.window.number(time)
         for entry in self.ledger.entries:
             entry.superseded.clear()
             entry.is_past = not entry.is_open
@@ -185,8 +187,11 @@ class Detector:
         for entry in told:
             earlier = self.hours.confirmed(entry)
             before = withdrawn_before(self._reviser, entry, self.hours.bursts) if earlier is None else None
-            earlier = earlier or (before.alarm if before is not None else None)
             if before is not None:
+                earlier = replace(before.alarm, gain=entry.alarm.gain)  # gains of days and hours do not compare
+                is_burst = any(before is burst for burst in self.hours.bursts)
+                if is_burst and abs(entry.growth.onset - before.growth.onset) <= NEAR_BLOCKS:
+                    entry.hour_onset = before.growth.onset
                 before.is_told, entry.superseded = False, before.superseded
             if earlier is None:
                 raised.append(entry)
@@ -223,12 +228,16 @@ class Detector:
 
         Returns the history's frames against the new calibration.
         """
-        self.judge(self.seen[-1].end)
+        if not self.judge(self.seen[-1].end):
+            for entry in self.ledger.entries:
+                if entry.is_open:
+                    self._reviser.refit(entry)
+            self._reviser.run()
         self.instruments.lift()
         frames = relearn(self.watch, self.instruments.mended(history), self.ledger)
         self.old_ends.forget_shift()
         self.ledger.replace_frames(frames, self.watch.noise)
-        self.seen = frames[-_MOST_RECORD:]
+        self.seen = frames[-MOST_RECORD:]
         for entry in self.ledger.entries:
             if not entry.is_withdrawn:
                 self._reviser.settle(entry)
@@ -328,12 +337,14 @@ class Detector:
         window, links = self.ledger.window, self.watch.topology.links
         found = []
         for entry in self.ledger.entries:
-            if entry.is_told or entry.is_past or entry.is_withdrawn:
+            end = entry.growth.end
+            if entry.is_told or entry.is_past or entry.is_withdrawn or (end is not None and end <= self._first):
                 continue
             growth, spread = entry.growth, entry.onset_deviation
             since, low, high = (window.time(growth.onset + k * spread) for k in (1.0, -2.0, 2.0))
-            end = window.time(growth.end) if growth.end is not None else None
-            found.append(Untold(links[entry.place.link], since, low, high, growth.peak, entry.place.probability, end))
+            ended = window.time(end) if end is not None else None
+            pipe = links[entry.place.link]
+            found.append(Untold(pipe, since, low, high, growth.peak, entry.place.probability, ended))
         return sorted(found, key=lambda leak: (leak.start, leak.pipe))
 
     def _leak(self, entry: Entry, alarm: Alarm, is_withdrawn: bool) -> Leak:

@@ -62,12 +62,6 @@ def test_ends(reviser: Reviser) -> None:
     _close(reviser, entry, end)
 
 
-def seems_ended(reviser: Reviser, entry: Entry) -> bool:
-    """Whether an open leak's effect seems to be missing in the newest blocks, though that is not sure yet."""
-    gain, _, share = _end_of(reviser, entry)
-    return gain >= reviser.rules.end_gain and share >= _STOPS
-
-
 def _close(reviser: Reviser, entry: Entry, end: float) -> None:
     """End an entry; what it was is fitted on the blocks in which it ran alone."""
     before = entry.growth

@@ -29,6 +29,8 @@ class Case:
         Whether the channel is left out for now, and whether it began as a drift.
     steady
         Block from which the channel has stood at its new zero, infinite while it is left out.
+    is_mended
+        Whether a history's record was freed of it before the model was calibrated on it again.
     doubt
         float64 [n, n_channels], what else it may have done, one standard deviation each.
     raw, off
@@ -42,6 +44,7 @@ class Case:
     is_left_out: bool = True
     is_growing: bool = False
     steady: float = np.inf
+    is_mended: bool = False
     doubt: Floats = field(default_factory=lambda: np.empty(0))
     raw: dict[int, float] = field(default_factory=dict)
     off: dict[int, float] = field(default_factory=dict)

@@ -56,6 +56,7 @@ class InstrumentWatch:
         self.cases: list[Case] = []
         self._all: list[Case] = []
         self._own: Noise | None = None
+        self._mended_to: pd.Timestamp | None = None
         self._scan = FaultScan(reviser)
 
     # a detector's step --------------------------------------------------------------------------------------------
@@ -111,7 +112,8 @@ class InstrumentWatch:
             values = frame.values.copy()
             for case in self._all:
                 begun = self.ledger.window.time(case.onset) < frame.end
-                if begun and (case.fault.until is None or frame.start < case.fault.until):
+                is_mended = case.is_mended and self._mended_to is not None and frame.start <= self._mended_to
+                if begun and not is_mended and (case.fault.until is None or frame.start < case.fault.until):
                     k = case.cause.channel
                     if k is None:
                         values -= case.cause.effect(case.size)
@@ -148,6 +150,9 @@ class InstrumentWatch:
             table.loc[rows, fault.element] -= fault.size if fault.kind == OFFSET else np.nan
             for low, high in edge:
                 table.loc[(table.index >= low) & (table.index < high), fault.element] = np.nan
+        self._mended_to = record.end
+        for case in self._all:
+            case.is_mended = case.cause.channel is not None and case.fault.kind in (OFFSET, DRIFT)
         return replace(record, **tables)
 
     # telling a new one --------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ _A_DAY = 24
 _FEWEST_DAYS, _FEWEST_CALM = 56, 28  # fewer tell too little of a tail
 _SETTLED_DAYS = 14
 _PROBATION, _LONGEST = 4, 14  # whole days within which a burst has to be confirmed; while days show it, or doubt it
-_NEAR_BLOCKS = 3.0  # between the onsets that hours and days tell of one leak
+NEAR_BLOCKS = 3.0  # between the onsets that hours and days tell of one leak
 _TELLING = 9.0  # energy of a burst in the days' noise (three deviations, squared) at which they can deny it
 _LEAST_GAIN = 10.0
 _REPRESENTATIVES = 48
@@ -211,7 +211,7 @@ class HourWatch:
         known = [b for b in sorted(self._days) if window.first <= b <= window.last and b < block]
         self._days = {b: self._days[b] for b in known}
         if len(known) < _SETTLED_DAYS:
-            self._usual = np.empty((0, 0))
+            self._usual = self._rows = np.empty((0, 0))  # nothing older is looked at either
             return
         blocks = np.array(known)
         effect = self.ledger.effect[blocks - window.first]
@@ -308,10 +308,7 @@ class HourWatch:
         return [burst for burst in self.bursts if not burst.is_withdrawn]
 
     def confirmed(self, entry: Entry) -> Alarm | None:
-        """The alarm that hours raised about an entry which the days would tell of now, if they did.
-
-        The entry knows from then on when in its day it began.
-        """
+        """The alarm that hours raised about an entry which the days would tell of now; it then knows its hour, too."""
         for burst in self.pending:
             if self._is_one(entry, burst):
                 self.bursts.remove(burst)
@@ -362,7 +359,7 @@ class HourWatch:
         # a hypothesis of the days before, not told yet, may have taken up the burst
         if not entry.is_open or (entry.is_told and entry.raised < burst.raised - 1):
             return False
-        if abs(entry.growth.onset - burst.growth.onset) > _NEAR_BLOCKS:
+        if abs(entry.growth.onset - burst.growth.onset) > NEAR_BLOCKS:
             return False
         if self.watch.topology.distance_from_link(burst.place.link)[entry.place.link] < ALIKE_M:
             return True

@@ -189,4 +189,4 @@ def _end(record: Record) -> pd.Timestamp:
         for table in (record.pressure, record.flow, record.level, record.demand)
         if len(table) > 1
     ]
-    return record.end + min(paces)
+    return record.end + min(paces, default=pd.Timedelta(0))

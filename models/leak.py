@@ -71,7 +71,7 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class Untold:
-    """A leak that only hindsight shows: no alarm was raised about it.
+    """A leak that stands at the end without an alarm: too small, found too late or too unsure to be told.
 
     Attributes
     ----------

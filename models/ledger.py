@@ -157,7 +157,9 @@ class Ledger:
             missed = min(round(self.window.number(frame.start)) - last - 1, self.window.length)
             for start in (frame.start - k * length for k in range(missed, 0, -1)):
                 nothing = np.full_like(frame.values, np.nan)
-                self._append(replace(frame, start=start, end=start + length, values=nothing), noise)
+                parts = np.full_like(frame.parts, np.nan)
+                unseen = replace(frame, start=start, end=start + length, values=nothing, parts=parts)
+                self._append(replace(unseen, hours=np.empty((0, 0))), noise)
         self._append(frame, noise)
 
     def _append(self, frame: Frame, noise: Noise) -> None:

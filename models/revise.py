@@ -272,6 +272,7 @@ class Reviser:
         if self.ledger.window.last - entry.raised > self.rules.window // 2 and onset <= self.ledger.window.first:
             onset = min(entry.growth.onset, onset)  # the window no longer shows the beginning
         entry.growth = replace(growth, onset=onset) if growth.rise == 0 else growth
+        entry.flow_doubt = np.nan
         entry.onset_deviation = float(
             np.clip(3.0 / np.sqrt(max(evidence.gain[at], 1.0)) * max(1.0, growth.rise), 0.5, 30.0)
         )

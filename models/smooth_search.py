@@ -145,9 +145,11 @@ class Search:
             self.leaks = [x for x in self.leaks if x not in group]
             self.value = -np.inf
             self.offer(self.leaks, "rebuild")
+            barred, self._added = self._added, set()
             for _ in range(len(group)):
                 if not self.add():
                     break
+            self._added |= barred
             self.revise()
             if self.value <= value + _LEAST:
                 self.leaks, self.value = kept, value

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ends import seems_ended
 from models.evidence import Evidence
 from models.ledger import Entry
 
@@ -39,9 +38,8 @@ def is_echo(reviser: Reviser, evidence: Evidence) -> bool:
 def is_due(reviser: Reviser, entry: Entry) -> bool:
     """Whether an entry that was not told yet has stood its probation.
 
-    After a leak has ended what its simulation missed of it may look like a small one that goes on beside it: such an
-    entry is watched longer, and where it looks like a share of the ended one, or of one that began when it did, it is
-    not told at all.
+    After a leak has ended what its simulation missed of it may look like a small one that goes on beside it: such
+    an entry is watched longer, and where it looks like a share of the ended one it is not told at all.
     """
     rules, window = reviser.rules, reviser.ledger.window
     if entry.place.probability < rules.sure_mass and entry.alarm.gain < rules.sure_gain:
@@ -60,24 +58,16 @@ def is_due(reviser: Reviser, entry: Entry) -> bool:
     }
     closed = [e for e in reviser.ledger.entries if id(e) in ended]
     fresh = any(e.growth.peak > flow and abs(entry.growth.onset - ended[id(e)]) < rules.unrest for e in closed)
-    if window.last - entry.raised < rules.probation and (fresh or _is_one_ending(reviser, flow)):
+    if fresh and window.last - entry.raised < rules.probation:
         return False
-    begun = [
-        e
-        for e in reviser.ledger.entries
-        if e.is_open and e is not entry and abs(entry.growth.onset - e.growth.onset) < rules.unrest
-    ]
-    larger = [e for e in (*closed, *begun) if flow < rules.echo_share * e.growth.peak]
-    if not larger:
+    if not closed:
         return True
     distance = reviser.watch.topology.distance_from_link(entry.place.link)
-    cosine = reviser.scanner(len(window), entry).alike(entry.unit, np.stack([e.unit for e in larger]))
-    return not any(c > ALIKE or distance[e.place.link] < ALIKE_M for e, c in zip(larger, cosine, strict=True))
-
-
-def _is_one_ending(reviser: Reviser, flow: float) -> bool:
-    """Whether a larger leak seems to have ended just now: what takes its place is told from it when that is known."""
-    return any(e.growth.peak > flow and seems_ended(reviser, e) for e in reviser.ledger.entries if e.is_open)
+    cosine = reviser.scanner(len(window), entry).alike(entry.unit, np.stack([e.unit for e in closed]))
+    return not any(
+        (c > ALIKE or distance[e.place.link] < ALIKE_M) and flow < rules.echo_share * e.growth.peak
+        for e, c in zip(closed, cosine, strict=True)
+    )
 
 
 def withdrawn_before(reviser: Reviser, entry: Entry, bursts: Sequence[Entry]) -> Entry | None:

@@ -1,8 +1,8 @@
-"""Known leaks judged together on a record, so that a ledger hangs less on the order in which it was made.
+"""Known leaks judged together on a record, so that a ledger depends less on the order in which it was made.
 
-The ledger takes one leak after another, each against what the others leave. When a history is complete all of it is put
-to `models.smooth`, which moves, merges, splits and drops leaks until the record is explained best; what comes out is
-matched to the ledger's entries.
+The ledger takes one leak after another, each against what the others leave. When a history or the data are complete
+their last blocks are put to `models.smooth`, which moves, merges, splits and drops leaks until the record is explained
+best; what comes out is matched to the ledger's entries.
 """
 
 from __future__ import annotations
@@ -89,7 +89,10 @@ class Together:
                 self.reviser.searches.believed,
                 earliest,
             )
-        except np.linalg.LinAlgError:  # two leaks with one effect: their doubts cannot be told apart
+        except (
+            np.linalg.LinAlgError,
+            RuntimeError,
+        ):  # two leaks with one effect cannot be told apart, or flows not fitted
             return False
         finally:
             self.watch.noise = usual
@@ -135,6 +138,10 @@ class Together:
         ends = [np.inf if g.end is None else g.end for g in (one, other)]
         if one.onset > ends[1] + _APART or other.onset > ends[0] + _APART:
             return 0.0
+        if entry.is_told and other.onset >= self.ledger.window.number(entry.alarm.time):
+            return 0.0  # nobody was told of what had not begun
+        if entry.is_past and other.end is None:
+            return 0.0
         distance = float(self.watch.topology.distance_from_link(entry.place.link)[leak.place.link])
         scale = np.sqrt(np.diag(self.watch.noise.white))
         a, b = entry.unit / scale, leak.unit / scale
@@ -149,7 +156,9 @@ class Together:
         if self.watch.topology.distance_from_link(entry.place.link)[leak.place.link] > MOVED_M:
             entry.placed = self.ledger.window.last
         entry.place, entry.growth, entry.unit = leak.place, leak.growth, leak.unit
-        entry.onset_deviation, entry.flow_doubt = _onset_deviation(leak), leak.deviation / max(leak.growth.peak, 1e-12)
+        entry.onset_deviation, entry.flow_doubt = _onset_deviation(leak), _flow_doubt(leak)
+        if leak.growth.rise > 0.0 or abs(entry.hour_onset - leak.growth.onset) > _APART:
+            entry.hour_onset = np.nan
         entry.doubt = self.reviser.doubt_of(leak.place, leak.unit)
         entry.misfit, entry.rest, entry.belief = entry.misfit[:0], entry.rest[:0], entry.belief[:0]
 
@@ -157,12 +166,17 @@ class Together:
         """A leak that no entry stood for, on probation like any other."""
         window = self.ledger.window
         flow = float(leak.growth.flow(window.blocks[-1:])[0]) or leak.growth.peak
-        reach = _FLOW_SIGMAS * leak.deviation * flow / max(leak.growth.peak, 1e-12)
+        reach = _FLOW_SIGMAS * _flow_doubt(leak) * flow
         alarm = Alarm(
             time, leak.place, Estimate(flow, max(0.0, flow - reach), flow + reach), leak.growth.kind, leak.gain, ()
         )
         doubt = self.reviser.doubt_of(leak.place, leak.unit)
         return Entry(alarm, window.last, leak.place, leak.growth, leak.unit, doubt, _onset_deviation(leak))
+
+
+def _flow_doubt(leak: Smoothed) -> float:
+    """Share; of two leaks that do the same neither's flow is known, and both are there."""
+    return min(leak.deviation / max(leak.growth.peak, 1e-12), 1.0)
 
 
 def _onset_deviation(leak: Smoothed) -> float:

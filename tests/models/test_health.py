@@ -213,3 +213,13 @@ def test_what_was_told_by_a_day_does_not_change_afterwards(inp: Path, leaking: R
     assert len(rows(short)[0]) >= 2
     assert len(rows(short)[1]) >= 1
     pd.testing.assert_frame_equal(short.residuals, long.residuals.loc[: short.residuals.index[-1]])
+
+
+def test_an_offset_in_a_long_history_is_taken_off_once(inp: Path) -> None:
+    # the model is calibrated again on such a history, freed of the offset; the data have it as it is
+    record = simulate(inp, 90)
+    record = with_sensor(record, "J33", lambda v: v + 0.5 * after(record, 40.0))
+    found = detect(inp, record.between(day(70), day(90)), history=record.between(day(0), day(70)))
+    assert (found.leaks, found.untold) == ([], ())
+    (fault,) = told(found)
+    assert (fault.element, fault.kind) == ("J33", OFFSET)

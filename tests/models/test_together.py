@@ -126,3 +126,11 @@ def test_a_record_too_short_to_look_back_on_changes_nothing() -> None:
     case = Case([], [TownLeak(5, Growth(130.0, 0.0, 4.0 * Q))])
     assert not case.together.run(case.frames[-10:], case.town.noise, {}, pd.Timestamp(NOW))
     assert not case.entries[0].is_withdrawn
+
+
+def test_an_alarm_does_not_come_to_stand_for_a_leak_that_began_after_it() -> None:
+    later = TownLeak(24, Growth(120.0, 0.0, 8.0 * Q))
+    case = Case([later], [TownLeak(25, Growth(100.0, 0.0, 2.0 * Q))])  # told at block 105
+    stands = case.judge()
+    assert case.entries[0].is_withdrawn
+    assert [(abs(e.place.link - 24) <= 3, e.is_told) for e in stands] == [(True, False)]
