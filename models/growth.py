@@ -43,8 +43,8 @@ class Growth:
 
     def flow(self, blocks: Floats) -> Floats:
         """Mean flow in each block, float64 [n], m3/s."""
-        flow = self.peak * shape(blocks, self.onset, self.rise)
-        return flow if self.end is None else flow * np.clip(self.end - blocks, 0.0, 1.0)
+        flow: Floats = flows([self], blocks)[0]
+        return flow
 
     def moment(self, blocks: Floats) -> Floats:
         """Flow at moments, float64 [n], m3/s; `blocks` may be fractions."""
@@ -70,7 +70,9 @@ def flows(growths: Sequence[Growth], blocks: Floats) -> Floats:
     since = blocks + 1.0 - onset
     begun = np.clip(since, 0.0, 1.0)
     middle = np.clip((since - 0.5 * begun) / np.where(rise > 0.0, rise, 1.0), 0.0, 1.0)
-    flow: Floats = peak * np.where(rise > 0.0, middle**2 * begun, begun) * np.clip(end - blocks, 0.0, 1.0)
+    grown = middle**2 * begun * np.clip(end - blocks, 0.0, 1.0)
+    ran = np.clip(np.minimum(blocks + 1.0, end) - np.maximum(blocks, onset), 0.0, 1.0)
+    flow: Floats = peak * np.where(rise > 0.0, grown, ran)
     return flow
 
 

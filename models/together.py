@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 _NEAR_M, _FAR_M = 300.0, 500.0
 _LIKE, _ALIKE = 0.6, 0.8
 _APART = 3.0  # blocks between one leak's end and another's beginning from which on they cannot be one
+_TOLD = 1.0  # block after an alarm in which its leak's onset may seem to lie, where hours told of it
 _PER_BLOCK = 0.01  # of two leaks that might be one entry the one that began at about the same time is
 _ENDED = 0.5  # against one that runs while the other has ended
 _BEFORE = 30.0  # blocks of a record before a leak that show how things were without it
@@ -138,7 +139,7 @@ class Together:
         ends = [np.inf if g.end is None else g.end for g in (one, other)]
         if one.onset > ends[1] + _APART or other.onset > ends[0] + _APART:
             return 0.0
-        if entry.is_told and other.onset >= self.ledger.window.number(entry.alarm.time):
+        if entry.is_told and other.onset > self.ledger.window.number(entry.alarm.time) + _TOLD:
             return 0.0  # nobody was told of what had not begun
         if entry.is_past and other.end is None:
             return 0.0
