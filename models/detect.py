@@ -160,17 +160,8 @@ def _detect(
         detector = Detector(watch, rules, left, tuple(searches))
         detector.old_ends.most = start.most
         detector.know([*old, *known], past)
-        looked = frames
         if history is not None:
-            is_long = len(frames) >= RELEARN_BLOCKS
-            # what is judged together in the end need not be sought one by one before
-            early = len(frames) - MOST_RECORD if is_long else len(frames)
-            _replay(detector, frames[: max(early, 0)], learnt, report)
-            detector.is_history = is_long
-            _replay(detector, frames[max(early, 0) :], learnt, report)
-            if is_long:
-                looked = detector.relearn(history)
-            detector.is_history = False
+            looked = _watch_history(detector, frames, history, learnt, report)
             detector.begin(data.start)
             detector.hours.prepare(looked)
         parts = list(watch.frames(data, with_parts=True, hours=by_hour))
@@ -184,16 +175,28 @@ def _detect(
         _replay(detector, parts, learnt, report, by_hour=True)
         report("look back", 0.0)
         detector.judge(data.end)
-        faults = [
-            *detector.instruments.faults,
-            *detector.surges.faults,
-            *_clock_faults(watch),
-            *cleaner.finish(data.end),
-        ]
+        faults = [*detector.faults, *_clock_faults(watch), *cleaner.finish(data.end)]
         statement = state_zones(zones, start, detector, quiet.between(quiet.start, learnt), data)
         return _gather(watch, detector, [*frames, *later], Health(faults, limits_of(watch)), statement)
     finally:
         watch.close()
+
+
+def _watch_history(
+    detector: Detector, frames: list[Frame], history: Record, learnt: pd.Timestamp, report: Progress
+) -> list[Frame]:
+    """Let a detector watch a history; return its frames against the model as it is known then."""
+    if len(frames) < RELEARN_BLOCKS:
+        _replay(detector, frames, learnt, report)
+        return frames
+    # what is judged together in the end need not be sought one by one before
+    early = max(len(frames) - MOST_RECORD, 0)
+    _replay(detector, frames[:early], learnt, report)
+    detector.is_history = True
+    _replay(detector, frames[early:], learnt, report)
+    looked = detector.relearn(history)
+    detector.is_history = False
+    return looked
 
 
 def typical_pressures(network: Network | Path | str, sensors: tuple[str, ...]) -> dict[str, float]:
