@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,11 +29,9 @@ class Search:
         self,
         judge: Judge,
         leaks: Sequence[Supposed],
-        log: Callable[[str], None] | None = None,
         earliest: float = -np.inf,
     ) -> None:
         self.judge, self.seeker = judge, Seeker(judge, earliest)
-        self._log = log or (lambda move: None)
         self.leaks = list(leaks)
         self.value = -np.inf
         self._sought: set[tuple[object, ...]] = set()
@@ -56,12 +54,11 @@ class Search:
         choices = [(some, self.judge.value(some)) for some in (self.judge.balanced(leaks), list(leaks))]
         return max(choices, key=lambda choice: choice[1])
 
-    def offer(self, leaks: Sequence[Supposed], what: str) -> bool:
+    def offer(self, leaks: Sequence[Supposed]) -> bool:
         """Take over a set of leaks if it is better."""
         leaks, value = self._fitted(leaks)
         if value <= self.value + _LEAST:
             return False
-        self._log(f"{what}: {value - self.value:+.1f}")
         self.leaks, self.value = leaks, value
         return True
 
@@ -75,10 +72,9 @@ class Search:
                 self._sought.add(keys[k])
                 others = [x for x in self.leaks if x is not leak]
                 found = self.seeker.best(others, leak)
-                if found is not None and found.gain > found.before + _LEAST:
-                    move = f"revise {self.name(leak)} -> {self.name(found.leak)}"
-                    if self.offer([*others[:k], found.leak, *others[k:]], move):
-                        any_better, keys = True, self._neighbours()
+                is_better = found is not None and found.gain > found.before + _LEAST
+                if found is not None and is_better and self.offer([*others[:k], found.leak, *others[k:]]):
+                    any_better, keys = True, self._neighbours()
             k += 1
         return any_better
 
@@ -110,8 +106,7 @@ class Search:
             others = [x for x in self.leaks if x not in both]
             best = self.seeker.best(others, *_one_of(both))
             if best is not None:
-                names = " + ".join(self.name(x) for x in both)
-                any_better |= self.offer([*others, best.leak], f"merge {names} -> {self.name(best.leak)}")
+                any_better |= self.offer([*others, best.leak])
 
     def _pairs(self) -> list[frozenset[tuple[object, ...]]]:
         free = [x for x in self.leaks if x.is_free]
@@ -144,7 +139,7 @@ class Search:
             kept, value = self.leaks, self.value
             self.leaks = [x for x in self.leaks if x not in group]
             self.value = -np.inf
-            self.offer(self.leaks, "rebuild")
+            self.offer(self.leaks)
             barred, self._added = self._added, set()
             for _ in range(len(group)):
                 if not self.add():
@@ -154,7 +149,6 @@ class Search:
             if self.value <= value + _LEAST:
                 self.leaks, self.value = kept, value
             else:
-                self._log(f"rebuilt {len(group)} {self.value - value:+.1f}")
                 any_better = True
 
     def _groups(self) -> list[tuple[tuple[object, ...], list[Supposed]]]:
@@ -181,9 +175,7 @@ class Search:
                 if self.leaks[k].is_free and loss[k] < 3.0 * self.judge.temper * self.judge.each
             ]
             leaks = list(self.leaks)
-            if not any(
-                self.offer([x for x in leaks if x is not leaks[k]], f"remove {self.name(leaks[k])}") for k in order[:8]
-            ):
+            if not any(self.offer([x for x in leaks if x is not leaks[k]]) for k in order[:8]):
                 return any_better
             any_better = True
 
@@ -194,14 +186,7 @@ class Search:
         if found is None or _where(found.leak) in self._added:
             return False
         self._added.add(_where(found.leak))
-        return self.offer([*self.leaks, found.leak], f"add {self.name(found.leak)} G{found.gain:.0f}")
-
-    def name(self, leak: Supposed) -> str:
-        """A leak in words, for a log."""
-        watch, growth = self.judge.watch, leak.growth
-        until = "" if growth.end is None else f" until {growth.end:.1f}"
-        pipe = watch.topology.links[watch.pipes[leak.at]]
-        return f"{pipe} from {growth.onset:.1f} in {growth.rise:.0f}{until} to {3600.0 * growth.peak:.1f} m3/h"
+        return self.offer([*self.leaks, found.leak])
 
 
 def _key(leak: Supposed) -> tuple[object, ...]:
