@@ -11,29 +11,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hydro import contents
 from hydro.districts import find_districts, replacement
 from hydro.drive import Drive
 from hydro.engine import Engine
 from hydro.errors import EpanetError, RecordError
+from hydro.fast.doubts import doubts
 from hydro.opening import Source
 from hydro.record import Record
 from networks import Topology
+
+if TYPE_CHECKING:
+    from hydro.fast.snapshots import Snapshots
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _UNSOLVED = 110
 _FULL_M = 0.03
+_ABSURD_M = 1000.0
+_WORTH_READYING = 32  # moments
 _ACCURACY = 1e-4  # EPANET's default of 0.001 to 0.01 leaves centimetres of noise
 
 
 class DrivenModel:
     """A model that takes its boundary from a Record.
+
+    Moments are solved by `hydro.fast`, as far as it proves them, and else by EPANET.
 
     Parameters
     ----------
@@ -43,6 +53,11 @@ class DrivenModel:
         Any record of the instruments that will drive the model: only its columns are used here.
     closed
         Statuses that differ from the file's: whether a link is closed, by name.
+
+    Attributes
+    ----------
+    is_fast
+        Whether the own solver takes this network.
 
     Raises
     ------
@@ -59,6 +74,8 @@ class DrivenModel:
         self.customer_meters = tuple(record.demand.columns)
         self.demand_factor = np.ones(len(self.engine.junctions))
         self._is_warm = False
+        self._snapshots: Snapshots | None = None
+        self._asked, self._ready = -1, -1  # revisions of the network: asked about last, and made ready for
         try:
             for name, is_closed in (closed or {}).items():
                 self.engine.set_value("link", self.topology.link(name), "init_status", 0.0 if is_closed else 1.0)
@@ -67,6 +84,7 @@ class DrivenModel:
             self.meter_links = np.array([self.topology.link(m) for m in self.flow_meters], dtype=np.int64)
             self.districts = find_districts(self.engine, self.flow_meters, self.level_sensors)
             self._prepare()
+            self.is_fast = not contents.demand_model(self.engine.project)[0] and not doubts(self.engine, network)
         except BaseException:
             self.engine.close()
             raise
@@ -273,19 +291,20 @@ class DrivenModel:
 
     # what follows -------------------------------------------------------------------------------------------------
 
+    def _taken(self, drive: Drive, rows: Ints) -> Floats:
+        """What leaves at each junction in some intervals, flows of replaced pumps with it, float64 [n, n_junctions]."""
+        taken = drive.demand[rows]
+        for k, replaced in enumerate(self.replaced):
+            for node, sign in replaced.takes:
+                if node < taken.shape[1]:  # a tank or reservoir takes any flow
+                    taken[:, node] += sign * drive.pump_flow[rows, k]
+        return taken
+
     def impose(self, drive: Drive, row: int) -> None:
         """Put one interval's boundary conditions into the engine."""
-        engine = self.engine
-        demand = drive.demand[row]
-        if len(self.pumps):
-            demand = demand.copy()
-            for replaced, flow in zip(self.replaced, drive.pump_flow[row].tolist(), strict=True):
-                for node, sign in replaced.takes:
-                    if node < len(demand):  # a tank or reservoir takes any flow
-                        demand[node] += sign * flow
-        engine.set_demands(demand)
+        self.engine.set_demands(self._taken(drive, np.array([row]))[0])
         if len(self.tank_nodes):
-            engine.set_values("node", self.tank_nodes, "tank_level", drive.level[row])
+            self.engine.set_values("node", self.tank_nodes, "tank_level", drive.level[row])
 
     def forget(self) -> None:
         """Begin the next solution from EPANET's own initial flows: what follows depends on nothing before."""
@@ -368,13 +387,14 @@ class DrivenModel:
         -------
         pressure : float64 [n, n_pressure_sensors], m
         flow : float64 [n, n_flow_meters], m3/s
-            NaN where it was not wanted, where the model could not be driven or EPANET found no solution.
+            NaN where it was not wanted, where the model could not be driven or there is no solution.
         """
         pressure = np.full((len(drive.times), len(self.sensor_nodes)), np.nan)
         flow = np.full((len(drive.times), len(self.flow_meters)), np.nan)
         self.forget()
         drivable = self.is_drivable(drive)
-        for row in np.flatnonzero(drivable if wanted is None else drivable & wanted):
+        rows = np.flatnonzero(drivable if wanted is None else drivable & wanted)
+        for row in rows[~self._expect_fast(drive, rows, pressure, flow)]:
             try:
                 self.impose(drive, int(row))
                 p, q = self.solve()
@@ -383,7 +403,40 @@ class DrivenModel:
                     raise
                 continue
             pressure[row], flow[row] = p[self.sensor_nodes], q[self.meter_links]
+        # water that nobody takes behind a valve that lets none back: heads without meaning
+        absurd = (np.abs(pressure) > _ABSURD_M).any(axis=1)
+        pressure[absurd] = flow[absurd] = np.nan
         return pressure, flow
+
+    def _expect_fast(self, drive: Drive, rows: Ints, pressure: Floats, flow: Floats) -> NDArray[np.bool_]:
+        """Fill in what the own solver proves, bool [n_rows]; the rest is EPANET's."""
+        if not self.is_fast or not self._made_ready(drive, rows):
+            return np.zeros(len(rows), dtype=bool)
+        assert self._snapshots is not None
+        p, q, proved = self._snapshots.solve(self._taken(drive, rows), drive.level[rows])
+        pressure[rows[proved]], flow[rows[proved]] = p[proved], q[proved]
+        return proved
+
+    def _made_ready(self, drive: Drive, rows: Ints) -> bool:
+        """Make the own solver ready for the network as it is, if that is worth while."""
+        before, self._asked = self._asked, self.engine.revision
+        if self._ready == self.engine.revision or not len(rows):
+            return bool(len(rows))
+        if len(rows) < _WORTH_READYING and before != self.engine.revision:
+            return False  # a pipe is closed for a moment
+        from hydro.fast.snapshots import Snapshots  # numba takes its time to import
+
+        try:
+            self.impose(drive, int(rows[0]))
+            self.solve()
+        except EpanetError as error:
+            if error.code != _UNSOLVED:
+                raise
+            return False
+        self._snapshots = Snapshots(self.engine, self.sensor_nodes, self.meter_links, self.tank_nodes)
+        self._ready = self.engine.revision
+        self.forget()
+        return True
 
 
 def _shares(nominal: Floats) -> Floats:

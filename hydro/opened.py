@@ -28,6 +28,7 @@ _JUNCTION, _RESERVOIR, _TANK = 0, 1, 2
 _PIPE_TYPES = (0, 1)  # check-valve pipe, pipe
 _PUMP = 2
 _STEADY = "~steady"
+_OF_THE_MOMENT = ("base_demand", "tank_level")
 
 
 Structure = tuple[Topology, Ints, Ints]
@@ -49,6 +50,8 @@ class OpenNetwork:
     ----------
     topology : networks.Topology
         Nodes and links in EPANET's order: junctions first, then tanks and reservoirs.
+    revision : int
+        How often something other than demands and levels was set.
 
     Raises
     ------
@@ -67,6 +70,7 @@ class OpenNetwork:
         pressure = pressure_unit(self._project, is_metric(self._project), opened)
         self._factor = si_factors(self._project, pressure)
         self._frozen: tuple[tuple[str, ...], Floats, list[Floats]] | None = None
+        self.revision = 0
         self.take_structure(self._read_structure())
         if isinstance(opened, Network):
             try:
@@ -312,10 +316,12 @@ class OpenNetwork:
 
     def set_value(self, kind: str, index: int, name: str, value: float) -> None:
         """Change one property of one node or link, SI; holds from the next `solve`."""
+        self.revision += name not in _OF_THE_MOMENT
         self._project.set(kind, index, name, value / self._factor.get(name, 1.0))
 
     def set_values(self, kind: str, indices: Ints, name: str, values: Floats) -> None:
         """Change one property of many nodes or links, SI."""
+        self.revision += name not in _OF_THE_MOMENT
         self._project.write(kind, indices, name, values / self._factor.get(name, 1.0))
 
     def set_demands(self, demand: Floats) -> None:

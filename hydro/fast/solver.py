@@ -17,7 +17,7 @@ from hydro.fast.outlets import FIXED_AREA
 from hydro.fast.plan import Plan
 from hydro.fast.plant import lay_out
 from hydro.fast.sites import MID_PIPE
-from hydro.fast.tables import Guide, Leaks, Output, Reach, Scratch, Sensors, Sites, State
+from hydro.fast.tables import Guide, Leaks, Output, Plant, Reach, Scratch, Sensors, Sites, State
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -105,40 +105,29 @@ class Solver:
             np.zeros(n_nodes + 1, dtype=np.int64),
         )  # fmt: skip
         self.passes += run_group(
-            *self.plant, sites, leaks, state, self._guide, self._scratch(), reach, self._sensors, self._tolerance, out
+            *self.plant,
+            sites,
+            leaks,
+            state,
+            self._guide,
+            blank_scratch(self.plant),
+            reach,
+            self._sensors,
+            self._tolerance,
+            out,
         )
         n = len(plans)
         return out.pressure[:n] * FOOT, out.flow[:n] * self._flow_unit, out.leak[:n] * self._flow_unit, alive[:n] != 0
 
-    def _scratch(self) -> Scratch:
-        def whole(value: int) -> Ints:
-            return np.full(WIDTH, value, dtype=np.int64)
-
-        return Scratch(
-            aligned(1), aligned(1), aligned(1), whole(0), whole(0), whole(0), whole(0), whole(0), whole(-1), whole(-1),
-            aligned(len(self.plant.tanks.node)), whole(0),
-        )  # fmt: skip
-
     def _begin(self, sites: Sites) -> tuple[State, Leaks]:
         """Start every lane where the guide starts."""
         plant, guide = self.plant, self._guide
-        s, n_links, n_draws, n_sites = plant.structure, len(plant.links.start), len(self._draws), len(sites.kind)
-        state = State(
-            aligned(s.n_nodes), aligned(n_links), aligned(n_links), aligned(n_links), aligned(s.n_nodes),
-            aligned(len(s.rows) + 1), aligned(s.n_nodes), aligned(s.n_nodes), aligned(n_draws), aligned(n_draws),
-            aligned(n_draws), aligned(n_draws), np.repeat(self._status[:, None], WIDTH, axis=1),
-            aligned(len(self._status)), aligned(len(plant.tanks.node)), np.zeros(WIDTH, dtype=np.int64),
-        )  # fmt: skip
-        leaks = Leaks(
-            aligned(n_sites), aligned(n_sites), aligned(n_sites), np.zeros((n_sites, 2, WIDTH)), aligned(n_sites),
-            np.zeros((n_sites, 11, WIDTH)),
-        )  # fmt: skip
+        state, leaks = blank_state(plant, self._draws), blank_leaks(len(sites.kind))
+        state.status[:] = self._status[:, None]
         state.head[:] = guide.head[0][:, None]
         state.head[plant.tanks.node] = plant.tanks.level[:, None]
         state.flow[:] = guide.flow[0][:, None]
-        state.setting[:] = plant.devices.setting[:, None]
         state.volume[:] = plant.tanks.volume[:, None]
-        state.draw_coefficient[:] = self._draws[:, None]
         head = np.maximum(state.head[plant.draws.row] - plant.draws.base[:, None], _LEAST_HEAD)
         size = np.where(self._draws > 0.0, self._draws, 1.0)[:, None]
         first = (head / size) ** (1.0 / plant.draws.exponent[:, None])
@@ -166,3 +155,43 @@ class Solver:
                     left = state.draw_coefficient[o, lane] ** (-1.0 / power) - 0.5 * coefficient ** (-1.0 / power)
                     # the pipe may be all that leaks there but for rounding
                     state.draw_coefficient[o, lane] = max(left, 1e-12) ** -power
+
+
+def blank_state(plant: Plant, draws: Floats) -> State:
+    """Sixteen lanes without flows or heads, devices as the file has them.
+
+    Parameters
+    ----------
+    draws
+        float64 [n_outlets], the outlets' coefficients.
+    """
+    s, n_links, n_draws, devices = plant.structure, len(plant.links.start), len(draws), plant.devices
+    state = State(
+        aligned(s.n_nodes), aligned(n_links), aligned(n_links), aligned(n_links), aligned(s.n_nodes),
+        aligned(len(s.rows) + 1), aligned(s.n_nodes), aligned(s.n_nodes), aligned(n_draws), aligned(n_draws),
+        aligned(n_draws), aligned(n_draws), np.repeat(devices.status[:, None], WIDTH, axis=1),
+        aligned(len(devices.status)), aligned(len(plant.tanks.node)), np.zeros(WIDTH, dtype=np.int64),
+    )  # fmt: skip
+    state.setting[:] = devices.setting[:, None]
+    state.draw_coefficient[:] = draws[:, None]
+    return state
+
+
+def blank_leaks(n_sites: int) -> Leaks:
+    """Sites at which nothing is open."""
+    return Leaks(
+        aligned(n_sites), aligned(n_sites), aligned(n_sites), np.zeros((n_sites, 2, WIDTH)), aligned(n_sites),
+        np.zeros((n_sites, 11, WIDTH)),
+    )  # fmt: skip
+
+
+def blank_scratch(plant: Plant) -> Scratch:
+    """Sixteen lanes none of which has begun."""
+
+    def whole(value: int) -> Ints:
+        return np.full(WIDTH, value, dtype=np.int64)
+
+    return Scratch(
+        aligned(1), aligned(1), aligned(1), whole(0), whole(0), whole(0), whole(0), whole(0), whole(-1), whole(-1),
+        aligned(len(plant.tanks.node)), whole(0),
+    )  # fmt: skip

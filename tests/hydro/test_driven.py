@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 from hydro.derivatives import derivatives
+from hydro.drive import Drive
 from hydro.driven import DrivenModel
 from hydro.errors import RecordError
+from hydro.fast.snapshots import Snapshots
 from hydro.record import Record
 from networks import find
 from tests.hydro.inp import two_districts, write_inp
@@ -121,6 +123,94 @@ def test_intervals_do_not_depend_on_their_order(quiet: tuple[Path, Record]) -> N
     # a solution may begin from the last one's flows: it ends within EPANET's accuracy of the same
     np.testing.assert_allclose(shuffled_pressure, pressure[order], atol=2e-3)
     np.testing.assert_allclose(shuffled_flow, flow[order], atol=1e-5)
+
+
+def by_epanet(model: DrivenModel, drive: Drive) -> tuple[np.ndarray, np.ndarray]:
+    """What the model expects, EPANET asked moment by moment."""
+    pressure, flow = [], []
+    model.engine.set_accuracy(1e-7)
+    model.forget()
+    for row in range(len(drive.times)):
+        model.impose(drive, row)
+        p, q = model.solve()
+        pressure.append(p[model.sensor_nodes])
+        flow.append(q[model.meter_links])
+    return np.stack(pressure), np.stack(flow)
+
+
+def test_a_pipe_that_is_closed_for_a_moment(quiet: tuple[Path, Record]) -> None:
+    """The own solver must not go on with the network as it was."""
+    path, record = quiet
+    model = DrivenModel(path, record)
+    drive = model.drive(record.resampled(HOUR), HOUR)
+    drive = drive.rows(np.flatnonzero(model.is_drivable(drive)))
+    before = model.expect(drive)[0]
+    link = model.topology.link("a11-a21")
+    for moments in (drive, drive.rows(np.arange(3))):
+        model.engine.set_value("link", link, "init_status", 0.0)
+        found = model.expect(moments)[0]
+        np.testing.assert_allclose(found, by_epanet(model, moments)[0], atol=1e-3)
+        assert np.abs(found - before[: len(found)]).max() > 0.01
+        model.engine.set_value("link", link, "init_status", 1.0)
+        np.testing.assert_allclose(model.expect(drive)[0], before, atol=1e-3)
+    model.close()
+
+
+@pytest.mark.parametrize("town", ["plain", "boosted", "net3"])
+def test_moments_are_epanets(folder: Path, town: str, request: pytest.FixtureRequest) -> None:
+    """Whatever people take and wherever tanks stand, full ones among them: both solvers say the same."""
+    path, record = request.getfixturevalue("net3") if town == "net3" else plant(folder, town == "boosted")
+    step = pd.Timedelta("15min") if town == "net3" else HOUR
+    model = DrivenModel(path, record)
+    drive = model.drive(record.resampled(step), step)
+    drive = drive.rows(np.flatnonzero(model.is_drivable(drive)))
+    random = np.random.default_rng(8)
+    for factor in (None, random.uniform(0.7, 1.4, len(model.topology.pipes))):
+        if factor is not None:
+            model.scale(factor, np.ones(len(model.engine.junctions)))
+        low, high = model.level_limits
+        share = random.choice([0.02, 0.3, 0.7, 1.0], drive.level.shape)
+        taken = drive.demand * random.uniform(0.3, 1.6, drive.demand.shape)
+        moments = replace(drive, demand=taken, level=low + share * (high - low))
+        pressure, flow = model.expect(moments)
+        assert model.is_fast
+        wanted_pressure, wanted_flow = by_epanet(model, moments)
+        can_be = np.abs(wanted_pressure).max(axis=1) < 1e3  # where all tanks are full surplus water has no way to go
+        assert can_be.mean() > 0.8
+        np.testing.assert_allclose(pressure[can_be], wanted_pressure[can_be], atol=1e-3)
+        np.testing.assert_allclose(flow[can_be], wanted_flow[can_be], atol=1e-5)
+    model.close()
+
+
+def test_what_the_own_solver_does_not_prove_is_epanets(
+    quiet: tuple[Path, Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, record = quiet
+    model = DrivenModel(path, record)
+    drive = model.drive(record.resampled(HOUR), HOUR)
+    wanted = model.expect(drive)
+    solve = Snapshots.solve
+
+    def every_third(self: Snapshots, demand: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, ...]:
+        pressure, flow, proved = solve(self, demand, level)
+        proved[::3] = False
+        pressure[::3] = flow[::3] = np.nan
+        return pressure, flow, proved
+
+    monkeypatch.setattr(Snapshots, "solve", every_third)
+    for found, expected in zip(model.expect(drive), wanted, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+    model.close()
+
+
+def test_pumps_of_constant_power_are_epanets(tmp_path: Path, net3: tuple[Path, Record]) -> None:
+    path, record = net3
+    text = re.sub(r"(?m)^ 335 (.*)HEAD 2", r" 335 \1POWER 50", path.read_text(encoding="utf-8"))
+    other = tmp_path / "power.inp"
+    other.write_text(text, encoding="utf-8")
+    model = DrivenModel(other, replace(record, flow=record.flow[["10"]]))
+    assert not model.is_fast
+    model.close()
 
 
 # districts ------------------------------------------------------------------------------------------------------------
