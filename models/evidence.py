@@ -8,7 +8,7 @@ likelihood ratio needs becomes a small matrix product.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 
 import numpy as np
@@ -54,6 +54,13 @@ class Evidence:
     rise: Ints
     now: Floats
     shape: Ints
+
+    def with_some(self, at: Ints, other: Evidence) -> Evidence:
+        """Evidence with that of some candidates, int64 [n], from another scan."""
+        merged = {f.name: getattr(self, f.name).copy() for f in fields(self)}
+        for name, values in merged.items():
+            values[at] = getattr(other, name)
+        return Evidence(**merged)
 
     @property
     def best(self) -> int:

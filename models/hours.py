@@ -36,6 +36,7 @@ _PROBATION, _LONGEST = 4, 14  # whole days within which a burst has to be confir
 NEAR_BLOCKS = 3.0  # between the onsets that hours and days tell of one leak
 _TELLING = 9.0  # energy of a burst in the days' noise (three deviations, squared) at which they can deny it
 _LEAST_GAIN = 10.0
+_PLAIN = 2.0  # times the threshold, from which on a burst is plain
 _REPRESENTATIVES = 48
 _DAYS_PER_ALARM = 365.0  # chance alone passes the screen once in so many days
 _YOUNG_BLOCKS, _YOUNG_DOUBT = 14, 0.3
@@ -185,7 +186,7 @@ class HourWatch:
         least = self.restless if self._is_stirred(block) else self.threshold
         if self._screen.scan(rows, self._few).gain.max() < least or self._reviser is None:
             return []
-        burst = self._reviser.judge(rows, frame, _LEAST_GAIN)
+        burst = self._reviser.judge(rows, frame, _LEAST_GAIN, _PLAIN * least)
         return [] if burst is None else [self._enter(burst, block + (hour + 1.0) / _A_DAY, frame)]
 
     def fork(self) -> HourWatch:

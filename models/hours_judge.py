@@ -11,16 +11,16 @@ from models.evidence import Evidence, Scanner
 from models.frame import HourFrame
 from models.ledger import Entry, Ledger
 from models.localise import Place
-from models.noise import Noise, with_known
+from models.noise import Noise
 from models.revise import Reviser
 from models.rules import Rules
 from models.telling import ALIKE, ALIKE_M
 
 Floats = NDArray[np.float64]
 
-_SURGE = 3.0  # of its inflow may a district take beyond what is usual: the balance then says nothing
+_DEAF = 1e4  # times its variance, with which an instrument says nothing
 _SURGED = 3.0  # what a district takes beyond what is usual may be so many times the burst
-_WITNESS = 6.0  # gain that pressures and meters need without the balance
+_WITNESS = 6.0  # gain that pressures need without meters and balances
 _LONE = 4.0  # gain that must stand without the instrument that moved most
 _SHOWS = 0.3  # share of the flow that each of the newest two hours must show
 _LEFT = 2.0  # what is left unexplained may be so many times what is explained, beyond noise
@@ -81,7 +81,7 @@ class HourReviser(Reviser):
     def _scanner(self, noise: Noise, n_blocks: int) -> Scanner:
         return Scanner(noise, n_blocks, (), 1.0 / (self.rules.usual_share * self.watch.largest_take))
 
-    def judge(self, rows: Floats, frame: HourFrame, least: float) -> Burst | None:
+    def judge(self, rows: Floats, frame: HourFrame, least: float, plain: float) -> Burst | None:
         """The burst that the last hours show, or None where they show none, or something else.
 
         Parameters
@@ -90,8 +90,8 @@ class HourReviser(Reviser):
             float64 [n_hours, n_channels], beyond what is usual and known, without NaN.
         frame
             The newest of them.
-        least
-            Gain that it needs.
+        least, plain
+            Gain that it needs, and above which even a small one is told: days tell small ones, and err less often.
         """
         rules, watch = self.rules, self.watch
         evidence, used = self.scan(rows, watch.responses)
@@ -104,7 +104,8 @@ class HourReviser(Reviser):
             return None
         at = self.position(place.pipe)
         flow = float(evidence.now[at])
-        if flow < max(rules.least_flow, rules.tell_share * watch.inflow_of_pipes[at]):
+        share = rules.tell_share if gain >= plain else rules.burst_share
+        if flow < max(rules.least_flow, share * watch.inflow_of_pipes[at]):
             return None
         age = len(rows) - float(evidence.onset[at])
         if self._is_echo(evidence, flow) or self._is_known(evidence, flow):
@@ -132,7 +133,7 @@ class HourReviser(Reviser):
             (c > ALIKE or distance[b.place.link] < ALIKE_M)
             and (
                 not b.is_withdrawn
-                or (now - b.withdrawn < self.rules.echo_blocks and gain < self.rules.echo_gain * b.alarm.gain)
+                or (now - b.withdrawn < self.rules.window and gain < self.rules.echo_gain * b.alarm.gain)
             )
             for c, b in zip(cosine, self.bursts, strict=True)
         )
@@ -176,28 +177,28 @@ class HourReviser(Reviser):
         if len(pressures):
             loudest = int(np.argmax(np.abs(since[:, pressures].mean(axis=0)) / deviation[pressures]))
             deaf = self.hourly.white.copy()
-            deaf[loudest, loudest] += 1e4 * deaf[loudest, loudest]
+            deaf[loudest, loudest] *= _DEAF
             if self._gain(replace(self.hourly, white=deaf), rows, unit) < _LONE:
                 return False
         if self._is_surge(since, unit, flow):
             return False
-        # guests and refilled tanks take what demand takes: the balance rises, and no pressure tells of a place
-        if len(pressures) and watch.channels.balances:
-            surge = np.zeros((len(watch.channels.balances), rows.shape[1]))
-            first = len(watch.channels.picked)
-            for k, number in enumerate(watch.channels.balances):
-                surge[k, first + k] = _SURGE * watch.mean_inflow[number]
-            if self._gain(with_known(self.hourly, surge), rows, unit) < _WITNESS:
+        # guests and refilled tanks take what demand takes, a meter that was exchanged shows another flow: pressures
+        # alone must tell of a place
+        if len(pressures):
+            deaf = self.hourly.white.copy()
+            others = np.arange(len(pressures), len(deaf))
+            deaf[others, others] *= _DEAF
+            if self._gain(replace(self.hourly, white=deaf), rows, unit) < _WITNESS:
                 return False
         return True
 
     def _is_surge(self, since: Floats, unit: Floats, flow: float) -> bool:
-        """Whether its district takes far more than the burst beyond what is usual: a model's errors grow with flow."""
+        """Whether its district takes far more or less than usual, beyond the burst: a model's errors grow with flow."""
         first = len(self.watch.channels.picked)
         columns = first + np.arange(len(self.watch.channels.balances))
         columns = columns[unit[columns] > 0.0]
         deviation = np.sqrt(np.diag(self.hourly.white + self.hourly.slow))[columns]
-        return bool(np.any(since[:, columns].mean(axis=0) > _SURGED * flow + 2.0 * deviation))
+        return bool(np.any(np.abs(since[:, columns].mean(axis=0)) > _SURGED * flow + 2.0 * deviation))
 
     def _gain(self, noise: Noise, rows: Floats, unit: Floats) -> float:
         return float(self._scanner(noise, len(rows)).scan(rows, unit[None, :]).gain[0])

@@ -16,7 +16,7 @@ from models.localise import Place, locate
 from models.noise import Noise, with_known
 from models.rules import Rules
 from models.searches import Searches
-from models.sized import at_size, best_size
+from models.sized import MIDDLING, WORTH_SIZING, at_size, best_size
 from models.telling import ALIKE, ALIKE_M
 
 Floats = NDArray[np.float64]
@@ -54,7 +54,7 @@ class Reviser:
         return with_known(self.watch.noise, self.ledger.doubts(but))
 
     def scan(self, residual: Floats, responses: Floats, but: Entry | None = None) -> tuple[Evidence, Floats]:
-        """Scan all pipes, each with the response that suits it better: to a small leak, or to a sizeable one.
+        """Scan all pipes; those near the best with the response that suits each: to a small leak, or to a large one.
 
         Leaks larger than a district could feed explain nothing.
 
@@ -69,11 +69,15 @@ class Reviser:
     def scan_with(self, scanner: Scanner, residual: Floats, responses: Floats) -> tuple[Evidence, Floats]:
         """The same with a scan that is prepared."""
         sized = self.watch.sized(responses)
-        tried = np.stack([scanner.scan(residual, each).now for each in sized])
-        everyone = np.arange(len(responses))
-        now = tried[best_size(tried, self.watch.sizes), everyone]
+        evidence = scanner.scan(residual, sized[MIDDLING])
+        near = np.flatnonzero(evidence.gain >= WORTH_SIZING * evidence.gain.max())
+        tried = np.repeat(evidence.now[None, :], len(sized), axis=0)
+        for k in range(len(sized)):
+            if k != MIDDLING:
+                tried[k, near] = scanner.scan(residual, sized[k, near]).now
+        now = tried[best_size(tried, self.watch.sizes), np.arange(len(responses))]
         used = at_size(sized, now, self.watch.sizes)
-        evidence = scanner.scan(residual, used)
+        evidence = evidence.with_some(near, scanner.scan(residual, used[near]))
         evidence = scanner.weigh(residual, evidence, used, self.watch.doubts.of(used))
         most = self.rules.most_share * self.watch.largest_take
         gain = np.where(evidence.now > most, 0.0, evidence.gain)

@@ -27,6 +27,8 @@ class Rules:
         Smallest leak that is reported: share of the district's mean inflow, and m3/s.
     tell_share
         Smallest leak that is told, share of the district's mean inflow; smaller ones are simulated, but not told.
+    burst_share
+        Smallest burst that hours tell, share of the district's mean inflow, unless it is plain.
     most_share
         Largest leak that is believed, share of the largest district's mean inflow.
     usual_share
@@ -62,7 +64,8 @@ class Rules:
     sure_mass: float = 0.65
     least_share: float = 0.004
     least_flow: float = 0.2 / 3600.0
-    tell_share: float = 0.009
+    tell_share: float = 0.014
+    burst_share: float = 0.04
     most_share: float = 0.6
     usual_share: float = 0.05
     withdrawn_share: float = 0.4

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+MIDDLING = 2  # among responses by size, that of a middling leak
+WORTH_SIZING = 0.25  # share of the best pipe's gain from which on a pipe's response is fitted to its leak's size
 _CHUNK = 64
 _MOST_RESPONSE = 2e6  # m per m3/s: a leak of 0.2 m3/h that takes 110 m off a sensor lies where no water comes
 

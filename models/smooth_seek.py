@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.evidence import Evidence
 from models.kernels import best_shape
-from models.sized import at_size, best_size
+from models.sized import MIDDLING, WORTH_SIZING, at_size, best_size
 from models.smooth_effect import Supposed
 from models.smooth_field import Doubts
 from models.smooth_judge import Judge
@@ -51,26 +51,38 @@ class Seeker:
         self._latest = float(self.effects.blocks[-1]) + 1.0 - _NEW
         self.library = everywhere(self.effects.blocks, self.rules.rises).since(earliest, self._latest)
         self._rotated = self.field.flows(self.library.values)
-        self._squared = self.field.precision @ (self._rotated**2).T
+        self._squared = self._energies(self._rotated)
         self.sized = self.watch.sized(self.watch.responses)
 
-    def _plain(self, weighed: Floats, responses: Floats, library: tuple[Floats, Floats]) -> tuple[Floats, Ints, Floats]:
+    def _energies(self, rotated: Floats) -> NDArray[np.float32]:
+        """What shapes weigh in each coordinate, float32 [n_channels, n_shapes]."""
+        return (self.field.precision @ (rotated**2).T).astype(np.float32)
+
+    def _plain(
+        self, weighed: Floats, responses: Floats, library: tuple[Floats, NDArray[np.float32]]
+    ) -> tuple[Floats, Ints, Floats]:
         """Best shape of each pipe, its energy taken without the doubts: never too good."""
         rotated, squared = library
-        units = self.field.responses(responses)
-        match = units @ (weighed @ rotated.T)
+        units = self.field.responses(responses).astype(np.float32)  # seven digits are plenty to choose by
+        match = units @ (weighed @ rotated.T).astype(np.float32)
         energy = units**2 @ squared
         n = len(responses)
         gain, flow, at = np.empty(n), np.empty(n), np.empty(n, dtype=np.int64)
         best_shape(match, energy, self.judge.cost, gain, at, flow)
         return gain, at, flow
 
-    def scan(self, weighed: Floats, library: tuple[Floats, Floats]) -> tuple[Floats, Ints, Floats, Floats]:
+    def scan(self, weighed: Floats, library: tuple[Floats, NDArray[np.float32]]) -> tuple[Floats, Ints, Floats, Floats]:
         """Best shape of each pipe with the response that suits its flow: gain, shape, flow, that response."""
-        tried = np.stack([self._plain(weighed, each, library)[2] for each in self.sized])
-        now = tried[best_size(tried, self.watch.sizes), np.arange(tried.shape[1])]
-        used = at_size(self.sized, now, self.watch.sizes)
-        gain, at, flow = self._plain(weighed, used, library)
+        sized = self.sized
+        gain, at, flow = self._plain(weighed, sized[MIDDLING], library)
+        near = np.flatnonzero(gain >= WORTH_SIZING * gain.max())
+        tried = np.repeat(flow[None, :], len(sized), axis=0)
+        for k in range(len(sized)):
+            if k != MIDDLING:
+                tried[k, near] = self._plain(weighed, sized[k, near], library)[2]
+        now = tried[best_size(tried, self.watch.sizes), np.arange(len(gain))]
+        used = at_size(sized, now, self.watch.sizes)
+        gain[near], at[near], flow[near] = self._plain(weighed, used[near], library)
         gain = np.where(flow > self.rules.most_share * self.watch.largest_take, 0.0, gain)
         return gain, at, flow, used
 
@@ -95,7 +107,7 @@ class Seeker:
             library = Library.join([around(one.growth, blocks, 1.0, is_repaired) for one in near])
             library = library.since(min(self._earliest, *(one.growth.onset for one in near)))
             rotated = self.field.flows(library.values)
-            both = (rotated, self.field.precision @ (rotated**2).T)
+            both = (rotated, self._energies(rotated))
         gain, at, _, used = self.scan(weighed, both)
         top = np.argsort(-gain)[:_TOP]
         top = np.array([near[0].at]) if is_repaired else top[gain[top] > 0.0]
@@ -159,7 +171,7 @@ class Seeker:
     def _placed(self, leak: Supposed, weighed: Floats, doubts: Doubts) -> tuple[Supposed, float, Evidence]:
         blocks = self.effects.blocks
         rotated = self.field.flows(replace(leak.growth, peak=1.0).flow(blocks))[None]
-        both = (rotated, self.field.precision @ (rotated**2).T)
+        both = (rotated, self._energies(rotated))
         plain, _, flow, used = self.scan(weighed, both)
         top = np.argsort(-plain)[:_TOP]
         gain = np.zeros(len(plain))

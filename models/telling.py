@@ -60,6 +60,10 @@ def is_due(reviser: Reviser, entry: Entry) -> bool:
     fresh = any(e.growth.peak > flow and abs(entry.growth.onset - ended[id(e)]) < rules.unrest for e in closed)
     if fresh and window.last - entry.raised < rules.probation:
         return False
+    if _is_belated(reviser, entry) and window.last - entry.raised < rules.probation:
+        return False
+    if not stands(reviser, entry):
+        return False
     if not closed:
         return True
     distance = reviser.watch.topology.distance_from_link(entry.place.link)
@@ -68,6 +72,23 @@ def is_due(reviser: Reviser, entry: Entry) -> bool:
         (c > ALIKE or distance[e.place.link] < ALIKE_M) and flow < rules.echo_share * e.growth.peak
         for e, c in zip(closed, cosine, strict=True)
     )
+
+
+def _is_belated(reviser: Reviser, entry: Entry) -> bool:
+    """Whether an entry should have been found long before: something else has changed, and may yet be understood.
+
+    What speaks for a leak grows with its age, for one that grows with the fifth power: its flow is a square of it.
+    """
+    rules, growth = reviser.rules, entry.growth
+    age = entry.raised + 1.0 - growth.onset
+    due = age * min(1.0, rules.gain / max(entry.alarm.gain, 1e-12)) ** (1.0 if growth.rise == 0 else 0.2)
+    return bool(age - due > rules.unrest)
+
+
+def stands(reviser: Reviser, entry: Entry) -> bool:
+    """Whether the other leaks, of other sizes, could not stand in for an entry."""
+    adds = [gain for gain, e in reviser.standing() if e is entry]
+    return not adds or bool(adds[0] >= reviser.rules.keep_gain)
 
 
 def withdrawn_before(reviser: Reviser, entry: Entry, bursts: Sequence[Entry]) -> Entry | None:
