@@ -29,6 +29,7 @@ _STILL_TIMES = 3.0  # longer than the longest run of equal readings in the learn
 _SPIKE_SIGMAS, _SPIKE_SHARE = 15.0, 0.1
 _FAR = 0.8  # natural logarithm: no pressure more than doubles for good
 _STILL_NEAR = 0.12
+_COARSEST = 12.0
 _GAP = pd.Timedelta("1D")
 _LEAST = 3
 
@@ -173,8 +174,10 @@ class Cleaner:
             first, last = _runs(raw[:, k])
             pace = _pace(seconds[seen])
             long = np.flatnonzero((last - first + 1) * pace >= limit)
+            usual = self._known[quantity].usual[k]
             for since, until in zip(first[long].tolist(), last[long].tolist(), strict=True):
                 rows = seen[since : until + 1]
+                limit = self._known[quantity].still[k] * _coarser(float(raw[rows[0], k]), usual)
                 # by the end of a row's block so many of the run's readings had come in
                 shown = np.searchsorted(number[rows], number[rows], side="right") * pace
                 hit = rows[shown >= limit]
@@ -323,6 +326,12 @@ class Cleaner:
             replace(f, until=None) if f.kind == UNIT and f.until is not None and end - f.until < self.block else f
             for f in self.faults
         ]
+
+
+def _coarser(value: float, usual: float) -> float:
+    """How many times as coarse a reading is, by its size: in bar two decimals tell a tenth of what they do in m."""
+    is_smaller = value > 0.0 and usual / value > np.exp(_FAR)
+    return min(usual / value, _COARSEST) if is_smaller else 1.0
 
 
 _UNIT = {"pressure": "m", "flow": "m3/s", "level": "m", "demand": "m3/s"}

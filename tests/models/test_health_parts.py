@@ -11,7 +11,7 @@ import pytest
 from hydro.driven import DrivenModel
 from hydro.record import Record
 from models.frame import evened
-from models.health import GAP, SPIKE, STUCK
+from models.health import GAP, SPIKE, STUCK, UNIT
 from models.health_bridge import Bridge
 from models.health_clock import Clocks
 from models.health_raw import Cleaner
@@ -59,6 +59,17 @@ def test_what_always_stands_for_days_is_not_stuck() -> None:
     cleaner = cleaner_of(record)
     cleaner.clean(record)
     assert [f.kind for f in cleaner.finish(record.end)] == []
+
+
+def test_a_coarser_unit_does_not_stand_still() -> None:
+    """In bar two decimals are ten centimetres: the same reading comes for hours."""
+    values = np.round(noisy(14), 2)
+    values[10 * 96 :, 0] = np.round(0.0980665 * values[10 * 96 :, 0], 1)
+    record = record_of(values)
+    cleaner = cleaner_of(record)
+    clean = cleaner.clean(record).pressure["S0"].to_numpy()
+    assert [(f.element, f.kind) for f in cleaner.finish(record.end)] == [("S0", UNIT)]
+    assert np.isfinite(clean[10 * 96 :]).mean() > 0.9
 
 
 def test_two_equal_readings_beside_a_gap_do_not_stand_still() -> None:
