@@ -134,7 +134,7 @@ def _detect(
     history = cleaner.clean(history) if history is not None else None
     data = cleaner.clean(data)
     before = (past_read, history) if past_read is not None and history is not None else None
-    by_hour = known_by_hour(read, data, settings.block, cleaner.still, before)
+    by_hour = known_by_hour(read, data, settings.block, cleaner.doubtful, before)
     quiet = data if history is None else history
     watch = Watch(network, quiet, settings)
     try:

@@ -78,9 +78,9 @@ class Detector:
         self.rules = rules or Rules()
         self.ledger = Ledger(watch, self.rules.window)
         self._reviser = Reviser(self.ledger, self.rules)
-        self.hours = HourWatch(self.ledger, self.rules)
-        self._left_out: Floats | float = 0.0
         self.instruments = InstrumentWatch(self._reviser)
+        self.hours = HourWatch(self.ledger, self.rules, self.instruments.scan)
+        self._left_out: Floats | float = 0.0
         self.surges = Surges(self.ledger)
         self._feedback = Feedback(self._reviser)
         self.old_ends = OldEnds(self.ledger, self._reviser, self.rules)
@@ -136,7 +136,8 @@ class Detector:
         """Judge all known leaks together, on what was seen lately; return whether anything came of it."""
         number, link = self.ledger.window.number, self.watch.topology.link
         repaired = {(link(r.pipe), number(r.time)): r.flow is not None for r in self._reported}
-        return self.together.run(self.trusted(self.seen), self.instruments.noise, repaired, time)
+        frames = self.trusted(self.seen)
+        return self.together.run(frames, self.instruments.noise, repaired, time, self.hours.bursts)
 
     @property
     def faults(self) -> list[Fault]:

@@ -25,6 +25,7 @@ Ints = NDArray[np.int64]
 _USUAL_BLOCKS = 14
 _STILL_H = {"pressure": 3.0, "flow": 6.0, "level": 12.0, "demand": 24.0}
 _LONG_H = 24.0
+_DOUBTFUL_S = 3600.0
 _STILL_TIMES = 3.0  # longer than the longest run of equal readings in the learning period
 _SPIKE_SIGMAS, _SPIKE_SHARE = 15.0, 0.1
 _FAR = 0.8  # natural logarithm: no pressure more than doubles for good
@@ -56,12 +57,15 @@ class _Column:
     past
         float64 [at most 14, n_columns], those medians.
     still
-        Timedelta64 in seconds, float64 [n_columns]: equal readings for longer are no measurement.
+        Seconds, float64 [n_columns]: equal readings for longer are no measurement.
+    doubtful
+        Seconds, float64 [n_columns]: after so long hours no longer rest on it.
     """
 
     usual: Floats
     past: Floats
     still: Floats
+    doubtful: Floats
 
 
 class Cleaner:
@@ -94,7 +98,7 @@ class Cleaner:
         n = values.shape[1]
         usual = np.full(n, np.nan)
         low, high = 3600.0 * _STILL_H[quantity], 3600.0 * _LONG_H
-        still = np.full(n, low)
+        still, doubtful = np.full(n, low), np.full(n, low)
         seconds = _seconds(table)
         for k in range(n):
             seen = values[np.isfinite(values[:, k]), k]
@@ -110,15 +114,16 @@ class Cleaner:
             still[k] = (
                 _STILL_TIMES * longest if longest > high else np.clip(_STILL_TIMES * longest, low, max(low, high))
             )
-        return _Column(usual, np.empty((0, n)), still)
+            doubtful[k] = min(still[k], max(_STILL_TIMES * longest, _DOUBTFUL_S))
+        return _Column(usual, np.empty((0, n)), still, doubtful)
 
     @property
-    def still(self) -> dict[tuple[str, str], float]:
-        """Seconds for which an instrument may stand still, by quantity and name."""
+    def doubtful(self) -> dict[tuple[str, str], float]:
+        """Seconds for which an instrument may stand still before hours no longer rest on it, by quantity and name."""
         return {
             (quantity, str(name)): float(limit)
             for quantity, names in self._columns.items()
-            for name, limit in zip(names, self._known[quantity].still, strict=True)
+            for name, limit in zip(names, self._known[quantity].doubtful, strict=True)
         }
 
     def clean(self, record: Record) -> Record:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.evidence import Scanner
+from models.evidence import Evidence, Scanner
 from models.health import LEVEL, METER, OPEN
 from models.health_causes import Cause, instrument_causes, valve_causes
 from models.ledger import Entry
@@ -111,11 +111,7 @@ class FaultScan:
         causes = [c for c in self._causes or () if id(c) not in but]
         if not causes:
             return None
-        templates = np.stack([c.template for c in causes])
-        evidence = self.scanner(len(residual)).scan(residual, np.vstack([templates, -templates]))
-        least = np.tile([self._least(c) for c in causes], 2)
-        most = np.tile([self._most(c) for c in causes], 2)
-        gain = np.where((evidence.now >= least) & (evidence.now <= most), evidence.gain, 0.0)
+        evidence, gain = self._suspected(causes, self.scanner(len(residual)), residual)
         at = int(np.argmax(gain))
         if gain[at] <= 0.0:
             return None
@@ -123,6 +119,30 @@ class FaultScan:
         onset = float(evidence.onset[at])
         bonus = _GAP_BONUS + _MARGIN_SHARE * best if self._was_away(cause, onset) else 0.0
         return Suspect(cause, sign, best, onset, sign * float(evidence.now[at]), bool(evidence.rise[at] > 0), bonus)
+
+    def _suspected(self, causes: Sequence[Cause], scanner: Scanner, residual: Floats) -> tuple[Evidence, Floats]:
+        """Evidence for each cause, showing more and then showing less, and its gain where its size can be."""
+        templates = np.stack([c.template for c in causes])
+        evidence = scanner.scan(residual, np.vstack([templates, -templates]))
+        least = np.tile([self._least(c) for c in causes], 2)
+        most = np.tile([self._most(c) for c in causes], 2)
+        return evidence, np.where((evidence.now >= least) & (evidence.now <= most), evidence.gain, 0.0)
+
+    def _closed(self, causes: Sequence[Cause], scanner: Scanner, residual: Floats) -> tuple[Evidence, Floats]:
+        """Evidence for each closure, and its gain where its size can be; the further off it is, the less."""
+        evidence = scanner.scan(residual, np.stack([c.template for c in causes]))
+        size = np.maximum(evidence.now, 1e-6)
+        is_one = (size > _CLOSED[0]) & (size < _CLOSED[1])
+        return evidence, np.where(is_one, evidence.gain - _SIZED * np.log(size) ** 2, 0.0)
+
+    def gain(self, scanner: Scanner, residual: Floats) -> float:
+        """How well the best of all faults explains a residual, by some scan."""
+        gains = [
+            scan(causes, scanner, residual)[1].max()
+            for scan, causes in ((self._suspected, self._causes), (self._closed, self._valves))
+            if causes
+        ]
+        return float(max(gains, default=0.0))
 
     def closure(self, residual: Floats, closed: Collection[str], least_age: float = LASTS) -> Closure | None:
         """The closure that explains a residual best; one that is not of its simulated size explains less.
@@ -132,10 +152,9 @@ class FaultScan:
         causes = [c for c in self._valves if c.element not in closed]
         if not causes:
             return None
-        evidence = self.scanner(len(residual), ()).scan(residual, np.stack([c.template for c in causes]))
+        evidence, gain = self._closed(causes, self.scanner(len(residual), ()), residual)
+        gain = np.where(evidence.onset <= len(residual) - least_age, gain, 0.0)
         size = np.maximum(evidence.now, 1e-6)
-        is_one = (size > _CLOSED[0]) & (size < _CLOSED[1]) & (evidence.onset <= len(residual) - least_age)
-        gain = np.where(is_one, evidence.gain - _SIZED * np.log(size) ** 2, 0.0)
         at = int(np.argmax(gain))
         if gain[at] <= 0.0:
             return None

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 _BEFORE, _AFTER, _LEAST = 20, 10, 5
 _GAIN = 8.0
-_GOES_ON = 3  # blocks
+_GOES_ON, _LONGEST = 3, 16  # blocks
 _TEMPER = 3.0  # channels err together: their evidence does not add up
 
 
@@ -46,6 +46,9 @@ class Surges:
         if gain < _GAIN:
             return False
         is_known = bool(self._left_out) and self.window.last - max(self._left_out) <= _GOES_ON
+        began = min(np.floor(growth.onset), self._began() if is_known else np.inf)
+        if self.window.last - began >= _LONGEST:
+            return False  # who has stayed as long as this is no guest
         if self.window.last <= np.floor(growth.onset) and not is_known:
             return True  # what began in the middle of this day has no night yet: the next day tells
         self._leave_out(growth)
@@ -58,6 +61,15 @@ class Surges:
             return True
         self.faults.append(Fault(name, "pipe", SURGE, since, frame.end, flow, "m3/s", text, frame.end))
         return True
+
+    def _began(self) -> float:
+        """The first block of the surge that goes on."""
+        block = max(self._left_out)
+        for before in sorted(self._left_out, reverse=True):
+            if block - before > _GOES_ON:
+                break
+            block = before
+        return float(block)
 
     def without(self, frame: Frame) -> Frame:
         """A frame, silent if it is of a surge."""

@@ -48,6 +48,8 @@ class InstrumentWatch:
     ----------
     faults
         In the order in which they were told.
+    scan
+        What scans a window for faults.
     """
 
     def __init__(self, reviser: Reviser) -> None:
@@ -57,7 +59,7 @@ class InstrumentWatch:
         self._all: list[Case] = []
         self._own: Noise | None = None
         self._mended_to: pd.Timestamp | None = None
-        self._scan = FaultScan(reviser)
+        self.scan = FaultScan(reviser)
 
     # a detector's step --------------------------------------------------------------------------------------------
 
@@ -78,7 +80,7 @@ class InstrumentWatch:
         """After a frame was taken: look after known faults, tell a new one."""
         if self._own is None:
             self._own = self.watch.noise
-        self._scan.learn()
+        self.scan.learn()
         for case in list(self.cases):
             self._look_after(case, frame)
         self._mute()
@@ -94,14 +96,14 @@ class InstrumentWatch:
         """
         young = len(residual) - _WAIT
         suspect = self._suspect(residual)
-        if suspect is not None and self._scan.may_be_misjudged(suspect.cause, suspect.size):
+        if suspect is not None and self.scan.may_be_misjudged(suspect.cause, suspect.size):
             suspect = None
         if suspect is not None and suspect.gain > gain - suspect.bonus:
             is_sure = gain - suspect.bonus >= self.reviser.rules.sure_gain
             if not is_sure or (suspect.onset > young and is_ahead(suspect.gain, gain - suspect.bonus)):
                 return True
         valve = self._closure(residual, 0.0)
-        if valve is None or self._scan.may_be_misjudged(valve.cause, valve.size):
+        if valve is None or self.scan.may_be_misjudged(valve.cause, valve.size):
             return False
         return valve.gain > gain and valve.onset > young
 
@@ -133,7 +135,7 @@ class InstrumentWatch:
         if self._own is not None:
             self.watch.noise = self._own
         self._own = None
-        self._scan.forget()
+        self.scan.forget()
 
     def mended(self, record: Record) -> Record:
         """A record without the faults told of it: zeros put right, what cannot be is missing."""
@@ -158,11 +160,11 @@ class InstrumentWatch:
     # telling a new one --------------------------------------------------------------------------------------------
 
     def _suspect(self, residual: Floats) -> Suspect | None:
-        return self._scan.suspect(residual, {id(c.cause) for c in self.cases if c.is_left_out})
+        return self.scan.suspect(residual, {id(c.cause) for c in self.cases if c.is_left_out})
 
     def _closure(self, residual: Floats, least_age: float = LASTS) -> Closure | None:
         closed = {c.cause.element for c in self.cases if c.cause.kind == VALVE}
-        return self._scan.closure(residual, closed, least_age)
+        return self.scan.closure(residual, closed, least_age)
 
     def _new_fault(self, frame: Frame) -> Case | None:
         residual = self.ledger.residual
@@ -171,14 +173,14 @@ class InstrumentWatch:
         closure = valve.gain if valve is not None else 0.0
         if max(instrument, closure) < _GAIN:
             return None
-        leak = self._scan.leaks_gain(residual)
+        leak = self.scan.leaks_gain(residual)
         if suspect is not None and instrument >= _GAIN and suspect.has_lasted(len(residual)):
             other = max(leak - suspect.bonus, closure)
-            is_leaks = self._scan.is_an_entrys(suspect) or self._scan.may_be_misjudged(suspect.cause, suspect.size)
+            is_leaks = self.scan.is_an_entrys(suspect) or self.scan.may_be_misjudged(suspect.cause, suspect.size)
             if is_ahead(instrument, other) and not is_leaks:
                 return self._open(suspect, frame, leak)
         if valve is not None and closure >= _VALVE_GAIN and is_ahead(closure, max(leak, instrument)):
-            if self._scan.may_be_misjudged(valve.cause, valve.size):
+            if self.scan.may_be_misjudged(valve.cause, valve.size):
                 return None
             return self._open_valve(valve, frame, max(leak, instrument))
         return None
@@ -190,13 +192,13 @@ class InstrumentWatch:
             if not entry.is_open or window.last - entry.raised > _LATELY or entry.growth.onset < window.first:
                 continue
             residual = self.ledger.residual + np.outer(entry.flow(window.blocks), entry.unit)
-            own = float(self._scan.scanner(len(residual)).scan(residual, entry.unit[None, :]).gain[0])
+            own = float(self.scan.scanner(len(residual)).scan(residual, entry.unit[None, :]).gain[0])
             suspect, valve = self._suspect(residual), self._closure(residual)
             if suspect is not None and (
-                not suspect.has_lasted(len(residual)) or self._scan.may_be_misjudged(suspect.cause, suspect.size, entry)
+                not suspect.has_lasted(len(residual)) or self.scan.may_be_misjudged(suspect.cause, suspect.size, entry)
             ):
                 suspect = None
-            if valve is not None and self._scan.may_be_misjudged(valve.cause, valve.size, entry):
+            if valve is not None and self.scan.may_be_misjudged(valve.cause, valve.size, entry):
                 valve = None
             instrument = suspect.gain if suspect is not None else 0.0
             closure = valve.gain if valve is not None and valve.gain >= _VALVE_GAIN else 0.0

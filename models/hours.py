@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models.evidence import Scanner
 from models.frame import Frame, HourFrame
 from models.growth import Growth
+from models.health_scan import FaultScan
 from models.hours_frames import lagging
 from models.hours_judge import YOUNG_BLOCKS, Burst, HourReviser
 from models.hours_noise import completed, learn_hours, once_in, usual_day
@@ -66,8 +67,8 @@ class HourWatch:
         of late, and on all.
     """
 
-    def __init__(self, ledger: Ledger, rules: Rules) -> None:
-        self.ledger, self.rules, self.watch = ledger, rules, ledger.watch
+    def __init__(self, ledger: Ledger, rules: Rules, faults: FaultScan) -> None:
+        self.ledger, self.rules, self.watch, self._faults = ledger, rules, ledger.watch, faults
         self.noise: Noise | None = None
         self.threshold = self.restless = _LEAST_GAIN
         self.late = lagging(self.watch)
@@ -239,7 +240,7 @@ class HourWatch:
         # the first days size a leak worse than its hours did
         self._settled = [(at, burst) for at, burst in self._settled if block - at <= YOUNG_BLOCKS]
         told = [*self.bursts, *(burst for _, burst in self._settled)]
-        self._reviser = HourReviser(self.ledger, self.rules, noise, block, told)
+        self._reviser = HourReviser(self.ledger, self.rules, noise, block, told, self._faults)
 
     def _keep_today(self) -> None:
         if self._block is not None and self._today:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from models.evidence import Evidence, Scanner
 from models.frame import HourFrame
+from models.health_scan import FaultScan, is_ahead
 from models.ledger import Entry, Ledger
 from models.localise import Place
 from models.noise import Noise
@@ -27,6 +28,7 @@ _LEFT = 2.0  # what is left unexplained may be so many times what is explained, 
 YOUNG_BLOCKS = 3
 _LARGER = 3.0  # a burst so many times as large as what is known is none of it
 _SURE_GAIN = 40.0
+_A_DAY = 24.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,15 @@ class HourReviser(Reviser):
         The day, on the detector's clock.
     bursts
         What hours told before, without those that days confirmed longer ago.
+    faults
+        What may have happened instead.
     """
 
-    def __init__(self, ledger: Ledger, rules: Rules, noise: Noise, block: int, bursts: list[Entry]) -> None:
+    def __init__(
+        self, ledger: Ledger, rules: Rules, noise: Noise, block: int, bursts: list[Entry], faults: FaultScan
+    ) -> None:
         super().__init__(ledger, rules)
-        self.hourly, self.block, self.bursts = noise, block, bursts
+        self.hourly, self.block, self.bursts, self._faults = noise, block, bursts, faults
 
     def scanner(self, n_blocks: int, but: Entry | None = None) -> Scanner:
         """A scan of hours for leaks that began at once."""
@@ -108,12 +114,16 @@ class HourReviser(Reviser):
         if flow < max(rules.least_flow, share * watch.inflow_of_pipes[at]):
             return None
         age = len(rows) - float(evidence.onset[at])
+        if age > _A_DAY:  # whole days show it, and know it better
+            return None
         if self._is_echo(evidence, flow) or self._is_known(evidence, flow):
             return None
         # what its first hours missed of a larger one looks like a small one beside it
         if any(not b.is_withdrawn and flow < rules.echo_share * b.growth.peak for b in self.bursts):
             return None
         if not self._is_burst(rows, used[at], flow, age, float(evidence.gain[at])):
+            return None
+        if is_ahead(self._faults.gain(Scanner(self.hourly, len(rows), ()), rows), gain):  # days will tell which it is
             return None
         return Burst(
             place, flow, float(evidence.deviation[at]), gain, age, used[at], self.doubt(evidence, used, at),

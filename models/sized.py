@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,22 @@ def at_size(sized: Floats, flow: Floats, sizes: Floats) -> Floats:
     share, everyone = (position - low)[:, None], np.arange(len(flow))
     between: Floats = (1.0 - share) * sized[low, everyone] + share * sized[low + 1, everyone]
     return between
+
+
+def summed(watch: Watch, leaks: Mapping[int, Floats]) -> Floats:
+    """Effects of leaks one by one, added up, float64 [n, n_channels]: where all of them have no solution together.
+
+    Parameters
+    ----------
+    leaks
+        Link -> float64 [n], m3/s.
+    """
+    total = np.zeros((len(next(iter(leaks.values()))), len(watch.channels.names)))
+    sized = np.concatenate([watch.responses[None], watch.secants])
+    for link, flow in leaks.items():
+        own = sized[:, int(np.searchsorted(watch.pipes, link))]
+        total += flow[:, None] * at_size(np.repeat(own[:, None], len(flow), axis=1), flow, watch.sizes)
+    return total
 
 
 def respond_at_size(watch: Watch, typical: Drive, flow: float) -> Floats:

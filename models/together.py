@@ -21,6 +21,7 @@ from models.noise import Noise
 from models.revise import MOVED_M, Reviser
 from models.smooth import FEWEST_BLOCKS, Known, Smoothed, smooth
 from models.starved import without_starved
+from models.telling import SAME_M
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +49,12 @@ class Together:
         self.reviser, self.ledger, self.watch = reviser, reviser.ledger, reviser.watch
 
     def run(
-        self, frames: Sequence[Frame], noise: Noise, repaired: Mapping[tuple[int, float], bool], time: pd.Timestamp
+        self,
+        frames: Sequence[Frame],
+        noise: Noise,
+        repaired: Mapping[tuple[int, float], bool],
+        time: pd.Timestamp,
+        bursts: list[Entry],
     ) -> bool:
         """Judge all entries that run in some frames; return whether anything came of it.
 
@@ -62,6 +68,8 @@ class Together:
             (link, block) of each repair that is known by now, and whether its flow was measured: then it stays.
         time
             Now.
+        bursts
+            What hours told beside the ledger; one that turns out true after all becomes an entry of it.
         """
         ledger, window = self.ledger, self.ledger.window
         if len(frames) < FEWEST_BLOCKS:
@@ -100,7 +108,8 @@ class Together:
         if found is None:
             return False
         self._end([e for e in running if id(e) in held], [leak for leak in found if leak.is_held])
-        self._adopt([e for e in running if id(e) not in held], [leak for leak in found if not leak.is_held], time)
+        free = [leak for leak in found if not leak.is_held]
+        self._adopt([e for e in running if id(e) not in held], free, time, bursts)
         return True
 
     def _is_whole(self, blocks: Floats) -> bool:
@@ -114,7 +123,9 @@ class Together:
                 if (leak.growth.onset, leak.growth.peak) == (entry.growth.onset, entry.growth.peak):
                     entry.growth = leak.growth
 
-    def _adopt(self, entries: Sequence[Entry], found: Sequence[Smoothed], time: pd.Timestamp) -> None:
+    def _adopt(
+        self, entries: Sequence[Entry], found: Sequence[Smoothed], time: pd.Timestamp, bursts: list[Entry]
+    ) -> None:
         """Let entries be what was found; enter what none stands for, withdraw those that stand for nothing."""
         ledger, window = self.ledger, self.ledger.window
         likeness = np.array([[self._likeness(e, leak) for leak in found] for e in entries])
@@ -126,12 +137,30 @@ class Together:
                 self._take(entry, found[stands[i]])
             else:
                 entry.withdraw(window.last)
-        new = [leak for j, leak in enumerate(found) if j not in stands.values()]
-        ledger.entries += [self._entry(leak, time) for leak in new]
+        for j, leak in enumerate(found):
+            if j not in stands.values() and not self._revive(leak, bursts):
+                ledger.entries.append(self._entry(leak, time))
         ledger.simulate_from(float(window.first))
         for entry in ledger.entries:
             if not entry.is_withdrawn:
                 self.reviser.settle(entry)
+
+    def _revive(self, leak: Smoothed, bursts: list[Entry]) -> bool:
+        """Let what was told of a leak where it ran, and withdrawn, stand again: it was true."""
+        window, entries = self.ledger.window, self.ledger.entries
+        distance = self.watch.topology.distance_from_link(leak.place.link)
+        end = np.inf if leak.growth.end is None else leak.growth.end
+        for entry in sorted((*entries, *bursts), key=lambda e: e.alarm.time):
+            told = window.number(entry.alarm.time)
+            is_void = entry.is_told and entry.is_withdrawn and not entry.is_past
+            if is_void and leak.growth.onset <= told + _TOLD < end and distance[entry.alarm.place.link] <= SAME_M:
+                if not any(entry is e for e in entries):
+                    bursts[:] = [b for b in bursts if b is not entry]
+                    entries.append(entry)
+                entry.is_withdrawn = False
+                self._take(entry, leak)
+                return True
+        return False
 
     def _likeness(self, entry: Entry, leak: Smoothed) -> float:
         """How well a leak fits an entry: 0 where it cannot be the same."""

@@ -28,7 +28,7 @@ from models.health_bridge import Bridge
 from models.health_clock import Clocks
 from models.noise import Noise, learn
 from models.settings import Settings
-from models.sized import of_fed_pipes, respond_at_size
+from models.sized import of_fed_pipes, respond_at_size, summed
 from models.structure import Meters, guess_noise
 from networks import Network, Topology
 
@@ -359,6 +359,8 @@ class Watch:
             seen = np.asarray(np.isfinite(by_frame).all(axis=2))
             mean = np.where(seen[:, :, None], by_frame, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)[:, None]
             effect[running, :n_picked] = mean[:, self.channels.picked]
+            lost = np.array(running)[~seen.any(axis=0)]
+            effect[lost, :n_picked] = summed(self, {k: flow[lost] for k, flow in leaks.items()})[:, :n_picked]
         for column, number in enumerate(self.channels.districts, start=n_picked):
             for link, flow in leaks.items():
                 effect[:, column] += flow * self.share(link, number)

@@ -165,7 +165,7 @@ def hours_of(inp, record: Record, begin: pd.Timestamp, end: pd.Timestamp, *, by_
     watch = Watch(inp, clean_past)
     try:
         list(watch.frames(clean_past))
-        hours = known_by_hour(data, clean, DAY, cleaner.still, (past, clean_past)) if by_hour else None
+        hours = known_by_hour(data, clean, DAY, cleaner.doubtful, (past, clean_past)) if by_hour else None
         return np.vstack([frame.hours for frame in watch.frames(clean, with_parts=True, hours=hours)])
     finally:
         watch.close()
@@ -237,8 +237,8 @@ def test_hours_leave_out_what_fails_but_not_before_it_is_known(inp, failing):
     data = record.between(begin, begin + 6 * DAY)
     cleaner = Cleaner(record.between(START, START + 7 * DAY), DAY)
     clean = cleaner.clean(data)
-    known = known_by_hour(data, clean, DAY, cleaner.still).pressure
-    still = cleaner.still["pressure", "j05"]
+    known = known_by_hour(data, clean, DAY, cleaner.doubtful).pressure
+    still = cleaner.doubtful["pressure", "j05"]
     stood = data.pressure["j05"][known["j05"].isna() & data.pressure["j05"].notna()].index
     assert stood[0] - (begin + 31 * HOUR) >= pd.Timedelta(still, "s")
     assert clean.pressure.loc[begin + 31 * HOUR : stood[0], "j05"].isna().all()  # days knew at midnight

@@ -35,6 +35,7 @@ class Case:
         for frame in self.frames:
             self.ledger.append(frame, self.town.noise)
         self.together = Together(Reviser(self.ledger, Rules()))
+        self.bursts: list[Entry] = []
 
     def _entry(self, leak: TownLeak) -> Entry:
         place = Place(leak.pipe, (Candidate(f"p{leak.pipe}", 1.0),), 1.0, PIPE_M)
@@ -46,7 +47,7 @@ class Case:
 
     def judge(self, first: int = 0, repaired: dict[tuple[int, float], bool] | None = None) -> list[Entry]:
         """Judge on the record from a block on; return what stands."""
-        assert self.together.run(self.frames[first:], self.town.noise, repaired or {}, NOW)
+        assert self.together.run(self.frames[first:], self.town.noise, repaired or {}, NOW, self.bursts)
         return [entry for entry in self.ledger.entries if not entry.is_withdrawn]
 
 
@@ -103,7 +104,7 @@ def test_a_leak_that_is_known_from_its_later_repair_is_left_alone() -> None:
     now, later = TownLeak(24, Growth(60.0, 0.0, 8.0 * Q)), TownLeak(5, Growth(150.0, 0.0, 8.0 * Q, 170.0))
     case = Case([now, later], [now, later])
     for end in (120, 151, 160):  # before it begins, on its first day, and while it runs
-        assert case.together.run(case.frames[:end], case.town.noise, {(5, 170.0): False}, NOW)
+        assert case.together.run(case.frames[:end], case.town.noise, {(5, 170.0): False}, NOW, [])
         assert [e.is_withdrawn for e in case.entries] == [False, False]
         assert case.entries[1].growth == later.growth
 
@@ -124,7 +125,7 @@ def test_no_leak_is_taken_to_begin_where_too_little_of_the_record_lies_before_it
 
 def test_a_record_too_short_to_look_back_on_changes_nothing() -> None:
     case = Case([], [TownLeak(5, Growth(130.0, 0.0, 4.0 * Q))])
-    assert not case.together.run(case.frames[-10:], case.town.noise, {}, pd.Timestamp(NOW))
+    assert not case.together.run(case.frames[-10:], case.town.noise, {}, pd.Timestamp(NOW), [])
     assert not case.entries[0].is_withdrawn
 
 
@@ -134,3 +135,28 @@ def test_an_alarm_does_not_come_to_stand_for_a_leak_that_began_after_it() -> Non
     stands = case.judge()
     assert case.entries[0].is_withdrawn
     assert [(abs(e.place.link - 24) <= 3, e.is_told) for e in stands] == [(True, False)]
+
+
+@pytest.mark.parametrize("by_hour", [False, True])
+def test_what_was_told_and_withdrawn_where_a_leak_ran_stands_again(by_hour: bool) -> None:
+    """A crew was called there: the leak is that one's, and no other is entered."""
+    leak = TownLeak(24, Growth(70.0, 40.0, 9.0 * Q))
+    case = Case([leak], [leak, TownLeak(2, Growth(70.0, 40.0, 9.0 * Q))])
+    near, far = case.entries
+    for entry in (near, far):
+        entry.withdraw(120)
+    if by_hour:
+        case.ledger.entries, case.bursts = [far], [near]
+    told = near.alarm
+    assert case.judge() == [near]
+    assert near.alarm == told
+    assert abs(near.growth.peak / leak.growth.peak - 1.0) < 0.2
+    assert far.is_withdrawn
+    assert case.bursts == []
+
+
+def test_what_was_told_before_a_leak_began_stays_withdrawn() -> None:
+    case = Case([TownLeak(24, Growth(100.0, 0.0, 9.0 * Q))], [TownLeak(24, Growth(70.0, 0.0, 9.0 * Q))])
+    case.entries[0].withdraw(90)
+    (entry,) = case.judge()
+    assert entry is not case.entries[0]
