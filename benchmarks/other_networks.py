@@ -131,6 +131,7 @@ def learn(site: Site, record: Record, quiet_days: int) -> tuple[Watch, Detector,
         else:
             false += len(detector.step(frame))
     detector.begin(START + pd.Timedelta(days=quiet_days))
+    detector.hours.prepare(frames)
     return watch, detector, false
 
 
@@ -142,12 +143,14 @@ def observe(
     zone = watch.district_of(watch.topology.link(pipe))
     false = days = 0
     for record in records:
-        for frame in watch.frames(record):
-            told, days = one.step(frame), days + 1
-            own = [e for e in told if watch.district_of(e.alarm.place.link) == zone]
-            if own and onset is not None and frame.end > onset:
-                return own[0], false + len(told) - len(own), days
-            false += len(told)
+        for frame in watch.frames(record, with_parts=True):
+            days += frame.is_whole
+            for part in (*frame.each_hour(), *([frame] if frame.is_whole else [])):
+                told = one.step(part)
+                own = [e for e in told if watch.district_of(e.alarm.place.link) == zone]
+                if own and onset is not None and part.end > onset:
+                    return own[0], false + len(told) - len(own), days
+                false += len(told)
     return None, false, days
 
 
@@ -246,7 +249,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=float, nargs="+", default=list(SIZES))
     parser.add_argument("--leaks", type=int, default=24, help="pipes on each network; each leaks in every size")
     parser.add_argument("--calm", type=int, default=6, help="stretches of ten days without a leak")
-    parser.add_argument("--quiet", type=int, default=28, help="quiet days before")
+    parser.add_argument("--quiet", type=int, default=70, help="quiet days before; hours are watched after 56")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a few leaks on ky8, one logger per 100 junctions")
     parser.add_argument("--table", type=Path, help="one row per leak, CSV")

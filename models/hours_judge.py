@@ -28,7 +28,7 @@ _LEFT = 2.0  # what is left unexplained may be so many times what is explained, 
 YOUNG_BLOCKS = 3
 _LARGER = 3.0  # a burst so many times as large as what is known is none of it
 _SURE_GAIN = 40.0
-_A_DAY = 24.0
+_FRESH_H = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class HourReviser(Reviser):
         if flow < max(rules.least_flow, share * watch.inflow_of_pipes[at]):
             return None
         age = len(rows) - float(evidence.onset[at])
-        if age > _A_DAY:  # whole days show it, and know it better
+        if age > _FRESH_H:  # what did not show at once days will tell, and know better
             return None
         if self._is_echo(evidence, flow) or self._is_known(evidence, flow):
             return None

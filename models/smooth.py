@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from models.aside import side_by_side
 from models.frame import Frame
 from models.growth import Growth
 from models.localise import Candidate, Place, locate
@@ -126,8 +128,13 @@ def smooth(
     kept = ~odd_blocks(without_gaps(values, blocks, watch.noise), watch.noise)
     kept[[0, -1]] = True
     blocks = blocks[kept]
-    effects = Effects(watch, [f for f, k in zip(frames, kept, strict=True) if k], blocks)
-    judge = Judge(watch, effects, values[kept], rules, is_level_known=earliest == -np.inf)
+    seen, shown = [f for f, k in zip(frames, kept, strict=True) if k], values[kept]
+
+    def fresh() -> Judge:
+        """A judge that depends on no search before."""
+        return Judge(watch, Effects(watch, seen, blocks), shown, rules, is_level_known=earliest == -np.inf)
+
+    judge = fresh()
     most = rules.most_share * watch.largest_take
     first = [
         _supposed(watch, leak)
@@ -138,24 +145,27 @@ def smooth(
     usual = judge.misfit(first)
     told = [leak for leak in first if not leak.is_free]
     begins = [first] if len(told) == len(first) else [first, told]
-    search = _best(judge, [_explained(judge, begin, earliest) for begin in begins])
+    found = side_by_side([partial(_explained, fresh, begin, earliest) for begin in begins])
+    search = _best(judge, [Search(judge, leaks, earliest=earliest) for leaks in found])
     judge.simulate(search.leaks)
     if judge.misfit(search.leaks) > _WORSE * usual:
         return None
     deviations = judge.deviations(search.leaks)
-    found = [_told(watch, search, k, float(deviations[k]), rules, believed) for k in range(len(search.leaks))]
-    return sorted(found, key=lambda leak: (leak.growth.onset, leak.place.link))
+    told_of = [_told(watch, search, k, float(deviations[k]), rules, believed) for k in range(len(search.leaks))]
+    return sorted(told_of, key=lambda leak: (leak.growth.onset, leak.place.link))
 
 
 def _supposed(watch: Watch, leak: Known) -> Supposed:
     return Supposed(int(np.searchsorted(watch.pipes, leak.link)), leak.growth, leak.is_repaired, leak.is_held)
 
 
-def _explained(judge: Judge, begin: Sequence[Supposed], earliest: float) -> Search:
-    """A search that began with some leaks, at its end."""
+def _explained(fresh: Callable[[], Judge], begin: Sequence[Supposed], earliest: float) -> list[Supposed]:
+    """What a search that began with some leaks ends in."""
+    judge = fresh()
+    judge.simulate(begin)
     search = Search(judge, begin, earliest=earliest)
     _explain(search)
-    return search
+    return search.leaks
 
 
 def _best(judge: Judge, searches: Sequence[Search]) -> Search:

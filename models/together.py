@@ -187,7 +187,7 @@ class Together:
             entry.placed = self.ledger.window.last
         entry.place, entry.growth, entry.unit = leak.place, leak.growth, leak.unit
         entry.onset_deviation, entry.flow_doubt = _onset_deviation(leak), _flow_doubt(leak)
-        if leak.growth.rise > 0.0 or abs(entry.hour_onset - leak.growth.onset) > _APART:
+        if abs(entry.hour_onset - leak.growth.onset) > _APART:
             entry.hour_onset = np.nan
         entry.doubt = self.reviser.doubt_of(leak.place, leak.unit)
         entry.misfit, entry.rest, entry.belief = entry.misfit[:0], entry.rest[:0], entry.belief[:0]
