@@ -44,6 +44,7 @@ bench: $(VENV)/compared  ## benchmarks; each prints one JSON line
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/batch_memory.py
 	$(BIN)/python benchmarks/fast_batch.py
+	$(BIN)/python benchmarks/moments.py
 	$(BIN)/python benchmarks/kernels.py
 	$(BIN)/python benchmarks/run_lengths.py
 	$(BIN)/python benchmarks/codec.py

@@ -154,7 +154,7 @@ def main() -> None:
         head = raw_past.between(raw_past.start, raw_past.start + settings.learning)
         cleaner = Cleaner(head, settings.block, typical_pressures(network, tuple(raw_past.pressure.columns)))
         past, record = cleaner.clean(raw_past), cleaner.clean(raw)
-        hours = known_by_hour(raw, record, settings.block, cleaner.still, (raw_past, past))
+        hours = known_by_hour(raw, record, settings.block, cleaner.doubtful, (raw_past, past))
         watch = Watch(network, past, settings)
         detector = prepared(watch, network, past, read_repairs(options.data / "repairs_2018.csv"))
         told: list[tuple[pd.Timestamp, str]] = []

@@ -58,6 +58,7 @@ class LinearTown:
         self.sizes: Floats = np.array([2.5, 6.0, 15.0]) / 3600.0
         self.secants: Floats = np.stack([self.responses] * 3)
         self.largest_take = 100.0 / 3600.0
+        self.inflow_of_pipes: Floats = np.full(N_PIPES, self.largest_take)
         self.channels = SimpleNamespace(
             names=(*(f"s{k}" for k in range(N_SENSORS)), "balance of town"), picked=np.arange(N_SENSORS)
         )
@@ -67,6 +68,10 @@ class LinearTown:
         self.model = SimpleNamespace(is_empty=lambda drive: np.zeros((1, 0), dtype=bool))  # no tanks
         # the town is as its model has it
         self.doubts = SimpleNamespace(at=lambda pipe, used: np.empty((0, N_SENSORS + 1)))
+
+    def blind(self, frame: Frame) -> NDArray[np.bool_]:
+        """No pipe's district is without its sensors."""
+        return np.zeros(N_PIPES, dtype=bool)
 
     def sized(self, responses: Floats) -> Floats:
         """Responses by size: all the same."""
