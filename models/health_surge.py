@@ -56,7 +56,7 @@ class Surges:
         name, text = topology.links[link], f"follows demand over the day: half chi-square {gain:.0f} over a steady leak"
         since = self.window.time(growth.onset)
         last = self.faults[-1] if self.faults else None
-        if last is not None and frame.end - last.told < 10 * self.watch.settings.block:
+        if last is not None and frame.end - (last.until or last.told) < 10 * self.watch.settings.block:
             last.size, last.until = max(last.size, flow), frame.end
             return True
         self.faults.append(Fault(name, "pipe", SURGE, since, frame.end, flow, "m3/s", text, frame.end))
