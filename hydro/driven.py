@@ -35,7 +35,6 @@ Ints = NDArray[np.int64]
 
 _UNSOLVED = 110
 _FULL_M = 0.03
-_ABSURD_M = 1000.0
 _WORTH_READYING = 32  # moments
 _ACCURACY = 1e-4  # EPANET's default of 0.001 to 0.01 leaves centimetres of noise
 
@@ -387,7 +386,7 @@ class DrivenModel:
         -------
         pressure : float64 [n, n_pressure_sensors], m
         flow : float64 [n, n_flow_meters], m3/s
-            NaN where it was not wanted, where the model could not be driven or there is no solution.
+            NaN where it was not wanted, where the model could not be driven or EPANET found no solution.
         """
         pressure = np.full((len(drive.times), len(self.sensor_nodes)), np.nan)
         flow = np.full((len(drive.times), len(self.flow_meters)), np.nan)
@@ -403,9 +402,6 @@ class DrivenModel:
                     raise
                 continue
             pressure[row], flow[row] = p[self.sensor_nodes], q[self.meter_links]
-        # water that nobody takes behind a valve that lets none back: heads without meaning
-        absurd = (np.abs(pressure) > _ABSURD_M).any(axis=1)
-        pressure[absurd] = flow[absurd] = np.nan
         return pressure, flow
 
     def _expect_fast(self, drive: Drive, rows: Ints, pressure: Floats, flow: Floats) -> NDArray[np.bool_]:

@@ -41,6 +41,7 @@ Bools = NDArray[np.bool_]
 _DAY = pd.Timedelta(days=1)
 _RESPONSE_STATES = 24
 _HISTORY_STATES = 168
+_ABSURD = 1000.0  # m, m3/s
 _SECANT_SHARES = (0.025, 0.06, 0.15)
 
 
@@ -355,6 +356,8 @@ class Watch:
             flows = {link: flow[np.tile(running, PROBES)] for link, flow in leaks.items()}
             change = np.hstack(self.model.expect(self.with_leaks(moments(frames, order), flows)))
             change -= np.stack([frames[k].base[p] for k, p in order])
+            # more leaks than flows in, behind a valve that lets none back: heads without meaning
+            change[(np.abs(change) > _ABSURD).any(axis=1)] = np.nan
             by_frame = change.reshape(PROBES, len(running), -1)
             seen = np.asarray(np.isfinite(by_frame).all(axis=2))
             mean = np.where(seen[:, :, None], by_frame, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)[:, None]
