@@ -23,7 +23,7 @@ from hydro.drive import Drive
 from hydro.engine import Engine
 from hydro.errors import EpanetError, RecordError
 from hydro.fast.doubts import doubts
-from hydro.opening import Source
+from hydro.opening import Source, as_network
 from hydro.record import Record
 from networks import Topology
 
@@ -65,7 +65,8 @@ class DrivenModel:
     """
 
     def __init__(self, network: Source, record: Record, closed: Mapping[str, bool] | None = None) -> None:
-        self.engine = Engine(network)
+        opened = as_network(network)
+        self.engine = Engine(opened)
         self.topology: Topology = self.engine.topology
         self.pressure_sensors = tuple(record.pressure.columns)
         self.flow_meters = tuple(record.flow.columns)
@@ -83,7 +84,7 @@ class DrivenModel:
             self.meter_links = np.array([self.topology.link(m) for m in self.flow_meters], dtype=np.int64)
             self.districts = find_districts(self.engine, self.flow_meters, self.level_sensors)
             self._prepare()
-            self.is_fast = not contents.demand_model(self.engine.project)[0] and not doubts(self.engine, network)
+            self.is_fast = not contents.demand_model(self.engine.project)[0] and not doubts(self.engine, opened)
         except BaseException:
             self.engine.close()
             raise

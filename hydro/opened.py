@@ -51,7 +51,7 @@ class OpenNetwork:
     topology : networks.Topology
         Nodes and links in EPANET's order: junctions first, then tanks and reservoirs.
     revision : int
-        How often something other than demands and levels was set.
+        How often `set_value` or `set_values` changed something other than demands and levels.
 
     Raises
     ------

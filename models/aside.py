@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -22,7 +23,13 @@ def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
     if not _may_fork():
         return [task() for task in tasks]
     asked = [_ask(task) for task in tasks[1:]]
-    return [task() if k == 0 else _answer(*asked[k - 1], task) for k, task in enumerate(tasks)]
+    try:
+        return [task() if k == 0 else _answer(asked[k - 1][1], task) for k, task in enumerate(tasks)]
+    finally:
+        for process, here in asked:
+            here.close()
+            process.terminate()  # one that was asked in vain
+            process.join()
 
 
 def _may_fork() -> bool:
@@ -35,24 +42,22 @@ def _may_fork() -> bool:
 def _ask(task: Callable[[], T]) -> tuple[multiprocessing.context.ForkProcess, Connection]:
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_do, args=(task, there))
+    process = context.Process(target=_do, args=(task, here, there), daemon=True)
     process.start()
     there.close()
     return process, here
 
 
-def _do(task: Callable[[], T], there: Connection) -> None:
+def _do(task: Callable[[], T], here: Connection, there: Connection) -> None:
+    here.close()  # or nobody would notice that the other side is gone
     with suppress(Exception):  # it will be raised where it can be dealt with
         there.send(task())
 
 
-def _answer(process: multiprocessing.context.ForkProcess, here: Connection, task: Callable[[], T]) -> T:
-    """What a copy found; an end without a word is an `EOFError`."""
+def _answer(here: Connection, task: Callable[[], T]) -> T:
+    """What a copy found; where it ended without a word, or in the middle of one, the task is done here."""
     try:
         found: T = here.recv()
-    except EOFError:
+    except (EOFError, OSError, pickle.UnpicklingError):
         found = task()
-    finally:
-        here.close()
-        process.join()
     return found

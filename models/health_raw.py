@@ -182,7 +182,8 @@ class Cleaner:
             usual = self._known[quantity].usual[k]
             for since, until in zip(first[long].tolist(), last[long].tolist(), strict=True):
                 rows = seen[since : until + 1]
-                limit = self._known[quantity].still[k] * _coarser(float(raw[rows[0], k]), usual)
+                if quantity == "pressure":
+                    limit = self._known[quantity].still[k] * _coarser(float(raw[rows[0], k]), usual)
                 # by the end of a row's block so many of the run's readings had come in
                 shown = np.searchsorted(number[rows], number[rows], side="right") * pace
                 hit = rows[shown >= limit]
@@ -334,9 +335,11 @@ class Cleaner:
 
 
 def _coarser(value: float, usual: float) -> float:
-    """How many times as coarse a reading is, by its size: in bar two decimals tell a tenth of what they do in m."""
-    is_smaller = value > 0.0 and usual / value > np.exp(_FAR)
-    return min(usual / value, _COARSEST) if is_smaller else 1.0
+    """How many times as coarse a pressure is for its unit: in bar two decimals tell a tenth of what they do in m."""
+    for factor in _FACTORS["pressure"].values():
+        if factor < 1.0 and value > 0.0 and abs(np.log(value / usual / factor)) < _STILL_NEAR:
+            return min(1.0 / factor, _COARSEST)
+    return 1.0
 
 
 _UNIT = {"pressure": "m", "flow": "m3/s", "level": "m", "demand": "m3/s"}

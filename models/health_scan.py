@@ -104,7 +104,7 @@ class FaultScan:
 
     def forget(self) -> None:
         """The model was calibrated anew."""
-        self._causes = None
+        self._causes, self._valves = None, []
 
     def suspect(self, residual: Floats, but: Collection[int] = ()) -> Suspect | None:
         """The instrument's fault that explains a residual best, but for causes with these ids; None if none does."""
@@ -137,6 +137,7 @@ class FaultScan:
 
     def gain(self, scanner: Scanner, residual: Floats) -> float:
         """How well the best of all faults explains a residual, by some scan."""
+        self.learn()
         gains = [
             scan(causes, scanner, residual)[1].max()
             for scan, causes in ((self._suspected, self._causes), (self._closed, self._valves))

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 _BEFORE, _AFTER, _LEAST = 20, 10, 5
 _GAIN = 8.0
-_GOES_ON, _LONGEST = 3, 16  # blocks
+_GOES_ON, _LONGEST, _SPELL = 3, 16, 10  # blocks
 _TEMPER = 3.0  # channels err together: their evidence does not add up
 
 
@@ -39,6 +39,7 @@ class Surges:
         self.ledger, self.watch, self.window = ledger, ledger.watch, ledger.window
         self.faults: list[Fault] = []
         self._left_out: set[int] = set()
+        self._since, self._asked = -np.inf, -np.inf  # blocks: of the surge's beginning, and in which it was seen last
 
     def is_one(self, link: int, growth: Growth, frame: Frame) -> bool:
         """Whether what looks like a leak in a pipe takes water as people do; notes it then."""
@@ -46,8 +47,10 @@ class Surges:
         if gain < _GAIN:
             return False
         is_known = bool(self._left_out) and self.window.last - max(self._left_out) <= _GOES_ON
-        began = min(np.floor(growth.onset), self._began() if is_known else np.inf)
-        if self.window.last - began >= _LONGEST:
+        if self.window.last - self._asked > _SPELL:
+            self._since = float(np.floor(growth.onset))
+        self._asked = self.window.last
+        if self.window.last - self._since >= _LONGEST:
             return False  # who has stayed as long as this is no guest
         if self.window.last <= np.floor(growth.onset) and not is_known:
             return True  # what began in the middle of this day has no night yet: the next day tells
@@ -61,15 +64,6 @@ class Surges:
             return True
         self.faults.append(Fault(name, "pipe", SURGE, since, frame.end, flow, "m3/s", text, frame.end))
         return True
-
-    def _began(self) -> float:
-        """The first block of the surge that goes on."""
-        block = max(self._left_out)
-        for before in sorted(self._left_out, reverse=True):
-            if block - before > _GOES_ON:
-                break
-            block = before
-        return float(block)
 
     def without(self, frame: Frame) -> Frame:
         """A frame, silent if it is of a surge."""

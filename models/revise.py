@@ -76,7 +76,8 @@ class Reviser:
             if k != MIDDLING:
                 tried[k, near] = scanner.scan(residual, sized[k, near]).now
         now = tried[best_size(tried, self.watch.sizes), np.arange(len(responses))]
-        used = at_size(sized, now, self.watch.sizes)
+        used = sized[MIDDLING].copy()
+        used[near] = at_size(sized[:, near], now[near], self.watch.sizes)
         evidence = evidence.with_some(near, scanner.scan(residual, used[near]))
         evidence = scanner.weigh(residual, evidence, used, self.watch.doubts.of(used))
         most = self.rules.most_share * self.watch.largest_take

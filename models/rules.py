@@ -46,7 +46,8 @@ class Rules:
     pattern_doubt
         Share of a known leak's flow that may seem to leak elsewhere.
     probation, unrest
-        An entry that began within `unrest` blocks of the end of a larger leak is told after `probation` blocks.
+        An entry that began within `unrest` blocks of the end of a larger leak is told after `probation` blocks, and so
+        is one that should have been found more than `unrest` blocks before it was.
     echo_share
         One that looks like a leak that has ended is told if it is this share of it at least.
     rest

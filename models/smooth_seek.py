@@ -81,7 +81,8 @@ class Seeker:
             if k != MIDDLING:
                 tried[k, near] = self._plain(weighed, sized[k, near], library)[2]
         now = tried[best_size(tried, self.watch.sizes), np.arange(len(gain))]
-        used = at_size(sized, now, self.watch.sizes)
+        used = sized[MIDDLING].copy()
+        used[near] = at_size(sized[:, near], now[near], self.watch.sizes)
         gain[near], at[near], flow[near] = self._plain(weighed, used[near], library)
         gain = np.where(flow > self.rules.most_share * self.watch.largest_take, 0.0, gain)
         return gain, at, flow, used

@@ -39,7 +39,8 @@ def is_due(reviser: Reviser, entry: Entry) -> bool:
     """Whether an entry that was not told yet has stood its probation.
 
     After a leak has ended what its simulation missed of it may look like a small one that goes on beside it: such
-    an entry is watched longer, and where it looks like a share of the ended one it is not told at all.
+    an entry is watched longer, and where it looks like a share of the ended one it is not told at all; nor is one that
+    other leaks can stand in for.
     """
     rules, window = reviser.rules, reviser.ledger.window
     if entry.place.probability < rules.sure_mass and entry.alarm.gain < rules.sure_gain:

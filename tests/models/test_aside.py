@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import threading
 from collections.abc import Callable
@@ -46,6 +47,18 @@ def test_an_error_is_told_as_if_it_had_been_done_here(monkeypatch: pytest.Monkey
 
     with pytest.raises(RuntimeError, match="cannot be fitted"):
         side_by_side([lambda: 1, wrong])
+
+
+def test_an_error_here_leaves_no_copy_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy that has much to say waits for somebody to listen: it must not wait for ever."""
+    monkeypatch.setattr(aside, "_may_fork", lambda: hasattr(os, "fork"))
+
+    def wrong() -> bytes:
+        raise RuntimeError("flows cannot be fitted")
+
+    with pytest.raises(RuntimeError, match="cannot be fitted"):
+        side_by_side([wrong, lambda: bytes(2_000_000), lambda: bytes(2_000_000)])
+    assert multiprocessing.active_children() == []
 
 
 def test_beside_another_thread_nothing_is_copied() -> None:

@@ -22,12 +22,12 @@ def test_who_stays_for_weeks_is_no_guest(monkeypatch: pytest.MonkeyPatch) -> Non
     ledger = Ledger(cast(Watch, town), 60)
     surges = Surges(ledger)
     monkeypatch.setattr(surges, "gain", lambda link, growth: (100.0, Q))
-    said, frames = [], town.frames([], 59, 1)
+    said, frames = [], town.frames([], 79, 1)
     for k, frame in enumerate(frames):
         ledger.append(frame, town.noise)
         if k > 40:
             said.append(surges.is_one(20, Growth(40.0 if k < 50 else k - 1.0, 0.0, Q), frame))
-    assert said == [True] * 15 + [False] * 3
+    assert said == [True] * 15 + [False] * 23
     (fault,) = surges.faults
     assert fault.until is not None
     assert (fault.until - START).days == 56
