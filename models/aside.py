@@ -28,7 +28,8 @@ def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
     finally:
         for process, here in asked:
             here.close()
-            process.terminate()  # one that was asked in vain
+            process.kill()  # one that was asked in vain; it may have a handler for anything milder
+        for process, _ in asked:
             process.join()
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -49,6 +50,15 @@ def test_an_error_is_told_as_if_it_had_been_done_here(monkeypatch: pytest.Monkey
         side_by_side([lambda: 1, wrong])
 
 
+@pytest.fixture
+def deaf() -> Iterator[None]:
+    """A process that does not end when it is asked to, as one of a service or of a test's worker."""
+    before = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("deaf")
 def test_an_error_here_leaves_no_copy_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """A copy that has much to say waits for somebody to listen: it must not wait for ever."""
     monkeypatch.setattr(aside, "_may_fork", lambda: hasattr(os, "fork"))
