@@ -47,10 +47,8 @@ class Snapshots:
         self._node, self._elevation, self._link = layout.node[nodes], model.elevation[nodes], layout.link[links]
         self._tank_row = layout.node[tanks]
         number = [int(np.flatnonzero(model.tanks.node == node)[0]) for node in tanks]
-        self._bottom, self._limits = (
-            model.tanks.bottom[number],
-            (model.tanks.lowest[number], model.tanks.highest[number]),
-        )
+        self._bottom = model.tanks.bottom[number]
+        self._limits = model.tanks.lowest[number], model.tanks.highest[number]
         self._head, self._flow = np.empty(len(layout.node)), np.empty(len(layout.link))
         self._head[layout.node] = engine.read("node", "head") / FOOT
         self._flow[layout.link] = engine.read("link", "flow") / self._flow_unit

@@ -24,7 +24,7 @@ NOTHING = SimpleNamespace(gain=lambda scanner, rows: 0.0)
 
 
 def judged(
-    flow: float, age: int, faults: object = NOTHING, jump: float = 0.0, muted: bool = False, plain: float = 1e9
+    flow: float, age: int, faults: object = NOTHING, jump: float = 0.0, shown: float = 1.0, plain: float = 1e9
 ) -> Burst | None:
     """What is said of a leak from pipe 20 in the last hours.
 
@@ -32,8 +32,8 @@ def judged(
     ----------
     jump
         m3/s that the town's meter shows beyond it since then.
-    muted
-        Pressures do not move.
+    shown
+        Share of its effect that the pressures show.
     """
     town = LinearTown()
     town.channels = SimpleNamespace(**vars(town.channels), n_pressures=N_SENSORS, balances=(0,))
@@ -45,10 +45,8 @@ def judged(
         ledger.append(frame, town.noise)
     random = np.random.default_rng(4)
     rows = 0.2 * random.normal(size=(HOURS, N_SENSORS + 1)) * np.sqrt(np.diag(town.noise.white))
-    rows[-age:] += flow * town.responses[PIPE]
-    if muted:
-        rows[-age:, :N_SENSORS] = rows[:age, :N_SENSORS]
-    rows[-age:, -1] += jump
+    rows[-age:, :N_SENSORS] += shown * flow * town.responses[PIPE, :N_SENSORS]
+    rows[-age:, -1] += flow + jump
     now = START + pd.Timedelta(days=30, hours=1)
     hour = HourFrame(now - pd.Timedelta("1h"), now, rows[-1])
     reviser = HourReviser(ledger, rules, town.noise, 30, [], cast(FaultScan, faults))
@@ -76,7 +74,7 @@ def test_a_small_burst_is_left_to_days_unless_it_is_plain() -> None:
 
 @pytest.mark.parametrize("jump", [15.0 * Q, -15.0 * Q])
 def test_a_meter_that_jumps_is_no_burst(jump: float) -> None:
-    assert judged(10.0 * Q, 2, jump=jump, muted=True) is None
+    assert judged(10.0 * Q, 2, jump=jump, shown=0.0) is None
 
 
 def test_a_district_that_takes_far_less_than_usual_tells_of_no_burst() -> None:
